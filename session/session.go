@@ -1,0 +1,52 @@
+package session
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// Session is who a request belongs to. It is a value: changing one changes no
+// other, and nothing in the store.
+type Session struct {
+	ID     string // names the session; safe to show and to log
+	UserID string
+	Roles  []string          // as they stood in the user's row at IssuedAt
+	Attrs  map[string]string // what else of the user's row the app asked for
+
+	AuthTime  time.Time // when the user last proved who they are
+	IssuedAt  time.Time // when the store was last asked
+	ExpiresAt time.Time // when the store must be asked again
+	EndsAt    time.Time // when the session is over whatever happens
+}
+
+// HasRole reports whether the session has the role, or one of the others named.
+func (s Session) HasRole(role string, or ...string) bool {
+	return slices.Contains(s.Roles, role) ||
+		slices.ContainsFunc(or, func(r string) bool { return slices.Contains(s.Roles, r) })
+}
+
+// LoggedInWithin reports whether the user proved who they are less than d ago.
+//
+// AuthTime and IssuedAt are the store's clock. Only the time since IssuedAt is
+// this node's, and never counts for more than the session's access lifetime: a
+// node whose clock is wrong asks for a password a little early, not for ever.
+func (s Session) LoggedInWithin(d time.Duration) bool {
+	since := min(max(time.Since(s.IssuedAt), 0), s.ExpiresAt.Sub(s.IssuedAt))
+	return s.IssuedAt.Sub(s.AuthTime)+since < d
+}
+
+type contextKey struct{}
+
+// NewContext returns a context that carries s. Guards put it there for handlers;
+// tests of handlers may do so too. Guards do not look at it.
+func NewContext(ctx context.Context, s Session) context.Context {
+	return context.WithValue(ctx, contextKey{}, s)
+}
+
+// FromContext returns the session that a guard found for this request. False
+// says that the request is nobody's, or that no guard stood before the handler.
+func FromContext(ctx context.Context) (Session, bool) {
+	s, ok := ctx.Value(contextKey{}).(Session)
+	return s, ok
+}
