@@ -55,7 +55,7 @@ func (r rules) judge(s Snapshot, t refreshTicket) class {
 		}
 		return classMissing
 	}
-	if over(s, t) {
+	if s.over() || !s.Now.Before(time.UnixMilli(t.expires)) {
 		return classEnded
 	}
 
@@ -80,14 +80,12 @@ func (r rules) judge(s Snapshot, t refreshTicket) class {
 	}
 }
 
-// over says whether a session has ended, for everybody, for its user, by itself,
-// or for this ticket.
-func over(s Snapshot, t refreshTicket) bool {
+// over says whether a session has ended, for everybody, for its user, or by itself.
+func (s Snapshot) over() bool {
 	row := s.Record
 	return !row.RevokedAt.IsZero() ||
 		row.GlobalEpoch < s.GlobalEpoch ||
 		row.User.Disabled ||
 		row.User.Epoch != row.UserEpoch ||
-		!s.Now.Before(row.EndsAt) ||
-		!s.Now.Before(time.UnixMilli(t.expires))
+		!s.Now.Before(row.EndsAt)
 }

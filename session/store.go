@@ -100,6 +100,20 @@ type Record struct {
 	User User
 }
 
+// Takes is the condition of Store.Confirm: p is a child of the confirmed ticket,
+// or the row is behind by more than one. Generations are compared by adding: a
+// login is 0, and an unsigned number has nothing below that.
+func (r *Record) Takes(p Presented) bool {
+	return r.RevokedAt.IsZero() &&
+		(r.Generation+1 < p.Generation || r.Generation+1 == p.Generation && r.Confirmed == p.Parent)
+}
+
+// Supersedes is the condition of Store.RevokeReused: p is neither the confirmed
+// ticket nor one that Takes.
+func (r *Record) Supersedes(p Presented) bool {
+	return r.RevokedAt.IsZero() && !r.Takes(p) && !(r.Generation == p.Generation && r.Confirmed == p.Digest)
+}
+
 // Snapshot is what a store knew at one moment.
 type Snapshot struct {
 	Now         time.Time // the store's clock

@@ -1,0 +1,97 @@
+package session
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// feed is what this node knows of recent revocations: the sessions whose access
+// tickets are no longer believed. What is not believed goes the refresh path,
+// and there the store judges; a mark alone ends nothing.
+//
+// No mark is a time, so no two clocks are ever compared. A revoked session's
+// tickets are never believed again; a reloaded one's only if they carry the
+// row's counter; below everybody's epoch none is.
+type feed struct {
+	keep time.Duration // how long after its last sight a mark can matter
+
+	mu    sync.RWMutex // guards what follows
+	epoch uint64       // everybody's, the highest seen
+	marks map[ID]mark
+	sweep int // how many marks there may be before the dead ones are looked for
+}
+
+type mark struct {
+	revoked bool
+	reload  uint64
+	until   time.Time
+}
+
+// feedSlack is added to the access lifetime, wherever it bounds how long a
+// revocation must be remembered: for clocks that are off by clockTolerance, and
+// for revocations that were committed late.
+const feedSlack = time.Minute
+
+func newFeed(accessTTL time.Duration) *feed {
+	return &feed{keep: accessTTL + feedSlack, marks: map[ID]mark{}}
+}
+
+// believes reports whether nothing is known against an access ticket.
+func (f *feed) believes(t *accessTicket) bool {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	if t.globalEpoch < f.epoch {
+		return false
+	}
+	m, marked := f.marks[t.id]
+	return !marked || !m.revoked && t.reload >= m.reload
+}
+
+// revoked marks a session that was revoked here.
+func (f *feed) revoked(id ID) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.add(Change{ID: id, Revoked: true})
+}
+
+// learn takes in what the store says of every node's recent revocations. An
+// earlier mark is never weakened: the answer may be older than it.
+func (f *feed) learn(c Changes) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.epoch = max(f.epoch, c.GlobalEpoch)
+	for _, change := range c.Sessions {
+		f.add(change)
+	}
+}
+
+func (f *feed) add(c Change) {
+	now := time.Now()
+	if len(f.marks) >= f.sweep {
+		for id, m := range f.marks {
+			if now.After(m.until) {
+				delete(f.marks, id)
+			}
+		}
+		f.sweep = 2*len(f.marks) + 64
+	}
+	old := f.marks[c.ID]
+	f.marks[c.ID] = mark{
+		revoked: old.revoked || c.Revoked,
+		reload:  max(old.reload, c.Reload),
+		until:   now.Add(f.keep),
+	}
+}
+
+// poll asks the store for what has changed of late. It always looks back over a
+// whole access lifetime, not to where the last poll ended: a revocation that was
+// committed late, or stamped by a clock that was set back, is in a later poll.
+func (m *Manager) poll(ctx context.Context) error {
+	changes, err := m.store.Changes(ctx, m.feed.keep)
+	if err != nil {
+		return m.trouble(err)
+	}
+	m.feed.learn(changes)
+	return nil
+}

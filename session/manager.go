@@ -1,0 +1,217 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+)
+
+// storeTimeout bounds what one request waits for the store, all statements
+// together.
+const storeTimeout = 2 * time.Second
+
+// Manager decides who a request belongs to. It never writes a response, and is
+// safe for concurrent use.
+type Manager struct {
+	cfg     Config
+	store   Store
+	rules   rules
+	names   cookieNames
+	access  *sealer
+	refresh *sealer
+	feed    *feed
+	flights singleflight.Group // of settle, by ticket
+	recent  *recent
+	undone  *undone
+}
+
+// New returns a Manager that seals with the first of keys. It refuses a faulty
+// Config, naming every fault at once, and starts nothing: see Run.
+func New(keys Keys, store Store, cfg Config) (*Manager, error) {
+	cfg = cfg.withDefaults()
+	faults := []error{cfg.faults()}
+	if len(keys.masters) == 0 {
+		faults = append(faults, errors.New("session: New was given no keys: make them with ParseKeys"))
+	}
+	if store == nil {
+		faults = append(faults, errors.New("session: New was given no store: make one with sqlstore.New"))
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+
+	m := &Manager{
+		cfg:    cfg,
+		store:  store,
+		rules:  rulesFor(cfg.AccessTTL),
+		names:  namesFor(cfg.App, !cfg.DangerouslyAllowHTTP),
+		feed:   newFeed(cfg.AccessTTL),
+		recent: newRecent(min(time.Second, cfg.AccessTTL/12)),
+		undone: &undone{},
+	}
+	var err error
+	// securecookie's own time check goes by the clocks of two nodes. For the
+	// access cookie it is a second line. For the refresh cookie there is none: a
+	// node's wrong clock would log people out.
+	if m.access, err = newSealer(keys, cfg.App, m.names.access, "access", cfg.AccessTTL+clockTolerance); err != nil {
+		return nil, err
+	}
+	if m.refresh, err = newSealer(keys, cfg.App, m.names.refresh, "refresh", 0); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// Authenticate decides who a request belongs to.
+//
+// A good access cookie answers by itself, without the store. Otherwise the
+// refresh cookie is held against the store, and the verdict carries new cookies.
+// An error that Is ErrUnauthenticated says that the request is nobody's; the
+// verdict's cookies then delete what is left of a session that is over. Any
+// other error says that the store gave no answer: nobody is logged out by it.
+func (m *Manager) Authenticate(r *http.Request) (Verdict, error) {
+	if t, ok := m.readAccess(r); ok && m.believes(t) {
+		return Verdict{Session: t.session()}, nil
+	}
+	t, ok := m.readRefresh(r)
+	if !ok {
+		return Verdict{}, unauthenticated("no cookie that can be read")
+	}
+	return m.redeem(r, t)
+}
+
+// believes says whether an access ticket counts without asking the store. Its
+// times are the store's, and now is this node's: where the two disagree the
+// ticket is not believed, and the store is asked.
+func (m *Manager) believes(t *accessTicket) bool {
+	now := time.Now()
+	return now.UnixMilli() < t.expires &&
+		t.issued <= now.Add(clockTolerance).UnixMilli() &&
+		m.feed.believes(t)
+}
+
+// readAccess returns the request's access ticket, believed or not.
+func (m *Manager) readAccess(r *http.Request) (*accessTicket, bool) {
+	t, how := readCookie(r, m.names.access, func(value string) (*accessTicket, ID, bool) {
+		t := new(accessTicket)
+		ok := m.access.open(value, t)
+		return t, t.id, ok
+	}, func(a, b *accessTicket) bool { return a.issued > b.issued })
+	return t, m.noted(how)
+}
+
+// readRefresh returns the request's refresh ticket.
+func (m *Manager) readRefresh(r *http.Request) (refreshTicket, bool) {
+	t, how := readCookie(r, m.names.refresh, func(value string) (refreshTicket, ID, bool) {
+		var t refreshTicket
+		ok := m.refresh.open(value, &t)
+		return t, t.sessionID(), ok
+	}, func(a, b refreshTicket) bool { return a.generation > b.generation })
+	return t, m.noted(how)
+}
+
+// noted reports whether a ticket was read. One that cannot be is never a reason
+// to delete a cookie: its key may be a newer node's.
+func (m *Manager) noted(how reading) bool {
+	switch how {
+	case readUndecodable:
+		m.cfg.OnEvent(Event{Kind: EventUndecodable})
+	case readAmbiguous:
+		m.cfg.OnEvent(Event{Kind: EventAmbiguous})
+	}
+	return how == readGood
+}
+
+// Run learns of revocations by any node within about a second, and removes rows
+// whose time is over, until ctx ends; it then returns ctx.Err(). Start it once
+// per Manager: go sessions.Run(ctx). Without it all is still correct, but a
+// revocation on another node takes up to the access lifetime to arrive, and
+// nothing is cleaned up. The store's trouble does not end it.
+func (m *Manager) Run(ctx context.Context) error {
+	pause, rowsLeft := pollEvery, false
+	for tick := 0; ; tick++ {
+		err := errors.Join(m.withTimeout(ctx, m.poll), m.withTimeout(ctx, m.retryUndone))
+		if err == nil && (rowsLeft || tick%pruneEvery == 0) {
+			rowsLeft, err = m.prune(ctx)
+		}
+		pause = min(2*pause, 8*pollEvery)
+		if err == nil {
+			pause = pollEvery
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(jitter(pause)):
+		}
+	}
+}
+
+const (
+	pollEvery  = time.Second
+	pruneEvery = 60 // polls
+	pruneBatch = 500
+)
+
+// prune removes a batch of dead rows, and reports whether there may be more.
+func (m *Manager) prune(ctx context.Context) (more bool, err error) {
+	err = m.withTimeout(ctx, func(ctx context.Context) error {
+		n, err := m.store.Prune(ctx, pruneBatch)
+		more = n >= pruneBatch
+		if err != nil {
+			return m.trouble(err)
+		}
+		return nil
+	})
+	return more, err
+}
+
+// withTimeout gives f a time of its own, out of reach of a request that ends: a
+// browser that closes must not leave a write half known.
+func (m *Manager) withTimeout(ctx context.Context, f func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	defer cancel()
+	return f(ctx)
+}
+
+// ask does one step against the store, and once more if it gives no definite
+// answer: a lost reply or a deadlock is over by then, as a rule. Every step is
+// harmless when repeated.
+func (m *Manager) ask(ctx context.Context, step func(context.Context) error) error {
+	return m.withTimeout(ctx, func(ctx context.Context) error {
+		err := step(ctx)
+		if err == nil || definite(err) {
+			return err
+		}
+		if again(ctx) {
+			err = step(ctx)
+		}
+		if err == nil || definite(err) {
+			return err
+		}
+		return m.trouble(err)
+	})
+}
+
+func definite(err error) bool {
+	return errors.Is(err, ErrUserDisabled) || errors.Is(err, ErrNotFound) || errors.Is(err, ErrUnauthenticated)
+}
+
+// again waits a moment before a step is repeated, so that two that met in a
+// deadlock do not meet again. It reports whether there is time left.
+func again(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(jitter(20 * time.Millisecond)):
+		return true
+	}
+}
+
+func (m *Manager) trouble(err error) error {
+	m.cfg.OnEvent(Event{Kind: EventStoreTrouble, Err: err})
+	return fmt.Errorf("session: the store gave no definite answer: %w", err)
+}

@@ -1,0 +1,232 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Logout ends the session that the request's cookies name, and returns a verdict
+// that deletes them, whatever else happens. An error says that the store could
+// not be told: this node believes the session's access cookies no more, and Run
+// repeats the revocation until the store has it.
+func (m *Manager) Logout(r *http.Request) (Verdict, error) {
+	return Verdict{Cookies: m.names.cleared()}, m.end(r.Context(), m.presented(r), ReasonLogout)
+}
+
+// end revokes sessions that this browser is done with.
+func (m *Manager) end(ctx context.Context, ids []ID, reason Reason) error {
+	var first error
+	for _, id := range ids {
+		if err := m.revoke(ctx, id, reason); err != nil {
+			m.undone.add(id, reason, time.Now().Add(m.cfg.RememberAbsoluteTimeout))
+			if first == nil {
+				first = err
+			}
+		}
+	}
+	return first
+}
+
+// revoke marks the session here first: what this node can do by itself holds
+// even if the store does not answer.
+func (m *Manager) revoke(ctx context.Context, id ID, reason Reason) error {
+	m.feed.revoked(id)
+	var done bool
+	err := m.ask(ctx, func(ctx context.Context) (err error) {
+		done, err = m.store.Revoke(ctx, id, "", reason)
+		return err
+	})
+	if done {
+		m.cfg.OnEvent(Event{Kind: EventRevoked, SessionID: id.String()})
+	}
+	return err
+}
+
+// Revoke ends one session of the user's: one device. It returns ErrNotFound if
+// the user has no such session, so that nobody can end another's; a session that
+// is over already is no error. Any other error says that the store gave no
+// definite answer.
+func (m *Manager) Revoke(ctx context.Context, userID, sessionID string) error {
+	id, err := ParseID(sessionID)
+	if err != nil {
+		return ErrNotFound
+	}
+	var done bool
+	err = m.ask(ctx, func(ctx context.Context) (err error) {
+		done, err = m.store.Revoke(ctx, id, userID, ReasonRevoked)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if done {
+		m.feed.revoked(id)
+		m.cfg.OnEvent(Event{Kind: EventRevoked, SessionID: sessionID})
+		return nil
+	}
+	// Revoked before, perhaps by a first try of ours whose answer was lost; or
+	// not the user's.
+	snap, err := m.find(ctx, id)
+	if err != nil {
+		return err
+	}
+	if snap.Record == nil || snap.Record.UserID != userID {
+		return ErrNotFound
+	}
+	m.feed.revoked(id)
+	return nil
+}
+
+// RevokeUser ends every session of the user's but those in except, which are
+// session ids. An error says that the store gave no definite answer.
+func (m *Manager) RevokeUser(ctx context.Context, userID string, except ...string) error {
+	keep := make([]ID, 0, len(except))
+	for _, text := range except {
+		id, err := ParseID(text)
+		if err != nil {
+			return fmt.Errorf("session: RevokeUser was told to spare %q: %w", clip(text, 40), err)
+		}
+		keep = append(keep, id)
+	}
+	return m.askAndPoll(ctx, func(ctx context.Context) error {
+		return m.store.RevokeUser(ctx, userID, keep, ReasonRevoked)
+	})
+}
+
+// RevokeAll ends every session of every user. It costs the same however many
+// there are.
+func (m *Manager) RevokeAll(ctx context.Context) error {
+	return m.askAndPoll(ctx, m.store.RevokeAll)
+}
+
+// Reload makes the user's next request on each device ask the store, so that
+// changed roles and attributes count at once. It logs nobody out.
+func (m *Manager) Reload(ctx context.Context, userID string) error {
+	return m.askAndPoll(ctx, func(ctx context.Context) error { return m.store.Reload(ctx, userID) })
+}
+
+// askAndPoll does a step whose sessions this node cannot name, and looks at once
+// which they were. If only the look fails, the step is done all the same, and
+// the next poll shows it.
+func (m *Manager) askAndPoll(ctx context.Context, step func(context.Context) error) error {
+	if err := m.ask(ctx, step); err != nil {
+		return err
+	}
+	_ = m.withTimeout(ctx, m.poll) // reported as an event
+	return nil
+}
+
+// Check asks the store whether the session is still good at this moment, for
+// what must not rest on a cookie of up to AccessTTL's age. It returns nil, an
+// error that Is ErrUnauthenticated, or the store's trouble.
+func (m *Manager) Check(ctx context.Context, s Session) error {
+	id, err := ParseID(s.ID)
+	if err != nil {
+		return unauthenticated("the session has no id")
+	}
+	snap, err := m.find(ctx, id)
+	switch {
+	case err != nil:
+		return err
+	case snap.Record == nil || snap.over() || snap.Record.UserID != s.UserID:
+		return unauthenticated("the session is over")
+	}
+	return nil
+}
+
+// Info is what a user may see of one of their sessions. Nothing in it makes a
+// cookie.
+type Info struct {
+	ID         string
+	UserAgent  string    // as the browser gave it at login
+	IP         string    // the network address at login
+	CreatedAt  time.Time // of the login
+	LastSeenAt time.Time // of the last confirmed refresh: up to AccessTTL behind
+	AuthTime   time.Time // when the user last proved who they are
+}
+
+// List returns the user's live sessions, the newest first.
+func (m *Manager) List(ctx context.Context, userID string) ([]Info, error) {
+	var records []Record
+	err := m.ask(ctx, func(ctx context.Context) (err error) {
+		records, err = m.store.List(ctx, userID)
+		return err
+	})
+	infos := make([]Info, 0, len(records))
+	for _, rec := range records {
+		infos = append(infos, Info{
+			ID:         rec.ID.String(),
+			UserAgent:  rec.UserAgent,
+			IP:         rec.IP,
+			CreatedAt:  rec.CreatedAt,
+			LastSeenAt: rec.ConfirmedAt,
+			AuthTime:   rec.AuthTime,
+		})
+	}
+	return infos, err
+}
+
+// undone holds the revocations that the store could not be told of.
+type undone struct {
+	mu      sync.Mutex // guards reasons
+	reasons map[ID]undoneRevocation
+}
+
+type undoneRevocation struct {
+	reason Reason
+	until  time.Time // after which the session is over by itself
+}
+
+// maxUndone bounds the memory that a long outage may take; each holds one logout.
+const maxUndone = 100_000
+
+func (u *undone) add(id ID, reason Reason, until time.Time) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.reasons == nil {
+		u.reasons = map[ID]undoneRevocation{}
+	}
+	if len(u.reasons) < maxUndone {
+		u.reasons[id] = undoneRevocation{reason, until}
+	}
+}
+
+// some returns up to n of them, in no order.
+func (u *undone) some(n int) map[ID]Reason {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	some := map[ID]Reason{}
+	for id, r := range u.reasons {
+		if time.Now().After(r.until) {
+			delete(u.reasons, id)
+		} else if len(some) < n {
+			some[id] = r.reason
+		}
+	}
+	return some
+}
+
+func (u *undone) done(id ID) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	delete(u.reasons, id)
+}
+
+// retryUndone tells the store of the logouts that it missed.
+func (m *Manager) retryUndone(ctx context.Context) error {
+	for id, reason := range m.undone.some(100) {
+		if _, err := m.store.Revoke(ctx, id, "", reason); err != nil {
+			return m.trouble(err)
+		}
+		m.feed.revoked(id)
+		m.undone.done(id)
+	}
+	return nil
+}
+
+// jitter spreads d evenly over half to one and a half of itself.
+func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d) }

@@ -1,0 +1,109 @@
+package session
+
+import (
+	"encoding/base64"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/gorilla/securecookie"
+)
+
+// maxCookie is what browsers keep of a cookie, name and value together (RFC
+// 6265bis, section 5.6): a longer one they drop without a word.
+const maxCookie = 4096
+
+// clockTolerance is how far a node's clock may run behind the store's before the
+// node no longer believes fresh access tickets, and asks the store instead.
+const clockTolerance = 5 * time.Second
+
+// ticket is what a sealer seals and opens: *accessTicket and *refreshTicket.
+type ticket interface {
+	appendTo(b []byte, app string) []byte
+	parse(b []byte, app string) error
+}
+
+// sealer turns tickets of one kind into cookie values and back. Keys are
+// separate for each kind and each purpose, so that no value of one cookie passes
+// for another's. It is safe for concurrent use.
+type sealer struct {
+	name   string // of the cookie: part of what the MAC covers
+	codecs []*securecookie.SecureCookie
+}
+
+// newSealer derives the keys of one kind of ticket. A maxAge of 0 sets no limit:
+// the ticket's own times judge.
+func newSealer(keys Keys, app, name, kind string, maxAge time.Duration) (*sealer, error) {
+	s := &sealer{name: name}
+	for _, master := range keys.masters {
+		mac, err := derive(master, app, kind+"|mac")
+		if err != nil {
+			return nil, fmt.Errorf("session: deriving a key: %w", err)
+		}
+		enc, err := derive(master, app, kind+"|enc")
+		if err != nil {
+			return nil, fmt.Errorf("session: deriving a key: %w", err)
+		}
+		// securecookie keeps the slices it is given and judges them at first use;
+		// these two are private to it, never nil, and 32 bytes each.
+		codec := securecookie.New(mac, enc)
+		codec.SetSerializer(ticketSerializer{app})
+		codec.MaxAge(int(maxAge.Seconds()))
+		s.codecs = append(s.codecs, codec)
+	}
+	return s, nil
+}
+
+// seal returns the cookie value for t, under the first key.
+func (s *sealer) seal(t ticket) (string, error) {
+	value, err := s.codecs[0].Encode(s.name, t)
+	if err != nil || len(s.name)+len(value) > maxCookie {
+		// The one way an honest ticket fails: it is too long.
+		return "", fmt.Errorf("session: the user's id, roles and attributes do not fit into the cookie %s, "+
+			"of which browsers keep %d bytes: give the user fewer roles or attributes", s.name, maxCookie)
+	}
+	return value, nil
+}
+
+// open decodes value into t, a fresh zero ticket, and reports whether a key fits.
+//
+// Whatever securecookie finds wrong is one thing here: no ticket. Its errors
+// cannot be told apart safely (a value that is too long is not even of its own
+// error type), and nothing may depend on why a stranger's cookie fails.
+func (s *sealer) open(value string, t ticket) bool {
+	if !canonical(value, s.name) {
+		return false
+	}
+	for _, codec := range s.codecs {
+		// The MAC is checked before anything is decoded, so t is written to by
+		// the key that sealed it or by none.
+		if codec.Decode(s.name, value, t) == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// canonical reports whether value is the only spelling of what it encodes:
+// securecookie ignores line breaks and stray bits after the last byte, so that
+// several strings decode to one ticket.
+func canonical(value, name string) bool {
+	if value == "" || len(name)+len(value) > maxCookie || strings.ContainsAny(value, "\r\n") {
+		return false
+	}
+	_, err := base64.URLEncoding.Strict().DecodeString(value)
+	return err == nil
+}
+
+// ticketSerializer lets securecookie carry the tickets' own format. Unlike
+// securecookie's NopEncoder it hands out a buffer of its own, which securecookie
+// may encrypt in place.
+type ticketSerializer struct{ app string }
+
+func (s ticketSerializer) Serialize(src any) ([]byte, error) {
+	return src.(ticket).appendTo(make([]byte, 0, 256), s.app), nil
+}
+
+func (s ticketSerializer) Deserialize(src []byte, dst any) error {
+	return dst.(ticket).parse(src, s.app)
+}

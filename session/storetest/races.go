@@ -1,0 +1,131 @@
+package storetest
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/sessionkit/sessionkit/session"
+)
+
+const workers = 16
+
+// together runs f in many goroutines that start at once.
+func together(n int, f func(i int)) {
+	var wg sync.WaitGroup
+	start := make(chan struct{})
+	for i := range n {
+		wg.Go(func() { <-start; f(i) })
+	}
+	close(start)
+	wg.Wait()
+}
+
+// persistent repeats a step that gives no definite answer, as Manager does: a
+// deadlock is no verdict, and no fault of the store's.
+func persistent(step func() (bool, error)) (ok bool, err error) {
+	for range 5 {
+		if ok, err = step(); err == nil {
+			break
+		}
+	}
+	return ok, err
+}
+
+func (s *suite) confirmRace() {
+	id, parent := s.login(s.Alice)
+	for generation := uint64(1); generation <= 20; generation++ {
+		rivals := make([]session.Presented, workers)
+		var won atomic.Int32
+		var winner atomic.Int32
+		together(workers, func(i int) {
+			rivals[i] = child(id, generation, parent)
+			ok, err := persistent(func() (bool, error) { return s.Store.Confirm(s.ctx(), rivals[i]) })
+			if err != nil {
+				s.Errorf("confirm: %v", err)
+			}
+			if ok {
+				won.Add(1)
+				winner.Store(int32(i))
+			}
+		})
+		row := s.row(id)
+		if won.Load() != 1 || row.Generation != generation || row.Confirmed != rivals[winner.Load()].Digest || row.Previous != parent {
+			s.Fatalf("generation %d: %d winners, row %+v", generation, won.Load(), row)
+		}
+		parent = row.Confirmed
+	}
+}
+
+func (s *suite) reuseRace() {
+	for range 10 {
+		id, first := s.login(s.Alice)
+		s.did(true)(s.Store.Confirm(s.ctx(), child(id, 1, first)))
+		var told atomic.Int32
+		together(workers, func(int) {
+			ok, err := persistent(func() (bool, error) {
+				return s.Store.RevokeReused(s.ctx(), session.Presented{ID: id, Digest: first})
+			})
+			if err != nil {
+				s.Errorf("revoke: %v", err)
+			}
+			if ok {
+				told.Add(1)
+			}
+		})
+		if told.Load() != 1 {
+			s.Fatalf("%d were told that they killed the session; want 1", told.Load())
+		}
+	}
+}
+
+func (s *suite) logoutRace() {
+	for range 20 {
+		id, first := s.login(s.Alice)
+		var confirmedAfter atomic.Int32
+		var out atomic.Bool
+		together(workers, func(i int) {
+			if i == 0 {
+				ok, err := persistent(func() (bool, error) { return s.Store.Revoke(s.ctx(), id, "", session.ReasonLogout) })
+				if err != nil || !ok {
+					s.Errorf("logout: %v, %v", ok, err)
+				}
+				out.Store(true)
+				return
+			}
+			after := out.Load()
+			ok, err := persistent(func() (bool, error) { return s.Store.Confirm(s.ctx(), child(id, 1, first)) })
+			if err != nil {
+				s.Errorf("confirm: %v", err)
+			}
+			if ok && after {
+				confirmedAfter.Add(1)
+			}
+		})
+		if confirmedAfter.Load() > 0 || s.row(id).RevokedAt.IsZero() {
+			s.Fatalf("%d refreshes after the logout; revoked at %v", confirmedAfter.Load(), s.row(id).RevokedAt)
+		}
+	}
+}
+
+func (s *suite) createRace() {
+	const each = 10
+	ids := make([][]session.ID, workers)
+	together(workers, func(i int) {
+		for range each {
+			n := session.NewSession{ID: random[session.ID](), UserID: s.Alice, Confirmed: random[session.Digest](), Lifetime: lifetime, KeepFor: keepFor}
+			if _, err := persistent(func() (bool, error) { return true, s.Store.Create(s.ctx(), n) }); err != nil {
+				s.Errorf("login: %v", err)
+			}
+			ids[i] = append(ids[i], n.ID)
+		}
+	})
+	list, err := s.Store.List(s.ctx(), s.Alice)
+	s.must(err)
+	if len(list) != workers*each {
+		s.Errorf("%d of %d logins are there", len(list), workers*each)
+	}
+	for _, id := range slices.Concat(ids...) {
+		s.row(id)
+	}
+}

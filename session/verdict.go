@@ -1,0 +1,89 @@
+package session
+
+import (
+	"net/http"
+	"slices"
+	"time"
+)
+
+// Verdict is what was decided about a request, and the cookies that say so. The
+// zero Verdict is nobody, without cookies.
+type Verdict struct {
+	// Session is who the request belongs to. It is zero where an error came
+	// with the verdict, and after Logout.
+	Session Session
+
+	// Cookies are to be set in the answer, before its first byte. They count
+	// also when an error came with the verdict: then they delete what a session
+	// that is over has left. That is for page loads only: a program's late
+	// request must not delete the cookies of a newer login.
+	Cookies []*http.Cookie
+
+	// What CookiesNow needs; manager is nil where the cookies grant nothing.
+	manager *Manager
+	ticket  accessTicket
+	decided time.Time
+	child   bool // the refresh cookie answers another one
+}
+
+// SetCookies writes the verdict's cookies into the answer's header, and no-store
+// with them: a Set-Cookie does not keep an answer out of caches (RFC 9111,
+// section 7.3). Without cookies it does nothing. Call it before the answer's
+// first byte.
+func (v Verdict) SetCookies(w http.ResponseWriter) {
+	setCookies(w.Header(), v.Cookies)
+}
+
+// setCookies replaces cookies of the same names that the header already sets: of
+// two Set-Cookies of one name a browser keeps the last, and no reader knows which.
+func setCookies(h http.Header, cookies []*http.Cookie) {
+	if len(cookies) == 0 {
+		return
+	}
+	h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], func(line string) bool {
+		return slices.ContainsFunc(cookies, func(c *http.Cookie) bool { return setsCookie(line, c.Name) })
+	})
+	for _, c := range cookies {
+		h.Add("Set-Cookie", c.String())
+	}
+	h.Set("Cache-Control", "no-store")
+}
+
+func setsCookie(line, name string) bool {
+	return len(line) > len(name) && line[:len(name)] == name && line[len(name)] == '='
+}
+
+// Resend brings the answer's header up to date: call it again right before the
+// first byte leaves, when the handler had time of its own. It takes back
+//
+//   - every cookie, if the session was revoked or reloaded since the verdict, so
+//     that a late answer brings back nothing that a logout has ended;
+//   - the refresh cookie, if more than a quarter of the access lifetime has
+//     passed. Its siblings may have been used by now, and it would look stolen.
+//     The browser keeps the cookie that it has, which is as good as a lost answer.
+func (v Verdict) Resend(h http.Header) {
+	keep := v.cookiesNow()
+	for _, c := range v.Cookies {
+		if !slices.Contains(keep, c) {
+			h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], func(line string) bool { return setsCookie(line, c.Name) })
+		}
+	}
+	setCookies(h, keep)
+	if len(h["Set-Cookie"]) == 0 {
+		delete(h, "Set-Cookie")
+	}
+}
+
+func (v Verdict) cookiesNow() []*http.Cookie {
+	m := v.manager
+	if m == nil || len(v.Cookies) == 0 {
+		return v.Cookies
+	}
+	if !m.feed.believes(&v.ticket) {
+		return nil
+	}
+	if v.child && time.Since(v.decided) > m.cfg.AccessTTL/4 {
+		return slices.DeleteFunc(slices.Clone(v.Cookies), func(c *http.Cookie) bool { return c.Name == m.names.refresh })
+	}
+	return v.Cookies
+}
