@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// There are two classes of failure. A definite answer is one of the three
+// There are two classes of failure. A definite answer is one of the
 // errors below. Every other error says that no answer could be had: the store's
 // trouble, which is a 503 and never a logout.
 var (
@@ -20,6 +20,10 @@ var (
 
 	// ErrNotFound says that the user has no such session.
 	ErrNotFound = errors.New("session: no such session")
+
+	// ErrTooLarge says that a user's id, roles and attributes do not fit into the
+	// access cookie: browsers drop a longer one without a word.
+	ErrTooLarge = errors.New("session: the user's id, roles and attributes do not fit into a cookie of 4096 bytes: give the user fewer")
 )
 
 func unauthenticated(why string) error {

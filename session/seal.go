@@ -54,13 +54,11 @@ func newSealer(keys Keys, app, name, kind string, maxAge time.Duration) (*sealer
 	return s, nil
 }
 
-// seal returns the cookie value for t, under the first key.
+// seal returns the cookie value for t, under the first key, or ErrTooLarge.
 func (s *sealer) seal(t ticket) (string, error) {
 	value, err := s.codecs[0].Encode(s.name, t)
 	if err != nil || len(s.name)+len(value) > maxCookie {
-		// The one way an honest ticket fails: it is too long.
-		return "", fmt.Errorf("session: the user's id, roles and attributes do not fit into the cookie %s, "+
-			"of which browsers keep %d bytes: give the user fewer roles or attributes", s.name, maxCookie)
+		return "", ErrTooLarge // the one way in which an honest ticket fails
 	}
 	return value, nil
 }

@@ -1,0 +1,79 @@
+package middleware
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/sessionkit/sessionkit/middleware/internal/guard"
+)
+
+// Config says where things are in an app. The zero Config has a login page at
+// /login, a logout at /logout, and no other public page.
+type Config struct {
+	_ [0]func() // named fields only
+
+	// LoginPath is where browsers are sent to log in. It is open to everybody.
+	// Default "/login".
+	LoginPath string
+
+	// LogoutPath is where Guard.Logout is mounted, and nothing else. Protect
+	// leaves it alone, so that a logout works also when the session is over, or
+	// the store down.
+	// Default "/logout".
+	LogoutPath string
+
+	// Public are the routes that Protect leaves open, as they were registered
+	// with echo ("/", "/static*", "/articles/:id"), compared with c.Path(). All
+	// else is protected, also what no route matches.
+	Public []string
+
+	// CrossOrigin refuses unsafe requests from other sites, before anything else.
+	// Default: the zero protection. CORS, if any, is mounted before the guard.
+	CrossOrigin *http.CrossOriginProtection
+
+	// Answer, if not nil, writes refusals in place of the kit's own small pages.
+	// The headers (Location, HX-Redirect, Retry-After and the like) are set; the
+	// refusal says the status, a sentence for the client, and what happened, as
+	// Internal, for logs. Answer cannot admit anyone: if it writes nothing and
+	// returns no error, the kit's own answer is sent.
+	Answer func(c echo.Context, refusal *echo.HTTPError) error
+}
+
+func (cfg Config) withDefaults() Config {
+	if cfg.LoginPath == "" {
+		cfg.LoginPath = "/login"
+	}
+	if cfg.LogoutPath == "" {
+		cfg.LogoutPath = "/logout"
+	}
+	return cfg
+}
+
+// faults returns all that is wrong with a config whose defaults are filled in.
+func (cfg Config) faults() error {
+	var faults []error
+	wrong := func(format string, args ...any) {
+		faults = append(faults, fmt.Errorf("middleware: Config."+format, args...))
+	}
+	for _, p := range []struct{ field, path string }{{"LoginPath", cfg.LoginPath}, {"LogoutPath", cfg.LogoutPath}} {
+		if !guard.SafePath(p.path) || p.path == "/" || strings.ContainsAny(p.path, "?#:*%") {
+			wrong("%s is %q: use a plain path of its own, such as /login", p.field, p.path)
+		}
+	}
+	if cfg.LoginPath == cfg.LogoutPath {
+		wrong("LogoutPath is the same as LoginPath, %q: use two paths", cfg.LoginPath)
+	}
+	for _, path := range cfg.Public {
+		if !strings.HasPrefix(path, "/") {
+			wrong("Public has %q: use a route's path as it was registered with echo, such as /static*", path)
+		}
+		if path == "/*" {
+			wrong(`Public has "/*": it would leave every path open that no other route matches`)
+		}
+	}
+	return errors.Join(faults...)
+}

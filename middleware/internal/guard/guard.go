@@ -1,0 +1,177 @@
+// Package guard is the guards' common part, in plain net/http: it asks the
+// session Manager who a request is, sets the cookies before the handler runs,
+// and decides how a refusal looks. Adapters to frameworks add their signatures.
+package guard
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/sessionkit/sessionkit/session"
+)
+
+// Guard is immutable and safe for concurrent use.
+type Guard struct {
+	sessions    *session.Manager
+	loginPath   string
+	logoutPath  string
+	crossOrigin *http.CrossOriginProtection
+}
+
+// New returns a Guard. Its paths must have been checked with SafePath.
+func New(sessions *session.Manager, loginPath, logoutPath string, crossOrigin *http.CrossOriginProtection) *Guard {
+	if crossOrigin == nil {
+		crossOrigin = http.NewCrossOriginProtection()
+	}
+	return &Guard{sessions: sessions, loginPath: loginPath, logoutPath: logoutPath, crossOrigin: crossOrigin}
+}
+
+// Needs is what a route asks of a request. The zero Needs is a login.
+type Needs struct {
+	Public bool          // lets everybody through, and says who they are
+	Roles  []string      // one of these, if there are any
+	Recent time.Duration // a password within this time, if not 0
+}
+
+// state is what this guard found out about a request: once, however many
+// guards stand before the handler.
+type state struct {
+	verdict session.Verdict
+	err     error
+	writer  *response // nil while no cookies are set
+}
+
+// stateKey keeps the findings of different guards apart: another Manager's
+// session is nobody's here.
+type stateKey struct{ g *Guard }
+
+// Admit decides whether the request may go on. The handler must use the writer
+// and the request that it returns. If the Refusal is not nil, the handler must
+// not run: the Refusal, whose headers are set, is the answer.
+func (g *Guard) Admit(w http.ResponseWriter, r *http.Request, needs Needs) (http.ResponseWriter, *http.Request, *Refusal) {
+	if err := g.crossOrigin.Check(r); err != nil {
+		return w, r, g.refuse(w.Header(), r, crossOrigin, err)
+	}
+	if needs.Public && passive(r) {
+		return w, r, nil
+	}
+
+	st, known := r.Context().Value(stateKey{g}).(*state)
+	if !known {
+		st = &state{}
+		st.verdict, st.err = g.sessions.Authenticate(r)
+		r = g.remember(r, st)
+		w.Header().Add("Vary", "Cookie")
+		if st.err == nil {
+			w = st.setCookies(w)
+		}
+	}
+
+	why, err := needs.refusal(st)
+	if why == admitted {
+		// What a handler shows to one user is not for a cache that many share.
+		// It may say otherwise, unless the answer carries cookies.
+		if !needs.Public && w.Header().Get("Cache-Control") == "" {
+			w.Header().Set("Cache-Control", "no-store")
+		}
+		return w, r, nil
+	}
+	if clientOf(r) == browser {
+		// The cookies of a session that is over. Only here: a refusal is written
+		// at once, while a handler's late answer, or a program's, could delete
+		// the cookies of a newer login.
+		if st.err != nil {
+			st.verdict.SetCookies(w)
+		}
+	}
+	return w, r, g.refuse(w.Header(), r, why, err)
+}
+
+// refusal judges what is known against what is asked for.
+func (n Needs) refusal(st *state) (reason, error) {
+	s := st.verdict.Session
+	switch {
+	case n.Public:
+		return admitted, nil // a store that does not answer means nobody, too
+	case errors.Is(st.err, session.ErrUnauthenticated):
+		return unauthenticated, st.err
+	case st.err != nil:
+		return unavailable, st.err
+	case len(n.Roles) > 0 && !s.HasRole(n.Roles[0], n.Roles[1:]...):
+		return forbidden, errors.New("the session has none of the roles that the route asks for")
+	case n.Recent > 0 && !s.LoggedInWithin(n.Recent):
+		return reauthenticate, errors.New("the login is too old for the route")
+	default:
+		return admitted, nil
+	}
+}
+
+// remember puts the findings where later guards and the handler look.
+func (g *Guard) remember(r *http.Request, st *state) *http.Request {
+	ctx := context.WithValue(r.Context(), stateKey{g}, st)
+	if st.err == nil {
+		ctx = session.NewContext(ctx, st.verdict.Session)
+	}
+	return r.WithContext(ctx)
+}
+
+// passive says whether a request is for what a page is dressed in. It needs no
+// session, and must not be told apart by cookies, or no cache would keep it.
+func passive(r *http.Request) bool {
+	switch r.Header.Get("Sec-Fetch-Dest") {
+	case "style", "script", "font", "image":
+		return r.Method == http.MethodGet || r.Method == http.MethodHead
+	}
+	return false
+}
+
+// Issue begins a session in the answer to a login. The handler must go on with
+// the writer and the request that it returns. A Refusal says that there is no
+// new session; its headers are set.
+func (g *Guard) Issue(w http.ResponseWriter, r *http.Request, login session.Login) (http.ResponseWriter, *http.Request, *Refusal) {
+	if err := g.crossOrigin.Check(r); err != nil {
+		return w, r, g.refuse(w.Header(), r, crossOrigin, err)
+	}
+	v, err := g.sessions.Issue(r, login)
+	switch {
+	case errors.Is(err, session.ErrUserDisabled):
+		return w, r, g.refuse(w.Header(), r, disabled, err)
+	case errors.Is(err, session.ErrTooLarge):
+		return w, r, g.refuse(w.Header(), r, tooLarge, err)
+	case err != nil:
+		return w, r, g.refuse(w.Header(), r, unavailable, err)
+	}
+	w, r = g.replace(w, r, v, nil)
+	return w, r, nil
+}
+
+// Logout ends the request's session and sets the cookies that delete it. If the
+// store did not answer, the Manager goes on trying.
+func (g *Guard) Logout(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, *http.Request, *Refusal) {
+	if err := g.crossOrigin.Check(r); err != nil {
+		return w, r, g.refuse(w.Header(), r, crossOrigin, err)
+	}
+	if r.Method != http.MethodPost {
+		// A logout that a link or an image could trigger would be anybody's.
+		w.Header().Set("Allow", http.MethodPost)
+		return w, r, g.refuse(w.Header(), r, notPost, nil)
+	}
+	v, _ := g.sessions.Logout(r) // the store's trouble is an event, and Run's to mend
+	w, r = g.replace(w, r, v, session.ErrUnauthenticated)
+	return w, r, nil
+}
+
+// replace puts another verdict in the place of what the guard had found, in the
+// answer's cookies too.
+func (g *Guard) replace(w http.ResponseWriter, r *http.Request, v session.Verdict, err error) (http.ResponseWriter, *http.Request) {
+	st := &state{verdict: v, err: err}
+	if old, ok := r.Context().Value(stateKey{g}).(*state); ok {
+		st.writer = old.writer
+	} else {
+		w.Header().Add("Vary", "Cookie")
+	}
+	w = st.setCookies(w)
+	return w, g.remember(r, st)
+}

@@ -1,0 +1,179 @@
+// Package middleware puts sessions before the handlers of an echo app.
+//
+//	guard, err := middleware.New(sessions, middleware.Config{Public: []string{"/"}})
+//	e.Use(guard.Protect)
+//
+// A Guard asks its [session.Manager] who a request belongs to, sets the cookies
+// before the handler runs, and answers refusals: a redirect to the login page
+// for page loads, HX-Redirect for htmx, 401 for programs, and 503 when the store
+// does not answer, which logs nobody out.
+//
+// Each guard authenticates by itself, once per request, and trusts nothing that
+// another middleware left behind: no order of mounting leaves a hole.
+package middleware
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/sessionkit/sessionkit/middleware/internal/guard"
+	"github.com/sessionkit/sessionkit/session"
+)
+
+// Guard stands before handlers. It is immutable and safe for concurrent use.
+type Guard struct {
+	guard  *guard.Guard
+	cfg    Config
+	public map[string]bool
+}
+
+// New returns a Guard for the sessions of a Manager. It refuses a faulty Config,
+// naming every fault at once.
+func New(sessions *session.Manager, cfg Config) (*Guard, error) {
+	cfg = cfg.withDefaults()
+	err := cfg.faults()
+	if sessions == nil {
+		err = errors.Join(errors.New("middleware: New was given no session.Manager"), err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	public := map[string]bool{cfg.LoginPath: true}
+	for _, path := range cfg.Public {
+		public[path] = true
+	}
+	return &Guard{
+		guard:  guard.New(sessions, cfg.LoginPath, cfg.LogoutPath, cfg.CrossOrigin),
+		cfg:    cfg,
+		public: public,
+	}, nil
+}
+
+// Protect lets only logged-in users through, but everybody to the login page and
+// the public routes, where it does what Identify does. The logout it leaves
+// alone: that checks all it needs by itself, and must not wait for the store
+// twice. Mount Protect with Use, after the router has run, not with Pre.
+func (g *Guard) Protect(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if c.Path() == g.cfg.LogoutPath {
+			return next(c)
+		}
+		return g.admit(c, next, guard.Needs{Public: g.public[c.Path()]})
+	}
+}
+
+// Identify lets everybody through, and says who they are: see
+// [session.FromContext]. It refuses only unsafe requests from other sites. A
+// session that is over, or a store that does not answer, means nobody.
+func (g *Guard) Identify(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		return g.admit(c, next, guard.Needs{Public: true})
+	}
+}
+
+// RequireRole lets only users through who have the role, or one of the others
+// named, as the store last said; others get a 403.
+func (g *Guard) RequireRole(role string, or ...string) echo.MiddlewareFunc {
+	return g.require(guard.Needs{Roles: append([]string{role}, or...)})
+}
+
+// RequireRecentLogin lets only users through who proved who they are less than d
+// ago. Others are sent to the login page, with reauth=1 in its query, and come
+// back: logging in again gives them a fresh AuthTime.
+func (g *Guard) RequireRecentLogin(d time.Duration) echo.MiddlewareFunc {
+	return g.require(guard.Needs{Recent: max(d, 1)})
+}
+
+func (g *Guard) require(needs guard.Needs) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error { return g.admit(c, next, needs) }
+	}
+}
+
+func (g *Guard) admit(c echo.Context, next echo.HandlerFunc, needs guard.Needs) error {
+	w, r, refusal := g.guard.Admit(c.Response().Writer, c.Request(), needs)
+	use(c, w, r)
+	if refusal != nil {
+		return g.answer(c, refusal)
+	}
+	err := next(c)
+	if err == nil {
+		guard.Finish(c.Response().Writer)
+	}
+	return err
+}
+
+func use(c echo.Context, w http.ResponseWriter, r *http.Request) {
+	c.Response().Writer = w
+	c.SetRequest(r)
+}
+
+func (g *Guard) answer(c echo.Context, refusal *guard.Refusal) error {
+	if g.cfg.Answer != nil {
+		if err := g.cfg.Answer(c, httpError(refusal)); err != nil || c.Response().Committed {
+			return err
+		}
+	}
+	return refusal.Write(c.Response())
+}
+
+// httpError returns a fresh error, unwrapped, as echo's error handler wants it:
+// it takes a wrapped one for a 500.
+func httpError(refusal *guard.Refusal) *echo.HTTPError {
+	return &echo.HTTPError{Code: refusal.Status, Message: refusal.Text, Internal: refusal.Err}
+}
+
+// errLate is a fault in a handler: a cookie after the first byte is lost.
+var errLate = errors.New("middleware: the answer has begun, and can carry no cookies: call Issue and Logout before writing")
+
+// Issue begins a session for the user who has proved who they are, and sets its
+// cookies in the answer; the browser's old session ends. Call it before the
+// answer's first byte. The error, if any, is an *echo.HTTPError to return as it
+// is: 403 for a user who may not log in, or for a request from another site; 503
+// if the store did not answer; 500 if the identity does not fit into a cookie.
+//
+// With Echo.IPExtractor set, the list of devices shows c.RealIP().
+func (g *Guard) Issue(c echo.Context, login session.Login) error {
+	if c.Response().Committed {
+		return errLate
+	}
+	if login.IP == "" && c.Echo().IPExtractor != nil {
+		login.IP = c.RealIP()
+	}
+	w, r, refusal := g.guard.Issue(c.Response().Writer, c.Request(), login)
+	if refusal != nil {
+		return httpError(refusal)
+	}
+	use(c, w, r)
+	return nil
+}
+
+// Logout is a handler that ends the request's session and deletes its cookies.
+// It answers 303 to ReturnTo(c, LoginPath), programs with 204, and 405 to any
+// method but POST. It does so also if the store does not answer: this node
+// believes the session no more, and [session.Manager.Run] repeats the revocation
+// until the store has it.
+func (g *Guard) Logout(c echo.Context) error {
+	if c.Response().Committed {
+		return errLate
+	}
+	next := g.ReturnTo(c, g.cfg.LoginPath)
+	w, r, refusal := g.guard.Logout(c.Response().Writer, c.Request())
+	if refusal != nil {
+		return g.answer(c, refusal)
+	}
+	use(c, w, r)
+	if guard.FromProgram(r) {
+		return c.NoContent(http.StatusNoContent)
+	}
+	return c.Redirect(http.StatusSeeOther, next)
+}
+
+// ReturnTo returns the page that the user had asked for before the login, from
+// the form or query value "next", if it is a path of this app; else fallback.
+func (g *Guard) ReturnTo(c echo.Context, fallback string) string {
+	return g.guard.ReturnTo(c.Request(), fallback)
+}

@@ -1,0 +1,366 @@
+package session
+
+import (
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+)
+
+func TestAValidAccessCookieCostsNoStatement(t *testing.T) {
+	inWorld(t, func(w *world) {
+		b := newBrowser()
+		w.login(b, Login{})
+		if n := w.statements(func() {
+			for range 10_000 {
+				if s := w.in(b); s.UserID != "1" || !s.HasRole("staff") || s.Attrs["name"] != "Ada" {
+					t.Fatalf("session = %+v", s)
+				}
+			}
+		}); n != 0 {
+			t.Errorf("%d statements; want 0", n)
+		}
+	})
+}
+
+func TestADayOfRefreshesIsNoticedByNobody(t *testing.T) {
+	inWorld(t, func(w *world) {
+		b := newBrowser()
+		first := w.login(b, Login{})
+		end := time.Now().Add(12 * time.Hour)
+		most := int64(0)
+		for time.Now().Before(end.Add(-w.cfg.AccessTTL)) {
+			w.nextPeriod()
+			most = max(most, w.statements(func() {
+				if s := w.in(b); s.ID != first.ID || !s.AuthTime.Equal(first.AuthTime) || !s.EndsAt.Equal(first.EndsAt) {
+					t.Fatalf("session = %+v; it began as %+v", s, first)
+				}
+			}))
+		}
+		if most != 2 {
+			t.Errorf("a refresh made up to %d statements; want 2", most)
+		}
+		w.nextPeriod()
+		w.out(b)
+		if left := b.request().Cookies(); len(left) != 0 {
+			t.Errorf("%d cookies are left after the absolute end", len(left))
+		}
+	})
+}
+
+func TestIdleAndRememberedSessionsEndWhenTheyShould(t *testing.T) {
+	for _, c := range []struct {
+		name           string
+		login          Login
+		idle, absolute time.Duration
+	}{
+		{"plain", Login{}, 30 * time.Minute, 12 * time.Hour},
+		{"remembered", Login{Remember: true}, 30 * 24 * time.Hour, 90 * 24 * time.Hour},
+	} {
+		inWorld(t, func(w *world) {
+			b := newBrowser()
+			w.login(b, c.login)
+			restored := b.copy() // a thief's jar keeps no Max-Age
+			for name, k := range restored.jar {
+				restored.jar[name] = kept{k.value, k.until.Add(1000 * time.Hour)}
+			}
+			time.Sleep(c.idle - 2*time.Second)
+			w.in(b)
+			time.Sleep(2 * time.Second)
+			w.out(restored)
+			time.Sleep(c.idle - 3*time.Second)
+			if s := w.in(b); s.EndsAt.Sub(s.AuthTime) != c.absolute {
+				t.Errorf("%s: the session lives %v at most; want %v", c.name, s.EndsAt.Sub(s.AuthTime), c.absolute)
+			}
+			time.Sleep(c.idle)
+			w.out(b)
+		})
+	}
+}
+
+func TestParallelRefreshesOfOneTicketShareItsStatements(t *testing.T) {
+	inWorld(t, func(w *world) {
+		b := newBrowser()
+		w.login(b, Login{})
+		w.nextPeriod()
+		w.in(b)
+		w.nextPeriod()
+		w.faults.set(func(string) error { time.Sleep(10 * time.Millisecond); return nil }, nil)
+		children := map[string]bool{}
+		n := w.statements(func() {
+			answers := make(chan Verdict)
+			for range 50 {
+				go func() {
+					v, err := w.Authenticate(b.request())
+					if err != nil {
+						t.Errorf("refused: %v", err)
+					}
+					answers <- v
+				}()
+			}
+			for range 50 {
+				v := <-answers
+				children[v.Cookies[1].Value] = true
+			}
+			time.Sleep(500 * time.Millisecond)
+			w.in(b) // the rest of the page load
+		})
+		if n != 2 {
+			t.Errorf("51 parallel requests made %d statements; want 2", n)
+		}
+		if len(children) != 50 {
+			t.Errorf("50 answers carried %d different refresh cookies; want 50: who shares one with a thief is not told apart from him", len(children))
+		}
+	})
+}
+
+func TestParallelRefreshesOnTwoNodesInAnyOrderLogNobodyOut(t *testing.T) {
+	inWorld(t, func(w *world) {
+		other := newWorld(t, w.users, Config{})
+		b := newBrowser()
+		w.login(b, Login{})
+		for round := range 200 {
+			w.nextPeriod()
+			var answers []Verdict
+			for i := range 6 {
+				v, err := []*world{w, other}[i%2].Authenticate(b.request())
+				if err != nil {
+					t.Fatalf("round %d: %v", round, err)
+				}
+				answers = append(answers, v)
+			}
+			// The answers arrive in another order, and some not at all.
+			for i := range answers {
+				if (i+round)%4 != 0 {
+					b.receive(answers[(i*5+round)%6].Cookies)
+				}
+			}
+		}
+		if n := w.count(EventReuse) + other.count(EventReuse); n != 0 {
+			t.Errorf("%d events of reuse", n)
+		}
+	})
+}
+
+func TestALostAnswerDoesNoHarm(t *testing.T) {
+	inWorld(t, func(w *world) {
+		b := newBrowser()
+		w.login(b, Login{})
+		for range 5 {
+			w.nextPeriod()
+			for range 3 { // refreshed, and the answers lost, minutes apart
+				if _, err := w.Authenticate(b.request()); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(3 * time.Minute)
+			}
+			w.in(b)
+		}
+	})
+}
+
+func TestAYoungTicketIsNeitherConfirmedNorAnsweredWithAChild(t *testing.T) {
+	inWorld(t, func(w *world) {
+		b := newBrowser()
+		w.login(b, Login{})
+		w.nextPeriod()
+		w.in(b)
+		b.loseAccess(w.Manager)
+		time.Sleep(10 * time.Second)
+		var v Verdict
+		n := w.statements(func() { v, _ = w.Authenticate(b.request()) })
+		if n != 1 || len(v.Cookies) != 1 || v.Cookies[0].Name != w.names.access {
+			t.Errorf("%d statements, cookies %v; want 1 and the access cookie", n, v.Cookies)
+		}
+	})
+}
+
+func TestAStragglerIsServedWithoutCookies(t *testing.T) {
+	inWorld(t, func(w *world) {
+		b := newBrowser()
+		w.login(b, Login{})
+		w.nextPeriod()
+		held := b.copy() // its request is held back somewhere
+		w.in(b)
+		w.nextPeriod()
+		w.in(b) // confirms the child
+		time.Sleep(9 * time.Second)
+		v, err := w.Authenticate(held.request())
+		if err != nil || len(v.Cookies) != 0 || v.Session.UserID != "1" {
+			t.Errorf("got %v, cookies %v", err, v.Cookies)
+		}
+		if w.count(EventStraggler) != 1 {
+			t.Error("no event of a straggler")
+		}
+		time.Sleep(2 * time.Second)
+		w.out(held)
+		if w.count(EventReuse) != 1 {
+			t.Error("after the window it is reuse")
+		}
+	})
+}
+
+// Once one side's own child is confirmed, the other side's next refresh kills.
+func TestATheftIsCaughtWhoeverComesFirst(t *testing.T) {
+	for _, thiefFirst := range []bool{true, false} {
+		inWorld(t, func(w *world) {
+			victim, elsewhere := newBrowser(), newBrowser()
+			w.login(victim, Login{})
+			w.login(elsewhere, Login{})
+			w.nextPeriod()
+			w.in(victim)
+			thief := victim.copy()
+			first, second := victim, thief
+			if thiefFirst {
+				first, second = thief, victim
+			}
+			w.nextPeriod()
+			w.in(first)
+			w.in(second) // both hold a child now
+			w.nextPeriod()
+			w.in(first) // confirms its own
+			time.Sleep(w.rules.straggler + time.Second)
+			w.out(second)
+			if n := w.count(EventReuse); n != 1 {
+				t.Errorf("%d events of reuse; want 1", n)
+			}
+			w.out(first)
+			w.in(elsewhere)
+		})
+	}
+}
+
+func TestAPrefetchChangesNothing(t *testing.T) {
+	inWorld(t, func(w *world) {
+		b := newBrowser()
+		w.login(b, Login{})
+		prefetch := func() Verdict {
+			r := b.request()
+			r.Header.Set("Sec-Purpose", "prefetch;prerender")
+			v, err := w.Authenticate(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return v
+		}
+		w.nextPeriod()
+		w.in(b)
+		w.nextPeriod()
+		if n := w.statements(func() {
+			if v := prefetch(); len(v.Cookies) != 1 {
+				t.Errorf("cookies %v; want the access cookie", v.Cookies)
+			}
+		}); n != 1 {
+			t.Errorf("%d statements; want 1", n)
+		}
+		time.Sleep(15 * time.Minute) // half of the idle life has passed
+		if v := prefetch(); len(v.Cookies) != 2 {
+			t.Errorf("cookies %v; want both, before the session runs out", v.Cookies)
+		}
+	})
+}
+
+func TestALostDatabaseWriteLogsNobodyOut(t *testing.T) {
+	inWorld(t, func(w *world) {
+		b := newBrowser()
+		s := w.login(b, Login{})
+		id, _ := ParseID(s.ID)
+		before := *w.users.sessions[id]
+		for range 3 {
+			w.nextPeriod()
+			w.in(b)
+		}
+		*w.users.sessions[id] = before // failover to a replica that was behind
+		w.nextPeriod()
+		w.in(b)
+		if w.count(EventAhead) != 1 {
+			t.Error("no event that the row was behind")
+		}
+		w.nextPeriod()
+		w.in(b)
+	})
+}
+
+func TestAccessLivesAreSpreadDownwards(t *testing.T) {
+	inWorld(t, func(w *world) {
+		lives := map[time.Duration]bool{}
+		for range 100 {
+			s := w.login(newBrowser(), Login{})
+			life := s.ExpiresAt.Sub(s.IssuedAt)
+			if life > w.cfg.AccessTTL || life < w.cfg.AccessTTL*9/10 {
+				t.Fatalf("an access ticket lives %v", life)
+			}
+			lives[life] = true
+		}
+		if len(lives) < 50 {
+			t.Errorf("100 lives took %d values", len(lives))
+		}
+	})
+}
+
+func TestVerdictsShareNothing(t *testing.T) {
+	inWorld(t, func(w *world) {
+		b := newBrowser()
+		w.login(b, Login{})
+		w.nextPeriod()
+		one, _ := w.Authenticate(b.request())
+		two, _ := w.Authenticate(b.request())
+		one.Session.Roles[0], one.Session.Attrs["name"] = "admin", "Mallory"
+		three, _ := w.Authenticate(b.request())
+		for _, s := range []Session{two.Session, three.Session} {
+			if !slices.Equal(s.Roles, []string{"staff"}) || s.Attrs["name"] != "Ada" {
+				t.Errorf("another's change arrived: %+v", s)
+			}
+		}
+	})
+}
+
+func TestALateAnswerKeepsItsRefreshCookie(t *testing.T) {
+	inWorld(t, func(w *world) {
+		names := func(h http.Header) (names []string) {
+			for _, line := range h["Set-Cookie"] {
+				c, err := http.ParseSetCookie(line)
+				if err != nil {
+					t.Fatal(err)
+				}
+				names = append(names, c.Name)
+			}
+			return names
+		}
+		b := newBrowser()
+		w.login(b, Login{})
+		w.nextPeriod()
+		v, _ := w.Authenticate(b.request())
+		for _, c := range []struct {
+			wait time.Duration
+			want []string
+		}{
+			{0, []string{w.names.access, w.names.refresh}},
+			{30 * time.Second, []string{w.names.access, w.names.refresh}},
+			{time.Millisecond, []string{w.names.access}},
+		} {
+			time.Sleep(c.wait)
+			h := http.Header{"Set-Cookie": {"theirs=1"}, "Cache-Control": {"public"}}
+			v.SetCookies(headerWriter{h})
+			v.Resend(h)
+			if got := names(h); !slices.Equal(got, append([]string{"theirs"}, c.want...)) || h.Get("Cache-Control") != "no-store" {
+				t.Errorf("after %v: cookies %v, %q", c.wait, got, h.Get("Cache-Control"))
+			}
+		}
+		if err := w.RevokeUser(t.Context(), "1"); err != nil {
+			t.Fatal(err)
+		}
+		h := http.Header{}
+		v.SetCookies(headerWriter{h})
+		v.Resend(h)
+		if got := names(h); len(got) != 0 {
+			t.Errorf("an answer of a revoked session sets %v", got)
+		}
+	})
+}
+
+type headerWriter struct{ h http.Header }
+
+func (w headerWriter) Header() http.Header       { return w.h }
+func (headerWriter) Write(b []byte) (int, error) { return len(b), nil }
+func (headerWriter) WriteHeader(int)             {}
