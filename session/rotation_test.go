@@ -14,11 +14,11 @@ func TestAValidAccessCookieCostsNoStatement(t *testing.T) {
 		if n := w.statements(func() {
 			for range 10_000 {
 				if s := w.in(b); s.UserID != "1" || !s.HasRole("staff") || s.Attrs["name"] != "Ada" {
-					t.Fatalf("session = %+v", s)
+					w.Fatalf("session = %+v", s)
 				}
 			}
 		}); n != 0 {
-			t.Errorf("%d statements; want 0", n)
+			w.Errorf("%d statements; want 0", n)
 		}
 	})
 }
@@ -33,17 +33,17 @@ func TestADayOfRefreshesIsNoticedByNobody(t *testing.T) {
 			w.nextPeriod()
 			most = max(most, w.statements(func() {
 				if s := w.in(b); s.ID != first.ID || !s.AuthTime.Equal(first.AuthTime) || !s.EndsAt.Equal(first.EndsAt) {
-					t.Fatalf("session = %+v; it began as %+v", s, first)
+					w.Fatalf("session = %+v; it began as %+v", s, first)
 				}
 			}))
 		}
 		if most != 2 {
-			t.Errorf("a refresh made up to %d statements; want 2", most)
+			w.Errorf("a refresh made up to %d statements; want 2", most)
 		}
 		w.nextPeriod()
 		w.out(b)
 		if left := b.request().Cookies(); len(left) != 0 {
-			t.Errorf("%d cookies are left after the absolute end", len(left))
+			w.Errorf("%d cookies are left after the absolute end", len(left))
 		}
 	})
 }
@@ -70,7 +70,7 @@ func TestIdleAndRememberedSessionsEndWhenTheyShould(t *testing.T) {
 			w.out(restored)
 			time.Sleep(c.idle - 3*time.Second)
 			if s := w.in(b); s.EndsAt.Sub(s.AuthTime) != c.absolute {
-				t.Errorf("%s: the session lives %v at most; want %v", c.name, s.EndsAt.Sub(s.AuthTime), c.absolute)
+				w.Errorf("%s: the session lives %v at most; want %v", c.name, s.EndsAt.Sub(s.AuthTime), c.absolute)
 			}
 			time.Sleep(c.idle)
 			w.out(b)
@@ -93,7 +93,7 @@ func TestParallelRefreshesOfOneTicketShareItsStatements(t *testing.T) {
 				go func() {
 					v, err := w.Authenticate(b.request())
 					if err != nil {
-						t.Errorf("refused: %v", err)
+						w.Errorf("refused: %v", err)
 					}
 					answers <- v
 				}()
@@ -106,10 +106,10 @@ func TestParallelRefreshesOfOneTicketShareItsStatements(t *testing.T) {
 			w.in(b) // the rest of the page load
 		})
 		if n != 2 {
-			t.Errorf("51 parallel requests made %d statements; want 2", n)
+			w.Errorf("51 parallel requests made %d statements; want 2", n)
 		}
 		if len(children) != 50 {
-			t.Errorf("50 answers carried %d different refresh cookies; want 50: who shares one with a thief is not told apart from him", len(children))
+			w.Errorf("50 answers carried %d different refresh cookies; want 50: who shares one with a thief is not told apart from him", len(children))
 		}
 	})
 }
@@ -125,7 +125,7 @@ func TestParallelRefreshesOnTwoNodesInAnyOrderLogNobodyOut(t *testing.T) {
 			for i := range 6 {
 				v, err := []*world{w, other}[i%2].Authenticate(b.request())
 				if err != nil {
-					t.Fatalf("round %d: %v", round, err)
+					w.Fatalf("round %d: %v", round, err)
 				}
 				answers = append(answers, v)
 			}
@@ -137,7 +137,7 @@ func TestParallelRefreshesOnTwoNodesInAnyOrderLogNobodyOut(t *testing.T) {
 			}
 		}
 		if n := w.count(EventReuse) + other.count(EventReuse); n != 0 {
-			t.Errorf("%d events of reuse", n)
+			w.Errorf("%d events of reuse", n)
 		}
 	})
 }
@@ -150,7 +150,7 @@ func TestALostAnswerDoesNoHarm(t *testing.T) {
 			w.nextPeriod()
 			for range 3 { // refreshed, and the answers lost, minutes apart
 				if _, err := w.Authenticate(b.request()); err != nil {
-					t.Fatal(err)
+					w.Fatal(err)
 				}
 				time.Sleep(3 * time.Minute)
 			}
@@ -170,7 +170,7 @@ func TestAYoungTicketIsNeitherConfirmedNorAnsweredWithAChild(t *testing.T) {
 		var v Verdict
 		n := w.statements(func() { v, _ = w.Authenticate(b.request()) })
 		if n != 1 || len(v.Cookies) != 1 || v.Cookies[0].Name != w.names.access {
-			t.Errorf("%d statements, cookies %v; want 1 and the access cookie", n, v.Cookies)
+			w.Errorf("%d statements, cookies %v; want 1 and the access cookie", n, v.Cookies)
 		}
 	})
 }
@@ -187,15 +187,15 @@ func TestAStragglerIsServedWithoutCookies(t *testing.T) {
 		time.Sleep(9 * time.Second)
 		v, err := w.Authenticate(held.request())
 		if err != nil || len(v.Cookies) != 0 || v.Session.UserID != "1" {
-			t.Errorf("got %v, cookies %v", err, v.Cookies)
+			w.Errorf("got %v, cookies %v", err, v.Cookies)
 		}
 		if w.count(EventStraggler) != 1 {
-			t.Error("no event of a straggler")
+			w.Error("no event of a straggler")
 		}
 		time.Sleep(2 * time.Second)
 		w.out(held)
 		if w.count(EventReuse) != 1 {
-			t.Error("after the window it is reuse")
+			w.Error("after the window it is reuse")
 		}
 	})
 }
@@ -222,7 +222,7 @@ func TestATheftIsCaughtWhoeverComesFirst(t *testing.T) {
 			time.Sleep(w.rules.straggler + time.Second)
 			w.out(second)
 			if n := w.count(EventReuse); n != 1 {
-				t.Errorf("%d events of reuse; want 1", n)
+				w.Errorf("%d events of reuse; want 1", n)
 			}
 			w.out(first)
 			w.in(elsewhere)
@@ -239,7 +239,7 @@ func TestAPrefetchChangesNothing(t *testing.T) {
 			r.Header.Set("Sec-Purpose", "prefetch;prerender")
 			v, err := w.Authenticate(r)
 			if err != nil {
-				t.Fatal(err)
+				w.Fatal(err)
 			}
 			return v
 		}
@@ -248,14 +248,14 @@ func TestAPrefetchChangesNothing(t *testing.T) {
 		w.nextPeriod()
 		if n := w.statements(func() {
 			if v := prefetch(); len(v.Cookies) != 1 {
-				t.Errorf("cookies %v; want the access cookie", v.Cookies)
+				w.Errorf("cookies %v; want the access cookie", v.Cookies)
 			}
 		}); n != 1 {
-			t.Errorf("%d statements; want 1", n)
+			w.Errorf("%d statements; want 1", n)
 		}
 		time.Sleep(15 * time.Minute) // half of the idle life has passed
 		if v := prefetch(); len(v.Cookies) != 2 {
-			t.Errorf("cookies %v; want both, before the session runs out", v.Cookies)
+			w.Errorf("cookies %v; want both, before the session runs out", v.Cookies)
 		}
 	})
 }
@@ -274,7 +274,7 @@ func TestALostDatabaseWriteLogsNobodyOut(t *testing.T) {
 		w.nextPeriod()
 		w.in(b)
 		if w.count(EventAhead) != 1 {
-			t.Error("no event that the row was behind")
+			w.Error("no event that the row was behind")
 		}
 		w.nextPeriod()
 		w.in(b)
@@ -288,12 +288,12 @@ func TestAccessLivesAreSpreadDownwards(t *testing.T) {
 			s := w.login(newBrowser(), Login{})
 			life := s.ExpiresAt.Sub(s.IssuedAt)
 			if life > w.cfg.AccessTTL || life < w.cfg.AccessTTL*9/10 {
-				t.Fatalf("an access ticket lives %v", life)
+				w.Fatalf("an access ticket lives %v", life)
 			}
 			lives[life] = true
 		}
 		if len(lives) < 50 {
-			t.Errorf("100 lives took %d values", len(lives))
+			w.Errorf("100 lives took %d values", len(lives))
 		}
 	})
 }
@@ -309,7 +309,7 @@ func TestVerdictsShareNothing(t *testing.T) {
 		three, _ := w.Authenticate(b.request())
 		for _, s := range []Session{two.Session, three.Session} {
 			if !slices.Equal(s.Roles, []string{"staff"}) || s.Attrs["name"] != "Ada" {
-				t.Errorf("another's change arrived: %+v", s)
+				w.Errorf("another's change arrived: %+v", s)
 			}
 		}
 	})
@@ -321,7 +321,7 @@ func TestALateAnswerKeepsItsRefreshCookie(t *testing.T) {
 			for _, line := range h["Set-Cookie"] {
 				c, err := http.ParseSetCookie(line)
 				if err != nil {
-					t.Fatal(err)
+					w.Fatal(err)
 				}
 				names = append(names, c.Name)
 			}
@@ -344,17 +344,17 @@ func TestALateAnswerKeepsItsRefreshCookie(t *testing.T) {
 			v.SetCookies(headerWriter{h})
 			v.Resend(h)
 			if got := names(h); !slices.Equal(got, append([]string{"theirs"}, c.want...)) || h.Get("Cache-Control") != "no-store" {
-				t.Errorf("after %v: cookies %v, %q", c.wait, got, h.Get("Cache-Control"))
+				w.Errorf("after %v: cookies %v, %q", c.wait, got, h.Get("Cache-Control"))
 			}
 		}
-		if err := w.RevokeUser(t.Context(), "1"); err != nil {
-			t.Fatal(err)
+		if err := w.RevokeUser(w.Context(), "1"); err != nil {
+			w.Fatal(err)
 		}
 		h := http.Header{}
 		v.SetCookies(headerWriter{h})
 		v.Resend(h)
 		if got := names(h); len(got) != 0 {
-			t.Errorf("an answer of a revoked session sets %v", got)
+			w.Errorf("an answer of a revoked session sets %v", got)
 		}
 	})
 }

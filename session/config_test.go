@@ -1,0 +1,95 @@
+package session
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestNewNamesEveryFaultAtOnce(t *testing.T) {
+	m, err := New(Keys{}, nil, Config{
+		App:                     "My App",
+		AccessTTL:               2 * time.Hour,
+		IdleTimeout:             time.Minute,
+		AbsoluteTimeout:         time.Second,
+		RememberIdleTimeout:     -time.Second,
+		RememberAbsoluteTimeout: 500 * 24 * time.Hour,
+	})
+	if m != nil || err == nil {
+		t.Fatal("a faulty configuration was taken")
+	}
+	for _, want := range []string{
+		"no keys", "no store", "Config.App ", "Config.AccessTTL ", "Config.IdleTimeout ", "Config.AbsoluteTimeout ",
+		"Config.RememberIdleTimeout ", "Config.RememberAbsoluteTimeout ",
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is missing in:\n%v", want, err)
+		}
+	}
+}
+
+func TestConfigBoundaries(t *testing.T) {
+	keys, err := ParseKeys(testKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name string
+		cfg  Config
+		ok   bool
+	}{
+		{"zero", Config{}, true},
+		{"shortest", Config{AccessTTL: time.Second, IdleTimeout: 2 * time.Second, AbsoluteTimeout: 2 * time.Second}, true},
+		{"access too short", Config{AccessTTL: time.Second - 1}, false},
+		{"access longest", Config{AccessTTL: time.Hour, IdleTimeout: 2 * time.Hour}, true},
+		{"access too long", Config{AccessTTL: time.Hour + 1, IdleTimeout: 3 * time.Hour}, false},
+		{"idle below two accesses", Config{IdleTimeout: 4*time.Minute - 1}, false},
+		{"idle above the absolute default", Config{IdleTimeout: 13 * time.Hour}, false},
+		{"longest cookie", Config{RememberAbsoluteTimeout: 400 * 24 * time.Hour}, true},
+		{"longer than a cookie", Config{RememberAbsoluteTimeout: 400*24*time.Hour + 1}, false},
+		{"app", Config{App: "shop-2"}, true},
+		{"app with a semicolon", Config{App: "a;b"}, false},
+		{"app with an inner space", Config{App: "a b"}, false},
+		{"app too long", Config{App: strings.Repeat("a", 33)}, false},
+	} {
+		if _, err := New(keys, NewMemoryStore(), c.cfg); (err == nil) != c.ok {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+func TestSetCookiesToTheByte(t *testing.T) {
+	for _, c := range []struct {
+		names         cookieNames
+		set, deletion string
+	}{
+		{namesFor("", true), "__Host-Http-session=v; Path=/; Max-Age=120; HttpOnly; Secure; SameSite=Lax", "__Host-Http-session=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax"},
+		{namesFor("shop", true), "__Host-Http-shop-session=v; Path=/; Max-Age=120; HttpOnly; Secure; SameSite=Lax", "__Host-Http-shop-session=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax"},
+		{namesFor("", false), "session=v; Path=/; Max-Age=120; HttpOnly; SameSite=Lax", "session=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"},
+	} {
+		cookie := c.names.cookie(c.names.access, "v", 2*time.Minute)
+		if got := cookie.String(); got != c.set || cookie.Valid() != nil {
+			t.Errorf("got  %s\nwant %s", got, c.set)
+		}
+		if got := c.names.cleared()[0].String(); got != c.deletion {
+			t.Errorf("got  %s\nwant %s", got, c.deletion)
+		}
+	}
+	if c := namesFor("", true).cookie("x", "v", 1500*time.Millisecond); c.MaxAge != 2 {
+		t.Errorf("1.5 s became Max-Age=%d; want 2: the ticket's own end decides", c.MaxAge)
+	}
+}
+
+func TestTheCookiesAreSmall(t *testing.T) {
+	inWorld(t, func(w *world) {
+		b := newBrowser()
+		w.login(b, Login{})
+		for _, c := range b.request().Cookies() {
+			size := len(c.Name) + len(c.Value)
+			w.Logf("%s: %d bytes", c.Name, size)
+			if size > 400 {
+				w.Errorf("%s takes %d bytes", c.Name, size)
+			}
+		}
+	})
+}

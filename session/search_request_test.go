@@ -1,0 +1,187 @@
+package session
+
+// This file takes a request through its steps: SELECT, judge, UPDATE, answer.
+// They are separate, and any other request may come in between. Which node does
+// them makes no difference but one: it may show an older row.
+
+// request emits what may become of one request in flight.
+func (w *searchWorld) request(s searchState, i int, emit searchEmit) {
+	switch s.requests[i].phase {
+	case searchIdle:
+		return
+	case searchAsked:
+		w.read(s, i, s.row, emit)
+		for _, older := range s.older[:w.stale] {
+			if older.generation != 0 {
+				w.read(s, i, older, emit)
+			}
+		}
+	case searchConfirming:
+		w.confirm(s, i, emit)
+	case searchRevoking:
+		w.revoke(s, i, emit)
+	case searchAnswered, searchServed:
+		w.deliver(s, i, emit)
+	}
+	s.requests[i] = searchRequest{}
+	emit(searchStep{"a request or its answer is lost", w.who(i), -1}, s)
+}
+
+// read is the SELECT: judge holds the ticket against the row that it showed.
+func (w *searchWorld) read(s searchState, i int, row searchRow, emit searchEmit) {
+	t := s.requests[i].ticket
+	if w.access > 0 {
+		w.follow(s, i, row, w.ask(row, t).class, emit)
+		return
+	}
+	// Without a clock, the ticket may be of any age, and the row too.
+	var done [classReuse + 1]bool
+	for _, t.age = range []uint8{0, w.ticketAge} {
+		for _, row.age = range []uint8{0, w.rowAge} {
+			if c := w.ask(row, t).class; !done[c] {
+				done[c] = true
+				w.follow(s, i, row, c, emit)
+			}
+		}
+	}
+}
+
+// follow does what follows from a class, by the table in the design.
+func (w *searchWorld) follow(s searchState, i int, row searchRow, c class, emit searchEmit) {
+	step := searchStep{"SELECT", w.who(i), c}
+	if row.generation != s.row.generation || row.confirmed != s.row.confirmed {
+		step.what = "SELECT on a node that lags"
+	}
+	r := &s.requests[i]
+	asked := *r
+	*r = searchRequest{}
+	switch c {
+	case classSame:
+		w.accept(&s, i, asked.ticket, 0)
+	case classNext, classAhead:
+		*r = searchRequest{phase: searchConfirming, asked: asked.age, ticket: asked.ticket}
+	case classReuse, classEnded, classMissing:
+		*r = searchRequest{phase: searchRevoking, asked: asked.age, ticket: asked.ticket}
+		s.fault |= searchFalseLogout
+	case classYoung:
+		if w.access > 0 && !w.forced { // elsewhere the browser asks whenever it likes
+			r.phase = searchServed
+		}
+	case classStraggler:
+		if w.straggler != nil {
+			child := w.straggler(&s, asked.ticket)
+			*r = searchRequest{phase: searchAnswered, ticket: child}
+		}
+	default:
+		w.t.Fatalf("the row is never missing here, but judge said %v", c)
+	}
+	w.watched(step, s, emit)
+}
+
+// confirm is U1. A node that lags may match no row where it should, or the
+// connection may break after the write: then the row is read again, as it is
+// when the race was lost.
+func (w *searchWorld) confirm(s searchState, i int, emit searchEmit) {
+	r := s.requests[i]
+	takes := w.ask(s.row, r.ticket).takes
+	if !takes && w.verdict {
+		s.fault |= searchFalseLogout
+		w.watched(searchStep{"UPDATE: no row", w.who(i), -1}, s, emit)
+	}
+	if !takes || w.stale > 0 {
+		w.again(s, i, "UPDATE: no row", emit)
+	}
+	if !takes {
+		return
+	}
+	s.older = [searchOlder]searchRow{s.row, s.older[0]}
+	s.row = searchRow{generation: r.ticket.generation, confirmed: r.ticket.id, previous: s.row.confirmed}
+	s.forget(w)
+	if w.stale > 0 {
+		w.again(s, i, "UPDATE: confirmed, but its answer is lost", emit)
+	}
+	w.accept(&s, i, r.ticket, r.age)
+	w.watched(searchStep{"UPDATE: confirmed", w.who(i), -1}, s, emit)
+}
+
+// revoke is U2.
+func (w *searchWorld) revoke(s searchState, i int, emit searchEmit) {
+	takes := w.ask(s.row, s.requests[i].ticket).supersedes
+	if !takes || w.stale > 0 {
+		w.again(s, i, "UPDATE: no row", emit)
+	}
+	if takes {
+		s.revoked = true
+		emit(searchStep{"UPDATE: revoked", w.who(i), -1}, s)
+	}
+}
+
+// again sends a request back to its SELECT, while it has time.
+func (w *searchWorld) again(s searchState, i int, what string, emit searchEmit) {
+	r := s.requests[i]
+	s.requests[i] = searchRequest{phase: searchAsked, ticket: r.ticket}
+	if i < w.parallel && w.access > 0 {
+		if s.requests[i].age = r.asked + r.age; s.requests[i].age > w.transit {
+			s.requests[i] = searchRequest{} // a 503, which takes nothing from anybody
+		}
+	}
+	emit(searchStep{what, w.who(i), -1}, s)
+}
+
+// accept answers a ticket with a child, issued at the SELECT so many ticks ago.
+func (w *searchWorld) accept(s *searchState, i int, t searchTicket, age uint8) {
+	if t.own {
+		s.past |= w.who(i)
+	}
+	child := w.child(s, t)
+	child.age = age
+	child.own = s.stolen
+	s.requests[i] = searchRequest{phase: searchAnswered, ticket: child}
+	if i < w.parallel {
+		s.requests[i].age = age
+	}
+}
+
+// searchChild is what refreshTicket.child mints: distinct in every answer.
+func searchChild(s *searchState, t searchTicket) searchTicket {
+	return searchTicket{id: s.unused(), parent: t.id, generation: t.generation + 1}
+}
+
+// unused returns a name that nothing has.
+func (s *searchState) unused() uint8 {
+	id := uint8(0)
+	for _, r := range s.rows() {
+		id = max(id, r.confirmed, r.previous)
+	}
+	s.tickets(func(t *searchTicket) {
+		if t.id != searchDead {
+			id = max(id, t.id, t.parent)
+		}
+	})
+	return id + 1
+}
+
+// deliver brings an answer to its party. The browser's jar keeps the newest
+// arrival, not the newest answer.
+func (w *searchWorld) deliver(s searchState, i int, emit searchEmit) {
+	r := s.requests[i]
+	s.requests[i] = searchRequest{}
+	if i >= w.parallel {
+		for k := range s.loot {
+			kept := s
+			kept.loot[k] = r.ticket
+			w.watched(searchStep{"keeps a new refresh cookie", searchThief, -1}, kept, emit)
+		}
+		return
+	}
+	if !w.forced {
+		s.access = max(w.access, r.age) - r.age
+	}
+	if r.phase == searchAnswered {
+		s.jar = r.ticket
+		if s.crashes > 0 && s.unsaved == 0 {
+			s.unsaved = 1
+		}
+	}
+	w.watched(searchStep{"the answer arrives", searchVictim, -1}, s, emit)
+}

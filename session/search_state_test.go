@@ -1,0 +1,250 @@
+package session
+
+import (
+	"cmp"
+	"slices"
+)
+
+// The state search explores every run of a small world: one session, one
+// browser, a database, and perhaps a thief. This file holds the world's state
+// and its canonical form. What may happen in it is in search_world_test.go; what
+// a presented ticket is worth, only judge says (search_oracle_test.go).
+
+// searchTicket is a refresh ticket with small numbers for names.
+type searchTicket struct {
+	id         uint8 // 0: no ticket
+	parent     uint8 // 0: a ticket that nobody holds, and the row does not remember
+	generation uint8
+	age        uint8 // in ticks since it was issued
+	own        bool  // after a theft: its holder is the only one to whom it was given
+}
+
+// searchDead is the name of every ticket that is reuse for ever.
+const searchDead = 31
+
+// searchRow is what the database remembers of the session.
+type searchRow struct {
+	generation uint8 // 0: no row
+	confirmed  uint8
+	previous   uint8 // 0: none that anybody holds
+	age        uint8 // in ticks since confirmed was
+}
+
+type searchPhase uint8
+
+const (
+	searchIdle       searchPhase = iota
+	searchAsked                  // on its way to the SELECT
+	searchConfirming             // judged next or ahead, on its way to the UPDATE
+	searchRevoking               // judged reuse, on its way to the UPDATE
+	searchAnswered               // on its way back, with both cookies
+	searchServed                 // on its way back, with an access cookie only
+)
+
+// searchRequest is one request in flight.
+type searchRequest struct {
+	phase  searchPhase
+	asked  uint8        // ticks from the browser to the last SELECT
+	age    uint8        // ticks in this phase; since the SELECT, after it
+	ticket searchTicket // the one presented; in an answer, the child
+}
+
+const (
+	searchLoot     = 2 // tickets that a thief keeps
+	searchRequests = 4 // of the browser and the thief together
+	searchOlder    = 2 // versions of the row that a stale node may still show
+)
+
+// Who holds a ticket, as a bit.
+const (
+	searchVictim uint8 = 1 << iota
+	searchThief
+)
+
+// searchFault is what must not happen.
+type searchFault uint8
+
+const (
+	searchFalseLogout searchFault = 1 << iota // an honest browser is refused
+	searchBothPast                            // victim and thief had tickets of their own accepted
+	searchBothLive                            // one had, and the other holds a ticket that is still good
+)
+
+func (f searchFault) String() string {
+	switch {
+	case f&searchFalseLogout != 0:
+		return "an honest user is logged out"
+	case f&searchBothPast != 0:
+		return "thief and victim both got past one refresh"
+	case f&searchBothLive != 0:
+		return "one got past a refresh, and the other still holds a good ticket"
+	}
+	return "nothing"
+}
+
+type searchState struct {
+	row   searchRow
+	older [searchOlder]searchRow // the newest first
+
+	jar, disk searchTicket // what the browser would send, and what it would find after a crash
+	access    uint8        // ticks until the access cookie runs out
+	unsaved   uint8        // one more than the ticks since jar and disk differ; 0: they do not
+
+	loot     [searchLoot]searchTicket
+	requests [searchRequests]searchRequest // the browser's, then the thief's
+
+	stolen    bool
+	past      uint8 // who had a ticket of his own accepted
+	revoked   bool
+	crashes   uint8 // how many may still happen
+	failovers uint8
+	fault     searchFault
+}
+
+// tickets calls yield with every ticket that somebody holds.
+func (s *searchState) tickets(yield func(*searchTicket)) {
+	for _, t := range []*searchTicket{&s.jar, &s.disk, &s.loot[0], &s.loot[1],
+		&s.requests[0].ticket, &s.requests[1].ticket, &s.requests[2].ticket, &s.requests[3].ticket} {
+		if t.id != 0 {
+			yield(t)
+		}
+	}
+}
+
+func (s *searchState) rows() []*searchRow {
+	return []*searchRow{&s.row, &s.older[0], &s.older[1]}
+}
+
+// canonical brings states to one form that differ only in what judge cannot tell
+// apart by any order of steps:
+//   - generations count from the oldest row in sight, whose number is 2,
+//   - ids are numbered in the order of their appearance,
+//   - an id that nobody could present is forgotten,
+//   - ages beyond every window are one age,
+//   - a ticket that is reuse for ever is dead, whatever else it was; a thief has no
+//     use for it, but to end the session,
+//   - requests of one party, and a thief's loot, have no order.
+//
+// The oracle checks judge's part in that: shifted generations, renamed ids and
+// greater ages must not change its answers.
+func (s *searchState) canonical(w *searchWorld) {
+	if s.revoked || s.fault != 0 {
+		*s = searchState{revoked: s.revoked, fault: s.fault} // nothing follows
+		return
+	}
+	base := s.row.generation
+	for _, r := range s.rows() {
+		if r.generation != 0 {
+			base = min(base, r.generation)
+		}
+	}
+	for _, r := range s.rows() {
+		if r.generation != 0 {
+			r.generation += 2 - base
+			r.age = min(r.age, w.rowAge)
+		}
+	}
+	var held uint32 // a bit for every name that somebody could still present
+	s.tickets(func(t *searchTicket) {
+		if t.id == searchDead || t.generation+1 < base {
+			*t = searchTicket{id: searchDead}
+			return
+		}
+		t.generation += 2 - base
+		t.age = min(t.age, w.ticketAge)
+		if s.dead(w, *t) {
+			*t = searchTicket{id: searchDead}
+			return
+		}
+		held |= 1 << t.id
+	})
+	for i := range s.loot {
+		if s.loot[i].id == searchDead {
+			s.loot[i] = searchTicket{}
+		}
+	}
+	known := held
+	for _, r := range s.rows() {
+		if r.generation == 0 {
+			continue
+		}
+		known |= 1 << r.confirmed
+		if held&(1<<r.previous) == 0 {
+			r.previous, r.age = 0, w.rowAge
+		}
+	}
+	s.tickets(func(t *searchTicket) {
+		if known&(1<<t.parent) == 0 {
+			t.parent = 0
+		}
+	})
+	s.rename(w)
+}
+
+// dead says whether a ticket is reuse, and stays so: no row in sight is behind
+// it, none knows it, and rows only move on. The rule must agree.
+func (s *searchState) dead(w *searchWorld, t searchTicket) bool {
+	for _, r := range s.rows() {
+		if r.generation == 0 {
+			continue
+		}
+		if t.generation > r.generation || t.id == r.confirmed ||
+			t.id == r.previous && t.generation+1 == r.generation || w.ask(*r, t).class != classReuse {
+			return false
+		}
+	}
+	return true
+}
+
+// rename numbers the ids in the order of their appearance.
+func (s *searchState) rename(w *searchWorld) {
+	var names [searchDead + 1]uint8
+	names[searchDead] = searchDead
+	next := uint8(1)
+	name := func(id *uint8) {
+		if *id != 0 && names[*id] == 0 {
+			names[*id] = next
+			next++
+		}
+		*id = names[*id]
+	}
+	ticket := func(t *searchTicket) {
+		name(&t.id)
+		name(&t.parent)
+	}
+	for _, r := range s.rows() {
+		name(&r.confirmed)
+		name(&r.previous)
+	}
+	ticket(&s.jar)
+	ticket(&s.disk)
+
+	// A name not yet given sorts last; among those any order will do, and costs
+	// at most a state that is counted twice.
+	order := func(t searchTicket) uint32 {
+		given := func(id uint8) uint32 {
+			if id != 0 && names[id] == 0 {
+				return searchDead - 1
+			}
+			return uint32(names[id])
+		}
+		o := uint32(t.generation)<<20 | uint32(t.age)<<12 | given(t.id)<<6 | given(t.parent)<<1
+		if t.own {
+			o |= 1
+		}
+		return o
+	}
+	slices.SortFunc(s.loot[:], func(a, b searchTicket) int { return cmp.Compare(order(a), order(b)) })
+	for i := range s.loot {
+		ticket(&s.loot[i])
+	}
+	for _, group := range [][]searchRequest{s.requests[:w.parallel], s.requests[w.parallel : w.parallel+w.thief]} {
+		slices.SortFunc(group, func(a, b searchRequest) int {
+			return cmp.Or(cmp.Compare(a.phase, b.phase), cmp.Compare(a.age, b.age), cmp.Compare(a.asked, b.asked),
+				cmp.Compare(order(a.ticket), order(b.ticket)))
+		})
+		for i := range group {
+			ticket(&group[i].ticket)
+		}
+	}
+}

@@ -1,0 +1,126 @@
+package session
+
+import (
+	"fmt"
+	"testing"
+)
+
+// In the worlds with a clock, an access cookie lives 12 ticks, so that a tick is
+// 10 s by default. Then young is 10 ticks, and a straggler's window is 1.
+const searchAccess = 12
+
+// An honest browser is never logged out, whatever happens to its requests, its
+// answers, itself and the database, within the bounds of the next test.
+func TestSearchFindsNoFalseLogout(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		world   searchWorld
+		atLeast int
+	}{
+		{"three parallel requests",
+			searchWorld{parallel: 3, transit: 2, answer: 4, early: 1}, 4_000},
+		{"three parallel requests, access cookie lost at any time",
+			searchWorld{parallel: 3, transit: 1, answer: 3, forced: true}, 4_000},
+		{"two crashes of the browser",
+			searchWorld{parallel: 2, transit: 2, answer: 4, early: 1, crashes: 2, unsaved: 3}, 4_000},
+		{"two crashes, access cookie lost at any time",
+			searchWorld{parallel: 2, transit: 1, answer: 2, forced: true, crashes: 2, unsaved: 3}, 3_000},
+		{"nodes that lag by up to two versions",
+			searchWorld{parallel: 3, transit: 1, answer: 3, forced: true, stale: 2}, 10_000},
+		{"two lost writes",
+			searchWorld{parallel: 2, transit: 1, answer: 3, forced: true, failover: 2}, 4_000},
+		{"everything at once",
+			searchWorld{parallel: 2, transit: 2, answer: 4, early: 1, crashes: 2, unsaved: 3, stale: 2, failover: 1}, 50_000},
+		{"everything at once, access cookie lost at any time",
+			searchWorld{parallel: 2, transit: 1, answer: 2, forced: true, crashes: 1, unsaved: 3, stale: 2, failover: 1}, 15_000},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			test.world.access = searchAccess
+			test.world.mustHold(t, test.atLeast)
+		})
+	}
+}
+
+// The bounds on the network are exact: where they hold there is no false logout,
+// and where they do not, there is one.
+func TestSearchBoundsAreExact(t *testing.T) {
+	const young = searchAccess * 5 / 6
+	for _, test := range []struct {
+		name  string
+		world searchWorld
+		holds func(w searchWorld) bool
+	}{
+		{"access > transit + 2 answers",
+			searchWorld{},
+			func(w searchWorld) bool { return w.access > w.transit+2*w.answer }},
+		{"with a jittered lifetime, the shortest counts",
+			searchWorld{early: 1},
+			func(w searchWorld) bool { return w.access-w.early > w.transit+2*w.answer }},
+		{"access cookie lost at any time: young > 2 (transit + answer)",
+			searchWorld{forced: true},
+			func(w searchWorld) bool { return young > 2*(w.transit+w.answer) }},
+		{"with crashes: access > answer + saving, too",
+			searchWorld{crashes: 2, unsaved: 8},
+			func(w searchWorld) bool {
+				return w.access > w.transit+2*w.answer && w.access > w.answer+w.unsaved
+			}},
+		{"with crashes and access cookie lost: young > 2 (transit + answer) + saving",
+			searchWorld{forced: true, crashes: 1, unsaved: 2},
+			func(w searchWorld) bool { return young > 2*(w.transit+w.answer)+w.unsaved }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			states, holding := 0, 0
+			for transit := range uint8(4) {
+				for answer := range uint8(5) {
+					w := test.world
+					w.access, w.parallel, w.transit, w.answer = searchAccess, 2, transit+1, answer+1
+					r := w.search(t)
+					if found := r.fault != 0; found == test.holds(w) {
+						t.Errorf("transit %d, answer %d: found %v\n%v", w.transit, w.answer, r.fault, r)
+					}
+					if states += r.states; r.fault == 0 {
+						holding++
+					}
+				}
+			}
+			if states < 10_000 || holding == 0 || holding == 20 {
+				t.Error("too small a world, or no bound in it")
+			}
+			t.Logf("%d of 20 networks hold (%d states)", holding, states)
+		})
+	}
+}
+
+// After a theft, never do both sides get past one refresh, and as soon as one
+// has, the other holds nothing that is good.
+//
+// These worlds have no clock: anything may take any time and come in any order,
+// and every ticket may be young or old, every row recent or not, as it suits the
+// worst case. So no bound on the network is assumed here.
+func TestSearchFindsNoThiefPastOneRefresh(t *testing.T) {
+	for _, test := range []struct {
+		world   searchWorld
+		atLeast int
+	}{
+		{searchWorld{parallel: 2, thief: 1}, 5_000},
+		{searchWorld{parallel: 3, thief: 1}, 30_000},
+		{searchWorld{parallel: 2, thief: 2}, 40_000},
+		{searchWorld{parallel: 2, thief: 1, stale: 2}, 80_000},
+		{searchWorld{parallel: 2, thief: 1, crashes: 1}, 30_000},
+		{searchWorld{parallel: 2, thief: 1, crashes: 2}, 60_000},
+		{searchWorld{parallel: 2, thief: 1, stale: 1, crashes: 1}, 200_000},
+		{searchWorld{parallel: 2, thief: 1, access: 4, transit: 1, answer: 1}, 25_000},
+		{searchWorld{parallel: 1, thief: 1, crashes: 2, stale: 1}, 10_000},
+		// One with a clock, which the others contain.
+		{searchWorld{parallel: 1, thief: 1, access: 6, transit: 1, answer: 1}, 50_000},
+	} {
+		w := test.world
+		name := fmt.Sprintf("%d and %d parallel, %d crashes, lag %d, access %d", w.parallel, w.thief, w.crashes, w.stale, w.access)
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w.mustHold(t, test.atLeast)
+		})
+	}
+}

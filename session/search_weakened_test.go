@@ -1,0 +1,126 @@
+package session
+
+import (
+	"slices"
+	"testing"
+)
+
+// The same search finds what is wrong with a weaker rule. Each of these leaves
+// out one part of the rotation, around the real judge, and shows what that part
+// is for.
+func TestSearchSeesThroughWeakerRules(t *testing.T) {
+	// A network that the rule itself copes with.
+	honest := searchWorld{access: searchAccess, parallel: 2, transit: 1, answer: 1}
+	theft := searchWorld{parallel: 2, thief: 1}
+
+	for _, test := range []struct {
+		name   string
+		world  searchWorld
+		weaken func(*searchWorld)
+		finds  searchFault
+	}{
+		{"the same child for all who present a ticket", theft, func(w *searchWorld) {
+			w.child = searchDerivedChild
+		}, searchBothPast},
+
+		{"a window in which a straggler gets a good cookie", theft, func(w *searchWorld) {
+			w.straggler = func(s *searchState, _ searchTicket) searchTicket {
+				return searchTicket{id: s.unused(), parent: s.row.confirmed, generation: s.row.generation + 1, own: true}
+			}
+		}, searchBothPast},
+
+		{"generations are compared, but not digests", theft, func(w *searchWorld) {
+			w.judge = func(s Snapshot, t refreshTicket) class {
+				row := *s.Record
+				switch t.generation {
+				case row.Generation:
+					row.Confirmed = t.digest()
+				case row.Generation + 1:
+					row.Confirmed = t.parentDigest()
+				}
+				s.Record = &row
+				return searchRules.judge(s, t)
+			}
+			w.takes = func(row *Record, p Presented) bool {
+				agrees := *row
+				agrees.Confirmed = p.Parent
+				return agrees.Takes(p)
+			}
+		}, searchBothPast},
+
+		{"strict rotation: every ticket is good once", honest, func(w *searchWorld) {
+			w.second = true // a login's ticket counts as presented
+			w.judge = searchInstead(classReuse, classSame, classStraggler)
+		}, searchFalseLogout},
+
+		{"no young rule, access cookie lost at any time", honest, func(w *searchWorld) {
+			w.forced = true
+			w.judge = rules{young: 0, straggler: searchRules.straggler}.judge
+		}, searchFalseLogout},
+
+		{"no young rule for a ticket ahead of its row, access cookie lost at any time, a lost write", honest, func(w *searchWorld) {
+			w.forced, w.failover = true, 1
+			w.judge = searchAheadIsNeverYoung
+		}, searchFalseLogout},
+
+		{"no young rule for a ticket ahead of its row, access cookie lost at any time, a node that lags", honest, func(w *searchWorld) {
+			w.forced, w.stale = true, 2
+			w.judge = searchAheadIsNeverYoung
+		}, searchFalseLogout},
+
+		{"no way forward for a row that lost a write", honest, func(w *searchWorld) {
+			w.failover = 1
+			w.judge = searchInstead(classReuse, classAhead)
+		}, searchFalseLogout},
+
+		{"a lost race is a verdict", honest, func(w *searchWorld) {
+			w.verdict = true
+		}, searchFalseLogout},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			w := test.world
+			test.weaken(&w)
+			w.mustFail(t, test.finds)
+		})
+	}
+}
+
+// One limit is known: a database that loses the confirmation of one side's
+// ticket can let both get past one refresh. It cannot know better.
+func TestSearchFindsTheLimitOfALostWrite(t *testing.T) {
+	searchWorld{parallel: 1, thief: 1, failover: 1}.mustFail(t, searchBothPast)
+}
+
+// searchInstead is the real judge, with one class in place of others.
+func searchInstead(instead class, of ...class) func(Snapshot, refreshTicket) class {
+	return func(s Snapshot, t refreshTicket) class {
+		if c := searchRules.judge(s, t); !slices.Contains(of, c) {
+			return c
+		}
+		return instead
+	}
+}
+
+func searchAheadIsNeverYoung(s Snapshot, t refreshTicket) class {
+	c := searchRules.judge(s, t)
+	if c == classYoung && t.generation > s.Record.Generation+1 {
+		return classAhead
+	}
+	return c
+}
+
+// searchDerivedChild mints the child that anybody else would be given as well,
+// as a rotation does that derives it from the ticket presented.
+func searchDerivedChild(s *searchState, t searchTicket) searchTicket {
+	child := searchChild(s, t)
+	if s.row.previous == t.id {
+		child.id = s.row.confirmed
+	}
+	s.tickets(func(other *searchTicket) {
+		if other.parent == t.id && other.generation == child.generation {
+			child.id = other.id
+		}
+	})
+	return child
+}

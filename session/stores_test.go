@@ -1,0 +1,43 @@
+package session
+
+import (
+	"context"
+	"time"
+)
+
+// hangingStore never answers by itself.
+type hangingStore struct{ Store }
+
+func (hangingStore) Find(ctx context.Context, _ ID) (Snapshot, error) {
+	<-ctx.Done()
+	return Snapshot{}, ctx.Err()
+}
+
+func (hangingStore) Revoke(ctx context.Context, _ ID, _ string, _ Reason) (bool, error) {
+	<-ctx.Done()
+	return false, ctx.Err()
+}
+
+// neverConfirms loses every race.
+type neverConfirms struct{ Store }
+
+func (neverConfirms) Confirm(context.Context, Presented) (bool, error) { return false, nil }
+
+// clockStore tells every time as a clock does that is off.
+type clockStore struct {
+	Store
+	off time.Duration
+}
+
+func (s clockStore) Find(ctx context.Context, id ID) (Snapshot, error) {
+	snap, err := s.Store.Find(ctx, id)
+	snap.Now = snap.Now.Add(s.off)
+	if row := snap.Record; row != nil {
+		for _, t := range []*time.Time{&row.ConfirmedAt, &row.CreatedAt, &row.AuthTime, &row.EndsAt, &row.RevokedAt} {
+			if !t.IsZero() {
+				*t = t.Add(s.off)
+			}
+		}
+	}
+	return snap, err
+}
