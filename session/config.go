@@ -20,9 +20,14 @@ type Config struct {
 
 	// AccessTTL is how long the access cookie is believed without asking the
 	// store, and so how long a revocation may take to reach a node that does not
-	// Run. All windows of the rotation scale with it: transit and answer of one
-	// request should together stay below a third of it. Default 2 minutes; from
-	// 1 second to 1 hour.
+	// Run. Default 2 minutes; from 1 second to 1 hour.
+	//
+	// All windows of the rotation scale with it. No honest user is logged out as
+	// long as 0.9 AccessTTL exceeds a request's way to the store and twice the
+	// answer's way back; where a browser lost its access cookie, 0.83 AccessTTL
+	// must exceed both ways twice. A proxy that buffers slow uploads adds to the
+	// way in. Below a minute a browser that crashes right after a refresh may
+	// have to log in again: Chromium saves its cookies every 30 seconds.
 	AccessTTL time.Duration
 
 	// IdleTimeout is how long a session lives without a request. Default 30

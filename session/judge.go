@@ -66,6 +66,7 @@ func (r rules) judge(s Snapshot, t refreshTicket) class {
 	case (same || next || ahead) && s.Now.Sub(issued) < r.young:
 		// Its siblings may still be on their way to the browser, and one of them
 		// may replace it there: confirming it now would make reuse of that one.
+		// So too for a ticket that the row is behind.
 		return classYoung
 	case same:
 		return classSame
