@@ -11,15 +11,20 @@ import (
 // and there the store judges; a mark alone ends nothing.
 //
 // No mark is a time, so no two clocks are ever compared. A revoked session's
-// tickets are never believed again; a reloaded one's only if they carry the
-// row's counter; below everybody's epoch none is.
+// tickets are not believed again; a reloaded one's only if they carry the row's
+// counter; below everybody's epoch none is.
+//
+// A mark counts until every ticket from before it has run out. It is not kept
+// longer, so that a database that loses a revocation in a failover and the nodes
+// that remember it do not disagree for ever.
 type feed struct {
 	keep time.Duration // how long after its last sight a mark can matter
 
-	mu    sync.RWMutex // guards what follows
-	epoch uint64       // everybody's, the highest seen
-	marks map[ID]mark
-	sweep int // how many marks there may be before the dead ones are looked for
+	mu         sync.RWMutex // guards what follows
+	epoch      uint64       // everybody's, the highest seen
+	epochUntil time.Time
+	marks      map[ID]mark
+	sweep      int // how many marks there may be before the dead ones are looked for
 }
 
 type mark struct {
@@ -37,15 +42,16 @@ func newFeed(accessTTL time.Duration) *feed {
 	return &feed{keep: accessTTL + feedSlack, marks: map[ID]mark{}}
 }
 
-// believes reports whether nothing is known against an access ticket.
-func (f *feed) believes(t *accessTicket) bool {
+// believes reports whether nothing is known against a session's access ticket
+// with these two counters.
+func (f *feed) believes(id ID, globalEpoch, reload uint64) bool {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	if t.globalEpoch < f.epoch {
+	if globalEpoch < f.epoch && time.Now().Before(f.epochUntil) {
 		return false
 	}
-	m, marked := f.marks[t.id]
-	return !marked || !m.revoked && t.reload >= m.reload
+	m, marked := f.marks[id]
+	return !marked || !m.revoked && reload >= m.reload || time.Now().After(m.until)
 }
 
 // revoked marks a session that was revoked here.
@@ -60,7 +66,9 @@ func (f *feed) revoked(id ID) {
 func (f *feed) learn(c Changes) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.epoch = max(f.epoch, c.GlobalEpoch)
+	if now := time.Now(); c.GlobalEpoch >= f.epoch || now.After(f.epochUntil) {
+		f.epoch, f.epochUntil = c.GlobalEpoch, now.Add(f.keep)
+	}
 	for _, change := range c.Sessions {
 		f.add(change)
 	}

@@ -91,7 +91,7 @@ func (m *Manager) believes(t *accessTicket) bool {
 	now := time.Now()
 	return now.UnixMilli() < t.expires &&
 		t.issued <= now.Add(clockTolerance).UnixMilli() &&
-		m.feed.believes(t)
+		m.feed.believes(t.id, t.globalEpoch, t.reload)
 }
 
 // readAccess returns the request's access ticket, believed or not.

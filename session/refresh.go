@@ -127,7 +127,7 @@ func (m *Manager) redeem(r *http.Request, t refreshTicket) (Verdict, error) {
 			return m.refuse(o)
 		}
 		v, err := m.grant(t, o)
-		if err != nil || m.feed.believes(&v.ticket) {
+		if err != nil || m.stillGood(o) {
 			return v, err
 		}
 	}
@@ -233,7 +233,7 @@ func (m *Manager) share(ctx context.Context, t refreshTicket, prefetch bool) (ou
 		key += "p"
 	}
 	id := t.sessionID()
-	if o, ok := m.recent.get(id, key); ok && m.feed.believes(new(m.accessFor(o.snap))) {
+	if o, ok := m.recent.get(id, key); ok && m.stillGood(o) {
 		return o, nil
 	}
 	result, err, _ := m.flights.Do(key, func() (any, error) {
@@ -251,6 +251,13 @@ func (m *Manager) share(ctx context.Context, t refreshTicket, prefetch bool) (ou
 		return outcome{}, err
 	}
 	return result.(outcome), nil
+}
+
+// stillGood reports whether this node knows of no revocation that is newer than
+// what the store said.
+func (m *Manager) stillGood(o outcome) bool {
+	row := o.snap.Record
+	return m.feed.believes(row.ID, row.GlobalEpoch, row.Reload)
 }
 
 // recent remembers, for a moment, how the ticket of a session that was settled

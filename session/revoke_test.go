@@ -313,3 +313,35 @@ func TestRunRemovesDeadRows(t *testing.T) {
 		}
 	})
 }
+
+// A failover that loses a revocation is a matter of minutes, not of a restart.
+func TestADatabaseThatForgetsARevocationIsBelievedInTheEnd(t *testing.T) {
+	for name, lose := range map[string]func(w *world, id ID){
+		"one session": func(w *world, id ID) {
+			w.users.sessions[id].RevokedAt, w.users.sessions[id].changedAt = time.Time{}, time.Time{}
+		},
+		"everybody": func(w *world, _ ID) { w.users.epoch-- },
+	} {
+		inWorld(t, func(w *world) {
+			ctx, stop := context.WithCancel(w.Context())
+			defer stop()
+			b := newBrowser()
+			s := w.login(b, Login{})
+			id, _ := ParseID(s.ID)
+			if err := map[string]func() error{
+				"one session": func() error { return w.Revoke(ctx, "1", s.ID) },
+				"everybody":   func() error { return w.RevokeAll(ctx) },
+			}[name](); err != nil {
+				w.Fatal(err)
+			}
+			lose(w, id)
+			go w.Manager.Run(ctx)
+			time.Sleep(time.Second)
+			w.out2(b)
+			w.nextPeriod()
+			w.out2(b)
+			time.Sleep(feedSlack)
+			w.in(b)
+		})
+	}
+}

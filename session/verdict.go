@@ -79,7 +79,7 @@ func (v Verdict) cookiesNow() []*http.Cookie {
 	if m == nil || len(v.Cookies) == 0 {
 		return v.Cookies
 	}
-	if !m.feed.believes(&v.ticket) {
+	if !m.feed.believes(v.ticket.id, v.ticket.globalEpoch, v.ticket.reload) {
 		return nil
 	}
 	if v.child && time.Since(v.decided) > m.cfg.AccessTTL/4 {
