@@ -1,0 +1,40 @@
+package sqlstore_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/sessionkit/sessionkit/session"
+	"github.com/sessionkit/sessionkit/session/storetest"
+	"github.com/sessionkit/sessionkit/sqlstore"
+)
+
+// backend is an app with integer ids and whatever the connection is set to.
+func backend(t *testing.T, params ...string) storetest.Backend {
+	a := newApp(t, integerUsers, sqlstore.Config{Attrs: map[string]string{"name": "name"}}, params...)
+	return storetest.Backend{
+		Store:      a.Store,
+		SetUser:    func(t *testing.T, id string, u session.User) { a.setUser(t, id, u) },
+		RemoveUser: func(t *testing.T, id string) { a.exec(t, "DELETE FROM users WHERE id = ?", id) },
+		Alice:      "1",
+		Bob:        "18446744073709551615",
+		Nobody:     "1 OR 1=1",
+	}
+}
+
+// What a session means depends on no setting of the connection.
+func TestTheContractHoldsWhateverTheConnectionIsSetTo(t *testing.T) {
+	for _, zone := range []string{"%27%2B09:00%27", "%27-08:00%27"} {
+		for flags := range 1 << 3 {
+			params := []string{"time_zone=" + zone}
+			for bit, flag := range []string{"parseTime", "clientFoundRows", "interpolateParams"} {
+				params = append(params, fmt.Sprintf("%s=%t", flag, flags&(1<<bit) != 0))
+			}
+			t.Run(strings.Join(params, ","), func(t *testing.T) {
+				t.Parallel()
+				storetest.Run(t, func(t *testing.T) storetest.Backend { return backend(t, params...) })
+			})
+		}
+	}
+}

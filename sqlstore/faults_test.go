@@ -1,0 +1,99 @@
+package sqlstore_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/sessionkit/sessionkit/session"
+	"github.com/sessionkit/sessionkit/sqlstore"
+	"github.com/sessionkit/sessionkit/sqlstore/mysqltest"
+)
+
+// methods are all that a session needs of the store, with a context.
+func (a app) methods(rec *session.Record) map[string]func(ctx context.Context) error {
+	p := session.Presented{ID: rec.ID, Generation: 1, Digest: newDigest(), Parent: rec.Confirmed, KeepFor: time.Hour}
+	return map[string]func(ctx context.Context) error{
+		"Create": func(ctx context.Context) error {
+			return a.Create(ctx, session.NewSession{ID: newID(), UserID: "1", Lifetime: time.Hour, KeepFor: time.Hour})
+		},
+		"Find":         func(ctx context.Context) error { _, err := a.Find(ctx, rec.ID); return err },
+		"Confirm":      func(ctx context.Context) error { _, err := a.Confirm(ctx, p); return err },
+		"RevokeReused": func(ctx context.Context) error { _, err := a.RevokeReused(ctx, p); return err },
+		"Revoke": func(ctx context.Context) error {
+			_, err := a.Revoke(ctx, newID(), "1", session.ReasonRevoked)
+			return err
+		},
+		"RevokeUser": func(ctx context.Context) error {
+			return a.RevokeUser(ctx, "1", []session.ID{rec.ID}, session.ReasonRevoked)
+		},
+		"RevokeAll": a.RevokeAll,
+		"Reload":    func(ctx context.Context) error { return a.Reload(ctx, "1") },
+		"List":      func(ctx context.Context) error { _, err := a.List(ctx, "1"); return err },
+		"Changes":   func(ctx context.Context) error { _, err := a.Changes(ctx, time.Hour); return err },
+		"Prune":     func(ctx context.Context) error { _, err := a.Prune(ctx, 10); return err },
+		"Migrate":   a.Migrate,
+	}
+}
+
+// A database that is down, or silent, is an error that is no verdict; and when
+// it is back, everybody is still logged in.
+func TestNobodyIsLoggedOutByADatabaseThatWasAway(t *testing.T) {
+	server := mysqltest.Start(t)
+	a := appOn(t, server.Database(t, "interpolateParams=true"), integerUsers, sqlstore.Config{})
+	a.setUser(t, 1, session.User{})
+	rec := a.login(t)
+
+	fails := func(when string) {
+		t.Helper()
+		for name, call := range a.methods(rec) {
+			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+			begun := time.Now()
+			err := call(ctx)
+			cancel()
+			if err == nil || errors.Is(err, session.ErrUserDisabled) || errors.Is(err, session.ErrNotFound) || errors.Is(err, session.ErrUnauthenticated) {
+				t.Errorf("%s %s: %v; want an error that is no verdict", when, name, err)
+			}
+			if took := time.Since(begun); took > 2*time.Second {
+				t.Errorf("%s %s took %v beyond its context", when, name, took)
+			}
+		}
+	}
+	server.Stop(t)
+	fails("stopped:")
+	server.Restart(t)
+	server.Kill(t)
+	fails("killed:")
+	server.Restart(t)
+	server.Freeze(t)
+	fails("frozen:")
+	server.Thaw(t)
+
+	snap, err := a.Find(t.Context(), rec.ID)
+	if err != nil || snap.Record == nil || !snap.Record.RevokedAt.IsZero() {
+		t.Fatalf("afterwards the session is %+v, %v", snap.Record, err)
+	}
+}
+
+// Nothing is read from a snapshot that was opened before, and no statement leaves
+// a transaction open behind it.
+func TestEveryStatementCommitsByItself(t *testing.T) {
+	a := newApp(t, integerUsers, sqlstore.Config{})
+	a.setUser(t, 1, session.User{})
+	rec := a.login(t)
+	for name, call := range a.methods(rec) {
+		if err := call(t.Context()); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	var open int
+	if err := a.db.QueryRowContext(t.Context(), `SELECT COUNT(*) FROM information_schema.INNODB_TRX x
+		JOIN information_schema.PROCESSLIST p ON p.ID = x.trx_mysql_thread_id
+		WHERE p.DB = DATABASE() AND p.ID <> CONNECTION_ID()`).Scan(&open); err != nil {
+		t.Fatal(err)
+	}
+	if open != 0 {
+		t.Errorf("%d transactions are open", open)
+	}
+}

@@ -1,0 +1,138 @@
+package mysqltest_test
+
+import (
+	"bufio"
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/sessionkit/sessionkit/sqlstore/mysqltest"
+)
+
+func open(t *testing.T, dsn string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("mysql", dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+func exec1(t *testing.T, db *sql.DB, query string) {
+	t.Helper()
+	if _, err := db.ExecContext(t.Context(), query); err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+}
+
+func ask(t *testing.T, db *sql.DB, query string) (answer string) {
+	t.Helper()
+	if err := db.QueryRowContext(t.Context(), query).Scan(&answer); err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	return answer
+}
+
+func TestEachTestHasADatabaseOfItsOwn(t *testing.T) {
+	var name string
+	t.Run("one", func(t *testing.T) {
+		db := open(t, mysqltest.Database(t))
+		name = ask(t, db, "SELECT DATABASE()")
+		exec1(t, db, "CREATE TABLE t (n INT)")
+	})
+	db := open(t, mysqltest.Database(t, "parseTime=true", "time_zone=%27%2B09:00%27"))
+	exec1(t, db, "CREATE TABLE t (n INT)")
+	if zone := ask(t, db, "SELECT @@time_zone"); zone != "+09:00" {
+		t.Errorf("the parameters did not arrive: time_zone is %s", zone)
+	}
+	if n := ask(t, db, "SELECT COUNT(*) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = '"+name+"'"); n != "0" {
+		t.Errorf("the database of a test that is over is still there")
+	}
+}
+
+func TestAServerKeepsItsDataOverAStopAndAKill(t *testing.T) {
+	s := mysqltest.Start(t)
+	dsn := s.Database(t)
+	db := open(t, dsn)
+	exec1(t, db, "CREATE TABLE t (n INT)")
+	exec1(t, db, "INSERT INTO t VALUES (42)")
+	for name, end := range map[string]func(testing.TB){"Stop": s.Stop, "Kill": s.Kill} {
+		end(t)
+		if err := db.PingContext(t.Context()); err == nil {
+			t.Errorf("after %s the server still answers", name)
+		}
+		s.Restart(t)
+		if n := ask(t, db, "SELECT n FROM t"); n != "42" {
+			t.Errorf("after %s and Restart: %s; want 42", name, n)
+		}
+	}
+
+	// The same over TCP, where a test can put a proxy in between.
+	cfg, err := mysql.ParseDSN(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Net, cfg.Addr = "tcp", s.Addr()
+	if n := ask(t, open(t, cfg.FormatDSN()), "SELECT n FROM t"); n != "42" {
+		t.Errorf("over TCP: %s; want 42", n)
+	}
+
+	s.Freeze(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := db.ExecContext(ctx, "DO 0"); err == nil {
+		t.Error("a frozen server answers")
+	}
+	s.Thaw(t)
+	if n := ask(t, db, "SELECT n FROM t"); n != "42" {
+		t.Errorf("after Thaw: %s; want 42", n)
+	}
+}
+
+// A test process may end without any clean-up: os.Exit, a panic, the timeout, a
+// kill. The server and its directory must go all the same.
+func TestTheServerDiesWithTheTestProcess(t *testing.T) {
+	const env = "MYSQLTEST_LEAVE_WITHOUT_A_WORD"
+	if os.Getenv(env) != "" {
+		db := open(t, mysqltest.Start(t).Database(t))
+		fmt.Println("directory", filepath.Dir(ask(t, db, "SELECT @@socket")))
+		os.Exit(3)
+	}
+	child := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
+	child.Env = append(os.Environ(), env+"=1")
+	out, err := child.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var dir string
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		if path, ok := strings.CutPrefix(lines.Text(), "directory "); ok {
+			dir = path
+		}
+	}
+	if err := child.Wait(); child.ProcessState.ExitCode() != 3 || dir == "" {
+		t.Fatalf("the child ended with %v before it had a server (directory %q)", err, dir)
+	}
+	for ctx, tick := t.Context(), time.NewTicker(10*time.Millisecond); ; {
+		if _, err := os.Stat(dir); os.IsNotExist(err) {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("%s outlived the process", dir)
+		}
+	}
+}

@@ -1,0 +1,120 @@
+package mysqltest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+// program is a database server that is installed on this machine.
+type program struct {
+	path    string
+	mariadb bool
+}
+
+var errNoServer = errors.New("mysqltest: there is no MariaDB or MySQL server to test with: " +
+	"run `apt-get install mariadb-server-core` (7 MB; nothing is started), " +
+	"or set " + Env + " to the DSN of a server that may be used")
+
+func findProgram() (program, error) {
+	for _, name := range []string{"mariadbd", "mysqld"} {
+		// A user's PATH often lacks the folders of servers.
+		for _, candidate := range []string{name, "/usr/sbin/" + name, "/usr/local/sbin/" + name, "/usr/libexec/" + name} {
+			path, err := exec.LookPath(candidate)
+			if err != nil {
+				continue
+			}
+			version, err := exec.Command(path, "--no-defaults", "--version").Output()
+			if err != nil {
+				return program{}, fmt.Errorf("mysqltest: %s --version: %w", path, err)
+			}
+			return program{path, bytes.Contains(version, []byte("MariaDB"))}, nil
+		}
+	}
+	return program{}, errNoServer
+}
+
+// base is the beginning of every command line.
+func (p program) base(dir string) []string {
+	// Not the common temporary directory: a server that starts removes the
+	// temporary tables that others have there.
+	args := []string{p.path, "--no-defaults", "--datadir=" + filepath.Join(dir, "data"), "--tmpdir=" + dir}
+	if os.Geteuid() == 0 {
+		args = append(args, "--user=root") // it refuses to run as root unasked
+	}
+	// A commit must survive the end of the process, which tests bring about, but
+	// not that of the machine: the log is written each time and never synced.
+	args = append(args, "--innodb-flush-log-at-trx-commit=2", "--innodb-doublewrite=0", "--innodb-buffer-pool-size=32M")
+	if p.mariadb {
+		args = append(args, "--innodb-flush-method=nosync", "--innodb-log-file-size=8M", "--innodb-autoextend-increment=2")
+	}
+	return args
+}
+
+// command is the command line of the server itself.
+func (p program) command(s *Server) []string {
+	args := append(p.base(s.dir),
+		"--socket="+s.socket(),
+		"--pid-file="+filepath.Join(s.dir, "pid"),
+		"--skip-log-bin", "--skip-name-resolve", "--performance-schema=OFF", "--max-connections=600")
+	if !p.mariadb {
+		args = append(args, "--mysqlx=OFF", "--secure-file-priv=NULL")
+	}
+	host, port, err := net.SplitHostPort(s.tcp)
+	if err != nil {
+		return append(args, "--skip-networking")
+	}
+	return append(args, "--bind-address="+host, "--port="+port)
+}
+
+// createData makes an empty server's data directory.
+func (p program) createData(dir string) error {
+	command, input := append(p.base(dir), "--initialize-insecure"), []byte(nil)
+	if p.mariadb {
+		// mariadb-install-db does the same in twice the time, and is in another
+		// package.
+		var err error
+		if input, err = p.systemTables(); err != nil {
+			return err
+		}
+		if err := os.Mkdir(filepath.Join(dir, "data"), 0o700); err != nil {
+			return err
+		}
+		command = append(p.base(dir), "--bootstrap", "--skip-networking")
+	}
+	cmd := exec.Command(command[0], command[1:]...)
+	cmd.Stdin = bytes.NewReader(input)
+	if output, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("creating its data: %w\n%s", err, output[max(0, len(output)-2000):])
+	}
+	return nil
+}
+
+// systemTables is the SQL that makes MariaDB's own tables.
+func (p program) systemTables() ([]byte, error) {
+	shares := []string{"/usr/share/mysql", "/usr/share/mariadb"}
+	if path, err := filepath.EvalSymlinks(p.path); err == nil {
+		prefix := filepath.Dir(filepath.Dir(path))
+		shares = append(shares, filepath.Join(prefix, "share"), filepath.Join(prefix, "share", "mysql"), filepath.Join(prefix, "share", "mariadb"))
+	}
+	for _, share := range shares {
+		for _, prefix := range []string{"mariadb", "mysql"} {
+			tables, err := os.ReadFile(filepath.Join(share, prefix+"_system_tables.sql"))
+			if err != nil {
+				continue
+			}
+			data, err := os.ReadFile(filepath.Join(share, prefix+"_system_tables_data.sql"))
+			if err != nil {
+				continue
+			}
+			return bytes.Join([][]byte{
+				[]byte("CREATE DATABASE mysql;\nUSE mysql;\nSET @auth_root_socket=NULL;\n"), tables, data,
+			}, nil), nil
+		}
+	}
+	return nil, fmt.Errorf("its system tables (mysql_system_tables.sql) are in none of %q", shares)
+}

@@ -1,0 +1,101 @@
+package sqlstore_test
+
+import (
+	"crypto/rand"
+	"database/sql"
+	"encoding/json"
+	"testing"
+
+	_ "github.com/go-sql-driver/mysql"
+
+	"github.com/sessionkit/sessionkit/session"
+	"github.com/sessionkit/sessionkit/sqlstore"
+	"github.com/sessionkit/sessionkit/sqlstore/mysqltest"
+)
+
+// An app is a database with a users table in it, and the store on both.
+type app struct {
+	*sqlstore.Store
+	db *sql.DB
+}
+
+const integerUsers = `CREATE TABLE users (
+	id BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY,
+	name VARCHAR(255) CHARACTER SET utf8mb4 NULL,
+	session_epoch BIGINT UNSIGNED NOT NULL DEFAULT 0,
+	disabled BOOLEAN NOT NULL DEFAULT FALSE,
+	roles VARCHAR(255) NOT NULL DEFAULT '')`
+
+// newApp makes a database of its own with the users table, and migrates it.
+func newApp(t *testing.T, users string, cfg sqlstore.Config, params ...string) app {
+	t.Helper()
+	return appOn(t, mysqltest.Database(t, params...), users, cfg)
+}
+
+func appOn(t *testing.T, dsn, users string, cfg sqlstore.Config) app {
+	t.Helper()
+	a := app{db: openDSN(t, dsn)}
+	a.exec(t, users)
+	a.Store = newStore(t, a.db, cfg)
+	if err := a.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func newStore(t *testing.T, db *sql.DB, cfg sqlstore.Config) *sqlstore.Store {
+	t.Helper()
+	s, err := sqlstore.New(db, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func open(t *testing.T, params ...string) *sql.DB {
+	t.Helper()
+	return openDSN(t, mysqltest.Database(t, params...))
+}
+
+func openDSN(t *testing.T, dsn string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("mysql", dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db.SetMaxIdleConns(16)
+	db.SetMaxOpenConns(16)
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+func (a app) exec(t *testing.T, query string, args ...any) {
+	t.Helper()
+	if _, err := a.db.ExecContext(t.Context(), query, args...); err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+}
+
+// setUser writes the row of a user whose id is key in the database.
+func (a app) setUser(t *testing.T, key any, u session.User) {
+	t.Helper()
+	roles, err := json.Marshal(u.Roles)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(u.Roles) == 0 {
+		roles = nil
+	}
+	a.exec(t, "REPLACE INTO users (id, name, session_epoch, disabled, roles) VALUES (?, ?, ?, ?, ?)",
+		key, sql.NullString{String: u.Attrs["name"], Valid: u.Attrs != nil}, u.Epoch, u.Disabled, string(roles))
+}
+
+func newID() (id session.ID) {
+	rand.Read(id[:])
+	return id
+}
+
+func newDigest() (d session.Digest) {
+	rand.Read(d[:])
+	return d
+}

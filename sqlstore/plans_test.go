@@ -1,0 +1,139 @@
+package sqlstore_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/sessionkit/sessionkit/session"
+	"github.com/sessionkit/sessionkit/sqlstore"
+)
+
+// With many rows, no statement that runs in a request or once a second reads
+// more than a handful of them.
+func TestEveryStatementUsesItsIndex(t *testing.T) {
+	text := func(collation string) string {
+		return usersWithID("VARCHAR(64) CHARACTER SET utf8mb4 COLLATE " + collation + " DEFAULT ''")
+	}
+	for _, c := range []struct {
+		name, users string
+		kind        sqlstore.IDKind
+		numberToID  string // SQL over n
+		userID      string // of user 500
+	}{
+		{"unsigned", integerUsers, sqlstore.Integer, "n", "500"},
+		{"signed", usersWithID("BIGINT"), sqlstore.Integer, "n", "500"},
+		{"int", usersWithID("INT"), sqlstore.Integer, "n", "500"},
+		{"uuid", usersWithID("BINARY(16)"), sqlstore.UUID, "UNHEX(LPAD(HEX(n), 32, '0'))", "00000000-0000-0000-0000-0000000001f4"},
+		{"text", text("utf8mb4_bin"), sqlstore.Text, "CONCAT('user', n)", "user500"},
+		{"sloppy text", text("utf8mb4_unicode_ci"), sqlstore.Text, "CONCAT('user', n)", "user500"},
+		{"latin text", usersWithID("VARCHAR(64) CHARACTER SET latin1"), sqlstore.Text, "CONCAT('user', n)", "user500"},
+		{"binary text", usersWithID("VARBINARY(64)"), sqlstore.Text, "CONCAT('user', n)", "user500"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			a := newApp(t, c.users, sqlstore.Config{IDKind: c.kind}, "interpolateParams=true")
+			a.fill(t, c.numberToID)
+			list, err := a.List(t.Context(), c.userID)
+			if err != nil || len(list) != 3 {
+				t.Fatalf("user 500 has %d sessions, %v; want 3", len(list), err)
+			}
+			// A few changes and a few dead rows, as ever.
+			if err := a.RevokeUser(t.Context(), c.userID, nil, session.ReasonRevoked); err != nil {
+				t.Fatal(err)
+			}
+			a.exec(t, "UPDATE sessions SET expires_at = 1 LIMIT 5")
+			a.exec(t, "ANALYZE TABLE sessions, users, sessions_epoch")
+
+			user := []any{c.userID}
+			switch c.kind {
+			case sqlstore.Text:
+				user = []any{c.userID, c.userID}
+			case sqlstore.UUID:
+				user = []any{[]byte("\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\xf4")}
+			case sqlstore.Integer:
+				user = []any{500}
+			}
+			id := list[0].ID[:]
+			digest := newDigest()
+			for name, args := range map[string][]any{
+				"find": {id}, "list": user, "changes": {time.Minute.Microseconds()}, "outlived": {200},
+				"confirm":    {digest[:], 1, 1, id, 1, 1, digest[:]},
+				"revokeUser": append([]any{"reason"}, user...), "reload": user,
+			} {
+				plan := a.plan(t, a.Statements()[name], args...)
+				for _, step := range plan {
+					if step.rows > 20 {
+						t.Errorf("%s reads %d rows of %s by %s, with index %q", name, step.rows, step.table, step.access, step.key)
+					}
+				}
+			}
+		})
+	}
+}
+
+// fill makes 1000 users, each with three sessions.
+func (a app) fill(t *testing.T, numberToID string) {
+	t.Helper()
+	a.exec(t, "CREATE TABLE digits (d INT)")
+	a.exec(t, "INSERT INTO digits VALUES (0),(1),(2),(3),(4),(5),(6),(7),(8),(9)")
+	const numbers = "(SELECT 1 + x.d + 10 * y.d + 100 * z.d AS n FROM digits x, digits y, digits z) numbers"
+	a.exec(t, "INSERT INTO users (id) SELECT "+numberToID+" FROM "+numbers)
+	for i := range 3 {
+		a.exec(t, fmt.Sprintf(`INSERT INTO sessions (id, user_id, user_epoch, global_epoch, generation, confirmed,
+			confirmed_at, created_at, authenticated_at, ends_at, expires_at, reload, user_agent, ip)
+			SELECT UNHEX(LEFT(SHA2(CONCAT(n, '/', %d), 256), 32)), %s, 0, 0, 0, REPEAT('x', 32), 1, 1, 1, 9e15, 9e15, 0, '', '' FROM %s`, i, numberToID, numbers))
+	}
+}
+
+type step struct {
+	table, access, key string
+	rows               int
+}
+
+// plan asks the server how it would run a statement.
+func (a app) plan(t *testing.T, query string, args ...any) (plan []step) {
+	t.Helper()
+	rows, err := a.db.QueryContext(context.Background(), "EXPLAIN FORMAT=TRADITIONAL "+query, args...)
+	if err != nil {
+		t.Fatalf("EXPLAIN %s: %v", query, err)
+	}
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for rows.Next() {
+		values := make([]sql.NullString, len(columns))
+		dest := make([]any, len(columns))
+		for i := range values {
+			dest[i] = &values[i]
+		}
+		if err := rows.Scan(dest...); err != nil {
+			t.Fatal(err)
+		}
+		var s step
+		for i, column := range columns {
+			switch column {
+			case "table":
+				s.table = values[i].String
+			case "type":
+				s.access = values[i].String
+			case "key":
+				s.key = values[i].String
+			case "rows":
+				fmt.Sscan(values[i].String, &s.rows)
+			}
+		}
+		if s.table == "" || s.access == "" {
+			t.Fatalf("EXPLAIN %s: the columns %q do not tell the plan", query, columns)
+		}
+		plan = append(plan, s)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return plan
+}

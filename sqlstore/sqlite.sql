@@ -1,0 +1,33 @@
+-- What the kit keeps in SQLite: the tables of mysql.sql, where each column is
+-- explained. STRICT, so that a value of another type is refused, not kept.
+-- Not WITHOUT ROWID: the row number tells sessions of one millisecond apart.
+
+CREATE TABLE IF NOT EXISTS {sessions} (
+	id               BLOB     NOT NULL PRIMARY KEY,
+	user_id          {user_id} NOT NULL,
+	user_epoch       INTEGER  NOT NULL,
+	global_epoch     INTEGER  NOT NULL,
+	generation       INTEGER  NOT NULL,
+	confirmed        BLOB     NOT NULL,
+	previous         BLOB     NULL,
+	confirmed_at     INTEGER  NOT NULL,
+	created_at       INTEGER  NOT NULL,
+	authenticated_at INTEGER  NOT NULL,
+	ends_at          INTEGER  NOT NULL,
+	expires_at       INTEGER  NOT NULL,
+	reload           INTEGER  NOT NULL,
+	changed_at       INTEGER  NULL,
+	revoked_at       INTEGER  NULL,
+	revoke_reason    BLOB     NULL,
+	user_agent       BLOB     NOT NULL,
+	ip               BLOB     NOT NULL
+) STRICT;
+
+CREATE INDEX IF NOT EXISTS {by_user} ON {sessions} (user_id);
+CREATE INDEX IF NOT EXISTS {by_change} ON {sessions} (changed_at) WHERE changed_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS {by_expiry} ON {sessions} (expires_at);
+
+CREATE TABLE IF NOT EXISTS {epochs} (
+	id               INTEGER  NOT NULL PRIMARY KEY,
+	epoch            INTEGER  NOT NULL
+) STRICT;
