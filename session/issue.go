@@ -20,7 +20,7 @@ type Login struct {
 
 	// Epoch is the user's session_epoch as it was read together with the
 	// password's hash. Where it has moved since, as by a change of password, the
-	// login is refused. 0: not checked.
+	// login is refused. 0: not checked, so let the column begin at 1.
 	Epoch uint64
 
 	// IP is shown in the list of devices. Default: the host of r.RemoteAddr.

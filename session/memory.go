@@ -151,10 +151,11 @@ func (s *MemoryStore) RevokeAll(context.Context) error {
 func (s *MemoryStore) Reload(_ context.Context, userID string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	now := storeNow()
 	for _, row := range s.sessions {
-		if row.UserID == userID && row.RevokedAt.IsZero() {
+		if row.UserID == userID && row.RevokedAt.IsZero() && now.Before(row.EndsAt) {
 			row.Reload++
-			row.changedAt = storeNow()
+			row.changedAt = now
 		}
 	}
 	return nil

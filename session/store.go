@@ -196,6 +196,7 @@ type Store interface {
 	Changes(ctx context.Context, within time.Duration) (Changes, error)
 
 	// Prune removes at most limit rows that have outlived every ticket of
-	// theirs, and returns how many.
+	// theirs, and returns how many it removed, also when an error comes with it.
+	// Fewer than limit means enough for now: another node may be at it.
 	Prune(ctx context.Context, limit int) (int, error)
 }

@@ -221,6 +221,19 @@ func TestANodesWrongClockCostsStatementsAndNothingElse(t *testing.T) {
 	}
 }
 
+func TestAnAccessTicketFromTheFutureIsNotBelieved(t *testing.T) {
+	for ahead, want := range map[time.Duration]int64{4 * time.Second: 0, 5 * time.Second: 0, 6 * time.Second: 1} {
+		inWorld(t, func(w *world) {
+			w.Manager.store = clockStore{w.faults, ahead}
+			b := newBrowser()
+			w.login(b, Login{})
+			if n := w.statements(func() { w.in(b) }); n != want {
+				w.Errorf("%v ahead: %d statements; want %d", ahead, n, want)
+			}
+		})
+	}
+}
+
 func TestUnreadableCookiesAreNobodysAndStay(t *testing.T) {
 	inWorld(t, func(w *world) {
 		b := newBrowser()

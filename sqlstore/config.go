@@ -45,8 +45,9 @@ type Config struct {
 	IDKind IDKind
 
 	// Epoch is a number that is never NULL and that the app raises, in its own
-	// transaction, to end all of a user's sessions. Empty: "session_epoch".
-	// "(0)" does without.
+	// transaction, to end all of a user's sessions. It begins at 1, because 0 in
+	// session.Login.Epoch means "not checked". Empty: "session_epoch". "(0)" does
+	// without.
 	Epoch string
 
 	// Disabled is true (not zero) for a user who may not log in; NULL is false.

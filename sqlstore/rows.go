@@ -97,7 +97,7 @@ func (r *userRow) user(n names) (session.User, error) {
 	}
 	if !r.epoch.Valid {
 		// Taken for 0 it would never move: NULL + 1 is NULL.
-		return session.User{}, errors.New("sqlstore: the user's epoch (Config.Epoch) is NULL: declare the column NOT NULL DEFAULT 0")
+		return session.User{}, errors.New("sqlstore: the user's epoch (Config.Epoch) is NULL: declare the column NOT NULL DEFAULT 1")
 	}
 	roles, err := parseRoles(r.roles.String)
 	if err != nil {

@@ -53,7 +53,7 @@ type want struct {
 func (s *Store) wanted() []want {
 	const text = "VARCHAR(255) NOT NULL DEFAULT ''"
 	wanted := []want{
-		{s.names.epoch, "BIGINT UNSIGNED NOT NULL DEFAULT 0", "(0)", true},
+		{s.names.epoch, "BIGINT UNSIGNED NOT NULL DEFAULT 1", "(0)", true},
 		{s.names.disabled, "BOOLEAN NOT NULL DEFAULT FALSE", "(FALSE)", true},
 		{s.names.roles, text, "(NULL)", false},
 	}

@@ -139,7 +139,7 @@ func TestDisabledColumns(t *testing.T) {
 
 // NULL + 1 is NULL: raising such an epoch would end no session.
 func TestAnEpochThatIsNullIsAnError(t *testing.T) {
-	a := newApp(t, strings.Replace(integerUsers, "session_epoch BIGINT UNSIGNED NOT NULL DEFAULT 0", "session_epoch BIGINT NULL", 1), sqlstore.Config{})
+	a := newApp(t, strings.Replace(integerUsers, "session_epoch BIGINT UNSIGNED NOT NULL DEFAULT 1", "session_epoch BIGINT NULL", 1), sqlstore.Config{})
 	a.exec(t, "INSERT INTO users (id, session_epoch) VALUES (1, 3)")
 	rec := a.login(t)
 	a.exec(t, "UPDATE users SET session_epoch = NULL")

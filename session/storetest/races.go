@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/sessionkit/sessionkit/session"
 )
@@ -128,4 +129,45 @@ func (s *suite) createRace() {
 	for _, id := range slices.Concat(ids...) {
 		s.row(id)
 	}
+}
+
+func (s *suite) createTwiceRace() {
+	for range 10 {
+		n := session.NewSession{ID: random[session.ID](), UserID: s.Bob, Confirmed: random[session.Digest](), Lifetime: lifetime, KeepFor: keepFor}
+		together(workers, func(int) {
+			if _, err := persistent(func() (bool, error) { return true, s.Store.Create(s.ctx(), n) }); err != nil {
+				s.Errorf("login: %v", err)
+			}
+		})
+		if row := s.row(n.ID); row.Confirmed != n.Confirmed || row.Generation != 0 {
+			s.Fatalf("row = %+v", row)
+		}
+	}
+	if list, err := s.Store.List(s.ctx(), s.Bob); err != nil || len(list) != 10 {
+		s.Errorf("10 logins, each 16 times at once, made %d sessions, %v", len(list), err)
+	}
+}
+
+func (s *suite) pruneRace() {
+	const dead = 100
+	kept, _ := s.login(s.Alice)
+	for range dead {
+		s.must(s.Store.Create(s.ctx(), session.NewSession{ID: random[session.ID](), UserID: s.Alice, Lifetime: lifetime, KeepFor: time.Microsecond}))
+	}
+	s.tick(kept)
+	s.tick(kept)
+	var removed atomic.Int64
+	together(4, func(int) {
+		for range dead {
+			n, err := s.Store.Prune(s.ctx(), 7)
+			removed.Add(int64(n))
+			if err != nil {
+				s.Errorf("prune: %v", err)
+			}
+		}
+	})
+	if removed.Load() != dead {
+		s.Errorf("%d rows were counted; want %d", removed.Load(), dead)
+	}
+	s.row(kept)
 }

@@ -64,10 +64,13 @@ func (s *suite) reload() {
 	live, _ := s.login(s.Alice)
 	dead, _ := s.login(s.Alice)
 	bobs, _ := s.login(s.Bob)
+	ended := random[session.ID]()
+	s.must(s.Store.Create(s.ctx(), session.NewSession{ID: ended, UserID: s.Alice, Lifetime: time.Microsecond, KeepFor: keepFor}))
 	s.did(true)(s.Store.Revoke(s.ctx(), dead, "", session.ReasonLogout))
+	s.tick(live)
 	s.must(s.Store.Reload(s.ctx(), s.Alice))
 	s.must(s.Store.Reload(s.ctx(), s.Alice))
-	for id, want := range map[session.ID]uint64{live: 2, dead: 0, bobs: 0} {
+	for id, want := range map[session.ID]uint64{live: 2, dead: 0, ended: 0, bobs: 0} {
 		if got := s.row(id).Reload; got != want {
 			s.Errorf("reload = %d; want %d", got, want)
 		}
@@ -170,9 +173,9 @@ func (s *suite) prune() {
 	}
 	s.tick(kept)
 	s.tick(kept)
-	for _, want := range []int{3, 2, 0} {
-		if n, err := s.Store.Prune(s.ctx(), 3); err != nil || n != want {
-			s.Errorf("pruned %d, %v; want %d", n, err, want)
+	for _, c := range []struct{ limit, want int }{{0, 0}, {3, 3}, {3, 2}, {3, 0}} {
+		if n, err := s.Store.Prune(s.ctx(), c.limit); err != nil || n != c.want {
+			s.Errorf("Prune(%d) removed %d, %v; want %d", c.limit, n, err, c.want)
 		}
 	}
 	s.row(kept)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sessionkit/sessionkit/session"
@@ -73,6 +74,17 @@ func (s *suite) createTwice() {
 	s.must(s.Store.Create(s.ctx(), n))
 	if row := s.row(n.ID); row.Generation != 1 || row.Confirmed != c.Digest {
 		s.Errorf("a repeated login reset the row: %+v", row)
+	}
+}
+
+func (s *suite) text() {
+	n := session.NewSession{
+		ID: random[session.ID](), UserID: s.Alice, Lifetime: lifetime, KeepFor: keepFor,
+		UserAgent: strings.Repeat("\u00fc\U0001f36a", 42) + "'\"\\", IP: "2001:db8:1111:2222:3333:4444:192.168.100.200",
+	}
+	s.must(s.Store.Create(s.ctx(), n))
+	if row := s.row(n.ID); row.UserAgent != n.UserAgent || row.IP != n.IP {
+		s.Errorf("%q at %q became %q at %q", n.UserAgent, n.IP, row.UserAgent, row.IP)
 	}
 }
 

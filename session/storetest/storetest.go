@@ -36,6 +36,7 @@ func Run(t *testing.T, newBackend func(t *testing.T) Backend) {
 		{"a new session has generation 0, the user's data, and times of the store's clock", (*suite).create},
 		{"a login is refused for users who are unknown, disabled, or have changed", (*suite).refuse},
 		{"creating a session again leaves it as it is", (*suite).createTwice},
+		{"the longest user agent and address come back as they were", (*suite).text},
 		{"no such session is not an error, and comes with the clock", (*suite).missing},
 		{"the user's row is read anew each time", (*suite).userChanges},
 		{"confirming moves confirmed to previous, and generation up", (*suite).confirm},
@@ -56,6 +57,8 @@ func Run(t *testing.T, newBackend func(t *testing.T) Backend) {
 		{"of many kills at once one is told", (*suite).reuseRace},
 		{"logging out beats every refresh in flight", (*suite).logoutRace},
 		{"many logins at once are all kept", (*suite).createRace},
+		{"one login many times at once is one session", (*suite).createTwiceRace},
+		{"of many who prune at once each row is one's", (*suite).pruneRace},
 	} {
 		t.Run(clause.name, func(t *testing.T) {
 			b := newBackend(t)
