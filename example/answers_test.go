@@ -1,0 +1,157 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestAPISession(t *testing.T) {
+	_, server := testServer(t)
+	b := newBrowser(t, server)
+	b.login(grace, gracePassword)
+	type who struct {
+		UserID     string    `json:"user_id"`
+		SessionID  string    `json:"session_id"`
+		Roles      []string  `json:"roles"`
+		AuthTime   time.Time `json:"auth_time"`
+		IssuedAt   time.Time `json:"issued_at"`
+		ExpiresAt  time.Time `json:"expires_at"`
+		Statements *int64    `json:"statements"`
+	}
+	ask := func() (w who) {
+		t.Helper()
+		got := b.get("/api/session")
+		got.shows(t, 200)
+		if err := json.Unmarshal([]byte(got.body), &w); err != nil {
+			t.Fatal(err)
+		}
+		return w
+	}
+	first := ask()
+	if first.UserID != "2" || len(first.SessionID) != 32 || len(first.Roles) != 1 || first.Roles[0] != "admin" ||
+		first.AuthTime.IsZero() || first.IssuedAt.IsZero() || first.ExpiresAt.IsZero() || first.Statements == nil {
+		t.Errorf("got %+v", first)
+	}
+	for range 100 {
+		b.get("/")
+	}
+	if last := ask(); *last.Statements != *first.Statements {
+		t.Errorf("101 requests on a valid access cookie cost %d statements; want 0", *last.Statements-*first.Statements)
+	}
+}
+
+func TestHealth(t *testing.T) {
+	a, server := testServer(t)
+	b := newBrowser(t, server)
+	b.get("/healthz").shows(t, 200, "ok")
+	if n := a.db.counter.requests.Load(); n != 0 {
+		t.Errorf("%d statements counted; want 0", n)
+	}
+	a.db.sessions.Close()
+	b.get("/healthz").shows(t, 503)
+}
+
+func TestADatabaseThatIsDownLogsNobodyOut(t *testing.T) {
+	a, server := testServer(t)
+	b := newBrowser(t, server)
+	b.login(ada, adaPassword)
+	a.db.app.Close()
+	a.db.sessions.Close()
+
+	for _, got := range []answer{
+		b.get("/devices"),
+		b.post("/login", "email", ada, "password", adaPassword),
+		b.post("/account/password", "current", adaPassword, "new", "correct horse battery staple"),
+	} {
+		got.shows(t, 503, "We will be right back")
+		if got.Header.Get("Retry-After") == "" {
+			t.Errorf("%s: no Retry-After", got.Request.URL)
+		}
+		if got.Header.Get("Set-Cookie") != "" {
+			t.Errorf("%s: a cookie was changed", got.Request.URL)
+		}
+	}
+	b.get("/").shows(t, 200, "Hello, Ada Lovelace") // the access cookie says all
+}
+
+func TestErrorsForPeopleAndPrograms(t *testing.T) {
+	_, server := testServer(t)
+	b := newBrowser(t, server)
+	b.get("/nope").leadsTo(t, "/login?next=%2Fnope")
+	b.login(ada, adaPassword)
+	b.get("/nope").shows(t, 404, "There is no such page", "<!doctype html>")
+	b.get("/devices/x.css").shows(t, 404)
+	b.post("/account").shows(t, 405, "That does not work here")
+	b.post("/login", "email", strings.Repeat("x", 100_000)).shows(t, 413, "That was too much")
+
+	r, err := http.NewRequestWithContext(t.Context(), "GET", server.URL+"/nope", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := b.client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if got := response.Header.Get("Content-Type"); response.StatusCode != 404 || !strings.HasPrefix(got, "application/problem+json") {
+		t.Errorf("to a program: %d, %s; want 404, application/problem+json", response.StatusCode, got)
+	}
+}
+
+func TestEveryAnswerIsSafeToShow(t *testing.T) {
+	_, server := testServer(t)
+	b := newBrowser(t, server)
+	b.login(ada, adaPassword)
+	for _, path := range []string{"/", "/login", "/devices", "/account", "/admin", "/nope", "/api/session", "/healthz"} {
+		got := b.get(path)
+		csp := got.Header.Get("Content-Security-Policy")
+		for _, part := range []string{"default-src 'none'", "form-action 'self'", "frame-ancestors 'none'", "base-uri 'none'"} {
+			if !strings.Contains(csp, part) {
+				t.Errorf("%s: the content security policy lacks %s: %q", path, part, csp)
+			}
+		}
+		for name, want := range map[string]string{
+			"X-Content-Type-Options":     "nosniff",
+			"Referrer-Policy":            "same-origin",
+			"Cross-Origin-Opener-Policy": "same-origin",
+			"Cache-Control":              "no-store",
+		} {
+			if value := got.Header.Get(name); value != want {
+				t.Errorf("%s: %s is %q; want %q", path, name, value, want)
+			}
+		}
+		// The policy would silently drop these.
+		for _, inline := range []string{" style=", "<style", " onclick=", "<script>"} {
+			if strings.Contains(got.body, inline) {
+				t.Errorf("%s contains %q, which the content security policy forbids", path, inline)
+			}
+		}
+	}
+	if got := b.get("/?done=<script>alert(1)</script>"); strings.Contains(got.body, "alert(1)") {
+		t.Error("the query is shown")
+	}
+}
+
+func TestStaticFilesAreKeptByTheirContent(t *testing.T) {
+	_, server := testServer(t)
+	b := newBrowser(t, server)
+	for name := range assets {
+		address, err := assetURL(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := b.get(address)
+		got.shows(t, 200)
+		if cache := got.Header.Get("Cache-Control"); !strings.Contains(cache, "immutable") {
+			t.Errorf("%s: Cache-Control is %q", address, cache)
+		}
+		if cache := b.get("/static/" + name + "?v=old").Header.Get("Cache-Control"); cache != "no-cache" {
+			t.Errorf("an old URL of %s: Cache-Control is %q; want no-cache", name, cache)
+		}
+	}
+	b.get("/static/nope.css").shows(t, 404)
+	b.get("/static/..%2fapp.css").shows(t, 404)
+}
