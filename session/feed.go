@@ -66,8 +66,8 @@ func (f *feed) revoked(id ID) {
 func (f *feed) learn(c Changes) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if now := time.Now(); c.GlobalEpoch >= f.epoch || now.After(f.epochUntil) {
-		f.epoch, f.epochUntil = c.GlobalEpoch, now.Add(f.keep)
+	if c.GlobalEpoch >= f.epoch {
+		f.epoch, f.epochUntil = c.GlobalEpoch, time.Now().Add(f.keep)
 	}
 	for _, change := range c.Sessions {
 		f.add(change)
