@@ -177,6 +177,43 @@ func TestAnotherNodeKnowsWithinASecondOrTwo(t *testing.T) {
 	}
 }
 
+func TestARevokedAccessCookieIsNotBelievedForAsLongAsItLives(t *testing.T) {
+	inWorld(t, func(w *world) {
+		other := newWorld(w.T, w.users, Config{})
+		ctx, stop := context.WithCancel(w.Context())
+		defer stop()
+		go other.Manager.Run(ctx)
+		b := newBrowser()
+		s := w.login(b, Login{})
+		restored := b.copy()
+		delete(restored.jar, w.names.refresh) // alone, it is never held against the store
+		other.in(restored)
+		if err := w.Revoke(ctx, "1", s.ID); err != nil {
+			w.Fatal(err)
+		}
+		for range 20 {
+			time.Sleep(6 * time.Second)
+			w.out(restored.copy())
+			other.out(restored.copy())
+		}
+	})
+}
+
+func TestABrowserThatClosesLeavesNoRefreshHalfDone(t *testing.T) {
+	inWorld(t, func(w *world) {
+		b, _ := refreshable(w, false)
+		w.Manager.store = ctxStore{w.faults}
+		ctx, closed := context.WithCancel(w.Context())
+		closed()
+		if _, err := w.Authenticate(b.request().WithContext(ctx)); err != nil {
+			w.Errorf("the refresh ended with the request: %v", err)
+		}
+		if n := w.count(EventStoreTrouble); n != 0 {
+			w.Errorf("%d events of store trouble", n)
+		}
+	})
+}
+
 func TestReloadShowsChangedRolesAtTheNextRequest(t *testing.T) {
 	inWorld(t, func(w *world) {
 		b := newBrowser()

@@ -41,3 +41,13 @@ func (s clockStore) Find(ctx context.Context, id ID) (Snapshot, error) {
 	}
 	return snap, err
 }
+
+// ctxStore answers only while its context lasts, as a database does.
+type ctxStore struct{ Store }
+
+func (s ctxStore) Find(ctx context.Context, id ID) (Snapshot, error) {
+	if err := ctx.Err(); err != nil {
+		return Snapshot{}, err
+	}
+	return s.Store.Find(ctx, id)
+}
