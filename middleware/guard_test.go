@@ -265,6 +265,12 @@ func TestIssueTellsWhyNot(t *testing.T) {
 				a.Errorf("%s: %d, cookies %v; want %d, none", user, rec.Code, rec.Result().Cookies(), want)
 			}
 		}
+		unguarded := *a
+		unguarded.echo = echo.New()
+		unguarded.echo.POST("/login", func(c echo.Context) error { return a.guard.Issue(c, session.Login{UserID: "ada"}) })
+		if rec := unguarded.client(pageLoad).do("POST", "/login", "", "Sec-Fetch-Site", "cross-site"); rec.Code != 403 || len(rec.Result().Cookies()) != 0 {
+			a.Errorf("a login from another site, where no guard stands before it: %d, cookies %v", rec.Code, rec.Result().Cookies())
+		}
 		a.store.down.Store(true)
 		if rec := b.do("POST", "/login", "user=ada"); rec.Code != 503 || rec.Header().Get("Retry-After") == "" {
 			a.Errorf("store down: %d", rec.Code)
