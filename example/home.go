@@ -11,15 +11,21 @@ import (
 	"github.com/sessionkit/sessionkit/session"
 )
 
-// countdown is a cookie's clock as a page shows it.
+// countdown is a clock as a page shows it.
 type countdown struct {
+	Name  string
+	Note  string
+	Over  string // takes the note's place when no time is left
 	At    time.Time
 	Left  int // seconds
 	Total int
 }
 
-func newCountdown(from, to time.Time) countdown {
+func newCountdown(name, note, over string, from, to time.Time) countdown {
 	return countdown{
+		Name:  name,
+		Note:  note,
+		Over:  over,
 		At:    to,
 		Left:  max(0, int(time.Until(to).Seconds())),
 		Total: max(1, int(to.Sub(from).Seconds())),
@@ -33,15 +39,35 @@ func (a *app) home(c echo.Context) error {
 		return render(c, http.StatusOK, "welcome", "Welcome", nil)
 	}
 	return render(c, http.StatusOK, "inspector", "Inspector", struct {
-		Access, End countdown
-		Statements  int64
-		Requests    []spent
+		Clocks     []countdown
+		Statements int64
+		Requests   []spent
 	}{
-		Access:     newCountdown(s.IssuedAt, s.ExpiresAt),
-		End:        newCountdown(s.AuthTime, s.EndsAt),
+		Clocks: []countdown{
+			newCountdown("Access cookie", "When it runs out, the next request asks your row, and renews both cookies.",
+				"It has run out: reload, and the next request renews it.", s.IssuedAt, s.ExpiresAt),
+			newCountdown("Refresh cookie", "It begins anew whenever the row is asked. If you stay away for longer, you log in again.",
+				"It has run out: the next request asks you to log in.", s.IssuedAt, a.idleEnd(s)),
+			newCountdown("Session", "However busy you are, this is its end.",
+				"It is over: the next request asks you to log in.", s.AuthTime, s.EndsAt),
+		},
 		Statements: costOf(c.Request().Context()),
 		Requests:   a.costs.list(s.ID),
 	})
+}
+
+// idleEnd is when the session is over if nothing more is asked for. Only the
+// refresh cookie itself knows to the second: after a request that needed no new
+// one, this is a little more than is left.
+func (a *app) idleEnd(s session.Session) time.Time {
+	idle := a.refreshTTL
+	if s.EndsAt.Sub(s.AuthTime) > a.maxLifetime {
+		idle = rememberIdle
+	}
+	if end := s.IssuedAt.Add(idle); end.Before(s.EndsAt) {
+		return end
+	}
+	return s.EndsAt
 }
 
 // apiSession says to programs who they are. statements is what the requests of

@@ -20,6 +20,8 @@ type app struct {
 	guard       *sessionmw.Guard
 	db          *databases
 	costs       *costLog
+	refreshTTL  time.Duration
+	maxLifetime time.Duration
 	tls         bool
 	showDemo    bool // the demo users' passwords on the login page
 }
@@ -27,6 +29,9 @@ type app struct {
 // recentLogin is how long after a login the account page opens without asking
 // for the password again.
 const recentLogin = 5 * time.Minute
+
+// rememberIdle is how long a login with "keep me logged in" lives without a request.
+const rememberIdle = 30 * 24 * time.Hour
 
 // routes says what is where. All is protected by one line, but for the login
 // page and what sessionmw.Config calls public.
