@@ -9,6 +9,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/sessionkit/sessionkit/middleware/internal/guard"
+	"github.com/sessionkit/sessionkit/session"
 )
 
 // Config says where things are in an app. The zero Config has a login page at
@@ -34,6 +35,18 @@ type Config struct {
 	// CrossOrigin refuses unsafe requests from other sites, before anything else.
 	// Default: the zero protection. CORS, if any, is mounted before the guard.
 	CrossOrigin *http.CrossOriginProtection
+
+	// Credentials, if not nil, is asked on protected routes when neither cookie is
+	// good: for programs that send a password or an identity provider's token
+	// with a request, see BasicAuth. On success a session is issued and the
+	// request served; a client that keeps cookies then needs no credentials for
+	// the session's life. An error that Is session.ErrUnauthenticated says that
+	// the request has none, or wrong ones; any other becomes a 503.
+	//
+	// It runs for everyone who sends something: throttling, and the cost of
+	// hashing, are its own to bound. A client that keeps no cookies costs a login
+	// for every request.
+	Credentials func(r *http.Request) (session.Login, error)
 
 	// Answer, if not nil, writes refusals in place of the kit's own small pages.
 	// The headers (Location, HX-Redirect, Retry-After and the like) are set; the

@@ -46,7 +46,12 @@ func New(sessions *session.Manager, cfg Config) (*Guard, error) {
 		public[path] = true
 	}
 	return &Guard{
-		guard:  guard.New(sessions, cfg.LoginPath, cfg.LogoutPath, cfg.CrossOrigin),
+		guard: guard.New(sessions, guard.Config{
+			LoginPath:   cfg.LoginPath,
+			LogoutPath:  cfg.LogoutPath,
+			CrossOrigin: cfg.CrossOrigin,
+			Credentials: guard.Credentials(cfg.Credentials),
+		}),
 		cfg:    cfg,
 		public: public,
 	}, nil
@@ -85,6 +90,13 @@ func (g *Guard) RequireRole(role string, or ...string) echo.MiddlewareFunc {
 // back: logging in again gives them a fresh AuthTime.
 func (g *Guard) RequireRecentLogin(d time.Duration) echo.MiddlewareFunc {
 	return g.require(guard.Needs{Recent: max(d, 1)})
+}
+
+// RequireLive lets only users through whose session is good at this moment: it
+// asks the store, for a statement a request. It is for what must not rest on a
+// cookie of up to AccessTTL's age: payments, and the like.
+func (g *Guard) RequireLive(next echo.HandlerFunc) echo.HandlerFunc {
+	return g.require(guard.Needs{Live: true})(next)
 }
 
 func (g *Guard) require(needs guard.Needs) echo.MiddlewareFunc {

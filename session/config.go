@@ -44,6 +44,10 @@ type Config struct {
 	RememberIdleTimeout     time.Duration
 	RememberAbsoluteTimeout time.Duration
 
+	// MaxSessions is how many sessions a user may have at once; a login beyond
+	// that ends the oldest. Default 20; negative: no limit.
+	MaxSessions int
+
 	// OnEvent, if not nil, is called for each Event, by the goroutine that
 	// serves the request: it must be safe for concurrent use, and quick.
 	OnEvent func(Event)
@@ -69,6 +73,9 @@ func (c Config) withDefaults() Config {
 		if *d.field == 0 {
 			*d.field = d.value
 		}
+	}
+	if c.MaxSessions == 0 {
+		c.MaxSessions = 20
 	}
 	if c.OnEvent == nil {
 		c.OnEvent = func(Event) {}

@@ -19,7 +19,7 @@ func TestNewNamesEveryFaultAtOnce(t *testing.T) {
 		t.Fatal("a faulty configuration was taken")
 	}
 	for _, want := range []string{
-		"no keys", "no store", "Config.App ", "Config.AccessTTL ", "Config.IdleTimeout ", "Config.AbsoluteTimeout ",
+		"no keys were given", "no store", "Config.App ", "Config.AccessTTL ", "Config.IdleTimeout ", "Config.AbsoluteTimeout ",
 		"Config.RememberIdleTimeout ", "Config.RememberAbsoluteTimeout ",
 	} {
 		if !strings.Contains(err.Error(), want) {

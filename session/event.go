@@ -1,5 +1,11 @@
 package session
 
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+)
+
 // An Event tells an operator of something that happened to a session. It holds
 // no user data and no secret.
 type Event struct {
@@ -19,7 +25,71 @@ const (
 	EventAhead        EventKind = "ahead"         // the row was behind the cookie: the database has lost writes
 	EventEnded        EventKind = "ended"         // a request came from a session that is over
 	EventRevoked      EventKind = "revoked"       // a session was revoked here
+	EventUndone       EventKind = "undone"        // a logout that the store never learned of: the session may go on
 	EventUndecodable  EventKind = "undecodable"   // a cookie that no key opens: an old key, another app's, or a forgery
 	EventAmbiguous    EventKind = "ambiguous"     // two valid cookies of one name and different sessions
 	EventStoreTrouble EventKind = "store-trouble" // the store gave no definite answer
 )
+
+var eventKinds = []EventKind{
+	EventIssued, EventRefreshed, EventStraggler, EventReuse, EventAhead, EventEnded, EventRevoked, EventUndone,
+	EventUndecodable, EventAmbiguous, EventStoreTrouble,
+}
+
+// LogEvents returns a function for Config.OnEvent that logs each event: at
+// level Debug what belongs to any day, Info logins and ends, Warn what may be a
+// theft or a fault, Error the store's trouble.
+func LogEvents(log *slog.Logger) func(Event) {
+	return func(e Event) {
+		attrs := []slog.Attr{slog.String("kind", string(e.Kind))}
+		if e.SessionID != "" {
+			attrs = append(attrs, slog.String("session", e.SessionID))
+		}
+		if e.Err != nil {
+			attrs = append(attrs, slog.Any("error", e.Err))
+		}
+		log.LogAttrs(context.Background(), e.Kind.level(), "session", attrs...)
+	}
+}
+
+func (k EventKind) level() slog.Level {
+	switch k {
+	case EventRefreshed, EventStraggler:
+		return slog.LevelDebug
+	case EventReuse, EventAhead, EventAmbiguous, EventUndone:
+		return slog.LevelWarn
+	case EventStoreTrouble:
+		return slog.LevelError
+	default:
+		return slog.LevelInfo
+	}
+}
+
+// counters count events. The map is never written to after it is made.
+type counters map[EventKind]*atomic.Uint64
+
+func newCounters() counters {
+	c := counters{}
+	for _, kind := range eventKinds {
+		c[kind] = new(atomic.Uint64)
+	}
+	return c
+}
+
+// event counts e, and hands it on.
+func (m *Manager) event(e Event) {
+	m.counters[e.Kind].Add(1)
+	m.cfg.OnEvent(e)
+}
+
+// Stats returns how many events of each kind this Manager has raised. Alarm on
+// EventReuse, which is a theft or a copied browser profile, on EventUndone, and
+// on EventEnded or EventUndecodable far above their usual rate, which is people
+// being logged out. It is safe for concurrent use, and cheap.
+func (m *Manager) Stats() map[EventKind]uint64 {
+	stats := make(map[EventKind]uint64, len(m.counters))
+	for kind, n := range m.counters {
+		stats[kind] = n.Load()
+	}
+	return stats
+}

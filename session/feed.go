@@ -24,7 +24,8 @@ type feed struct {
 	epoch      uint64       // everybody's, the highest seen
 	epochUntil time.Time
 	marks      map[ID]mark
-	sweep      int // how many marks there may be before the dead ones are looked for
+	sweep      int           // how many marks there may be before the dead ones are looked for
+	changed    chan struct{} // closed and replaced whenever something new is learned
 }
 
 type mark struct {
@@ -39,7 +40,7 @@ type mark struct {
 const feedSlack = time.Minute
 
 func newFeed(accessTTL time.Duration) *feed {
-	return &feed{keep: accessTTL + feedSlack, marks: map[ID]mark{}}
+	return &feed{keep: accessTTL + feedSlack, marks: map[ID]mark{}, changed: make(chan struct{})}
 }
 
 // believes reports whether nothing is known against a session's access ticket
@@ -47,11 +48,30 @@ func newFeed(accessTTL time.Duration) *feed {
 func (f *feed) believes(id ID, globalEpoch, reload uint64) bool {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
+	return !f.ended(id, globalEpoch) && reload >= f.marks[id].reload
+}
+
+// over reports whether the session is known to be revoked.
+func (f *feed) over(id ID, globalEpoch uint64) bool {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.ended(id, globalEpoch)
+}
+
+// ended is called with the lock held.
+func (f *feed) ended(id ID, globalEpoch uint64) bool {
 	if globalEpoch < f.epoch && time.Now().Before(f.epochUntil) {
-		return false
+		return true
 	}
-	m, marked := f.marks[id]
-	return !marked || !m.revoked && reload >= m.reload || time.Now().After(m.until)
+	m := f.marks[id]
+	return m.revoked && time.Now().Before(m.until)
+}
+
+// news returns a channel that is closed when something new is learned.
+func (f *feed) news() <-chan struct{} {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.changed
 }
 
 // revoked marks a session that was revoked here.
@@ -67,6 +87,9 @@ func (f *feed) learn(c Changes) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if c.GlobalEpoch >= f.epoch {
+		if c.GlobalEpoch > f.epoch {
+			f.tell()
+		}
 		f.epoch, f.epochUntil = c.GlobalEpoch, time.Now().Add(f.keep)
 	}
 	for _, change := range c.Sessions {
@@ -84,12 +107,18 @@ func (f *feed) add(c Change) {
 		}
 		f.sweep = 2*len(f.marks) + 64
 	}
-	old := f.marks[c.ID]
-	f.marks[c.ID] = mark{
-		revoked: old.revoked || c.Revoked,
-		reload:  max(old.reload, c.Reload),
-		until:   now.Add(f.keep),
+	old, m := f.marks[c.ID], mark{revoked: c.Revoked, reload: c.Reload, until: now.Add(f.keep)}
+	m.revoked, m.reload = m.revoked || old.revoked, max(m.reload, old.reload)
+	f.marks[c.ID] = m
+	if m.revoked && !old.revoked {
+		f.tell()
 	}
+}
+
+// tell wakes those who wait for news.
+func (f *feed) tell() {
+	close(f.changed)
+	f.changed = make(chan struct{})
 }
 
 // poll asks the store for what has changed of late. It always looks back over a

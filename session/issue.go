@@ -56,8 +56,26 @@ func (m *Manager) Issue(r *http.Request, login Login) (Verdict, error) {
 	// Only now: whatever failed before, the browser still has what it had. If
 	// this fails, Run repeats it; the login holds.
 	m.end(r.Context(), old, ReasonReplaced)
-	m.cfg.OnEvent(Event{Kind: EventIssued, SessionID: v.Session.ID})
+	m.limit(r.Context(), login.UserID)
+	m.event(Event{Kind: EventIssued, SessionID: v.Session.ID})
 	return v, nil
+}
+
+// limit ends the user's oldest sessions if there are too many. It is no reason
+// to refuse a login: what fails here is done at the next one.
+func (m *Manager) limit(ctx context.Context, userID string) {
+	if m.cfg.MaxSessions < 0 {
+		return
+	}
+	list, err := m.List(ctx, userID)
+	if err != nil || len(list) <= m.cfg.MaxSessions {
+		return
+	}
+	for _, info := range list[m.cfg.MaxSessions:] {
+		if id, err := ParseID(info.ID); err == nil {
+			_ = m.revoke(ctx, id, ReasonLimit)
+		}
+	}
 }
 
 // presented returns the sessions that the request's cookies name: one, as a rule.

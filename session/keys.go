@@ -96,9 +96,17 @@ func parseKey(text string) ([]byte, error) {
 	return master, nil
 }
 
+// fault tells of Keys that ParseKeys did not make.
+func (k Keys) fault() error {
+	if len(k.masters) == 0 {
+		return errors.New("session: no keys were given: make them with ParseKeys")
+	}
+	return nil
+}
+
 // derive makes the key for one purpose. An empty master would yield a key that
 // everybody can compute, without an error: that only ParseKeys makes Keys, and
-// New refuses empty ones, keeps it out.
+// fault finds empty ones, keeps it out.
 func derive(master []byte, app, purpose string) ([]byte, error) {
 	return hkdf.Key(sha256.New, master, nil, "sessionkit/v1|"+app+"|"+purpose, 32)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -17,26 +18,23 @@ const storeTimeout = 2 * time.Second
 // Manager decides who a request belongs to. It never writes a response, and is
 // safe for concurrent use.
 type Manager struct {
-	cfg     Config
-	store   Store
-	rules   rules
-	names   cookieNames
-	access  *sealer
-	refresh *sealer
-	feed    *feed
-	flights singleflight.Group // of settle, by ticket
-	recent  *recent
-	undone  *undone
+	cfg      Config
+	store    Store
+	rules    rules
+	names    cookieNames
+	sealers  atomic.Pointer[sealers] // replaced as a whole by SetKeys
+	feed     *feed
+	flights  singleflight.Group // of settle, by ticket
+	recent   *recent
+	undone   *undone
+	counters counters
 }
 
 // New returns a Manager that seals with the first of keys. It refuses a faulty
 // Config, naming every fault at once, and starts nothing: see Run.
 func New(keys Keys, store Store, cfg Config) (*Manager, error) {
 	cfg = cfg.withDefaults()
-	faults := []error{cfg.faults()}
-	if len(keys.masters) == 0 {
-		faults = append(faults, errors.New("session: New was given no keys: make them with ParseKeys"))
-	}
+	faults := []error{cfg.faults(), keys.fault()}
 	if store == nil {
 		faults = append(faults, errors.New("session: New was given no store: make one with sqlstore.New"))
 	}
@@ -52,18 +50,36 @@ func New(keys Keys, store Store, cfg Config) (*Manager, error) {
 		feed:   newFeed(cfg.AccessTTL),
 		recent: newRecent(min(time.Second, cfg.AccessTTL/12)),
 		undone: &undone{},
+
+		counters: newCounters(),
 	}
-	var err error
-	// securecookie's own time check goes by the clocks of two nodes. For the
-	// access cookie it is a second line. For the refresh cookie there is none: a
-	// node's wrong clock would log people out.
-	if m.access, err = newSealer(keys, cfg.App, m.names.access, "access", cfg.AccessTTL+clockTolerance); err != nil {
-		return nil, err
-	}
-	if m.refresh, err = newSealer(keys, cfg.App, m.names.refresh, "refresh", 0); err != nil {
+	if err := m.SetKeys(keys); err != nil {
 		return nil, err
 	}
 	return m, nil
+}
+
+// SetKeys replaces the keys, for the requests that come from now on, without a
+// restart. Cookies under a key that is no longer among them are not opened any
+// more: who holds only such cookies must log in again, though nothing deletes
+// them, and they are good again once the key is back. On an error the keys stay
+// as they were. It is safe for concurrent use.
+//
+// So over several nodes a new key is first added last on each, then moved first
+// on each, and the old one is dropped from each after the longest refresh life.
+// To log everybody out because a key has leaked, give every node a new key
+// alone, and call RevokeAll: a node that is left out, or an old key that stays
+// in the list, goes on letting forged access cookies in.
+func (m *Manager) SetKeys(keys Keys) error {
+	if err := keys.fault(); err != nil {
+		return err
+	}
+	s, err := newSealers(keys, m.cfg, m.names)
+	if err != nil {
+		return err
+	}
+	m.sealers.Store(s)
+	return nil
 }
 
 // Authenticate decides who a request belongs to.
@@ -75,7 +91,7 @@ func New(keys Keys, store Store, cfg Config) (*Manager, error) {
 // other error says that the store gave no answer: nobody is logged out by it.
 func (m *Manager) Authenticate(r *http.Request) (Verdict, error) {
 	if t, ok := m.readAccess(r); ok && m.believes(t) {
-		return Verdict{Session: t.session()}, nil
+		return Verdict{Session: t.session(), manager: m, ticket: *t}, nil
 	}
 	t, ok := m.readRefresh(r)
 	if !ok {
@@ -98,7 +114,7 @@ func (m *Manager) believes(t *accessTicket) bool {
 func (m *Manager) readAccess(r *http.Request) (*accessTicket, bool) {
 	t, how := readCookie(r, m.names.access, func(value string) (*accessTicket, ID, bool) {
 		t := new(accessTicket)
-		ok := m.access.open(value, t)
+		ok := m.sealers.Load().access.open(value, t)
 		return t, t.id, ok
 	}, func(a, b *accessTicket) bool { return a.issued > b.issued })
 	return t, m.noted(how)
@@ -108,7 +124,7 @@ func (m *Manager) readAccess(r *http.Request) (*accessTicket, bool) {
 func (m *Manager) readRefresh(r *http.Request) (refreshTicket, bool) {
 	t, how := readCookie(r, m.names.refresh, func(value string) (refreshTicket, ID, bool) {
 		var t refreshTicket
-		ok := m.refresh.open(value, &t)
+		ok := m.sealers.Load().refresh.open(value, &t)
 		return t, t.sessionID(), ok
 	}, func(a, b refreshTicket) bool { return a.generation > b.generation })
 	return t, m.noted(how)
@@ -119,9 +135,9 @@ func (m *Manager) readRefresh(r *http.Request) (refreshTicket, bool) {
 func (m *Manager) noted(how reading) bool {
 	switch how {
 	case readUndecodable:
-		m.cfg.OnEvent(Event{Kind: EventUndecodable})
+		m.event(Event{Kind: EventUndecodable})
 	case readAmbiguous:
-		m.cfg.OnEvent(Event{Kind: EventAmbiguous})
+		m.event(Event{Kind: EventAmbiguous})
 	}
 	return how == readGood
 }
@@ -144,6 +160,9 @@ func (m *Manager) Run(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
+			for _, id := range m.undone.left() {
+				m.event(Event{Kind: EventUndone, SessionID: id.String()})
+			}
 			return ctx.Err()
 		case <-time.After(jitter(pause)):
 		}
@@ -212,6 +231,6 @@ func again(ctx context.Context) bool {
 }
 
 func (m *Manager) trouble(err error) error {
-	m.cfg.OnEvent(Event{Kind: EventStoreTrouble, Err: err})
+	m.event(Event{Kind: EventStoreTrouble, Err: err})
 	return fmt.Errorf("session: the store gave no definite answer: %w", err)
 }

@@ -88,7 +88,7 @@ func (m *Manager) round(ctx context.Context, id ID, t refreshTicket, p Presented
 
 // note tells the operator, and this node's feed.
 func (m *Manager) note(o outcome, id ID, killing bool) {
-	event := func(kind EventKind) { m.cfg.OnEvent(Event{Kind: kind, SessionID: id.String()}) }
+	event := func(kind EventKind) { m.event(Event{Kind: kind, SessionID: id.String()}) }
 	switch o.class {
 	case classReuse:
 		m.feed.revoked(id)
@@ -167,7 +167,7 @@ func (m *Manager) grant(t refreshTicket, o outcome) (Verdict, error) {
 }
 
 func (m *Manager) addCookies(v *Verdict, refresh *refreshTicket, snap Snapshot) error {
-	value, err := m.access.seal(&v.ticket)
+	value, err := m.sealers.Load().access.seal(&v.ticket)
 	if err != nil {
 		*v = Verdict{}
 		return err
@@ -176,7 +176,7 @@ func (m *Manager) addCookies(v *Verdict, refresh *refreshTicket, snap Snapshot) 
 	if refresh == nil {
 		return nil
 	}
-	if value, err = m.refresh.seal(refresh); err != nil {
+	if value, err = m.sealers.Load().refresh.seal(refresh); err != nil {
 		*v = Verdict{}
 		return err
 	}

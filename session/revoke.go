@@ -3,8 +3,10 @@ package session
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
@@ -22,7 +24,9 @@ func (m *Manager) end(ctx context.Context, ids []ID, reason Reason) error {
 	var first error
 	for _, id := range ids {
 		if err := m.revoke(ctx, id, reason); err != nil {
-			m.undone.add(id, reason, time.Now().Add(m.cfg.RememberAbsoluteTimeout))
+			if !m.undone.add(id, reason, time.Now().Add(m.cfg.RememberAbsoluteTimeout)) {
+				m.event(Event{Kind: EventUndone, SessionID: id.String()})
+			}
 			if first == nil {
 				first = err
 			}
@@ -41,7 +45,7 @@ func (m *Manager) revoke(ctx context.Context, id ID, reason Reason) error {
 		return err
 	})
 	if done {
-		m.cfg.OnEvent(Event{Kind: EventRevoked, SessionID: id.String()})
+		m.event(Event{Kind: EventRevoked, SessionID: id.String()})
 	}
 	return err
 }
@@ -65,7 +69,7 @@ func (m *Manager) Revoke(ctx context.Context, userID, sessionID string) error {
 	}
 	if done {
 		m.feed.revoked(id)
-		m.cfg.OnEvent(Event{Kind: EventRevoked, SessionID: sessionID})
+		m.event(Event{Kind: EventRevoked, SessionID: sessionID})
 		return nil
 	}
 	// Revoked before, perhaps by a first try of ours whose answer was lost; or
@@ -184,15 +188,25 @@ type undoneRevocation struct {
 // maxUndone bounds the memory that a long outage may take; each holds one logout.
 const maxUndone = 100_000
 
-func (u *undone) add(id ID, reason Reason, until time.Time) {
+// add reports whether there was room.
+func (u *undone) add(id ID, reason Reason, until time.Time) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	if len(u.reasons) >= maxUndone {
+		return false
+	}
 	if u.reasons == nil {
 		u.reasons = map[ID]undoneRevocation{}
 	}
-	if len(u.reasons) < maxUndone {
-		u.reasons[id] = undoneRevocation{reason, until}
-	}
+	u.reasons[id] = undoneRevocation{reason, until}
+	return true
+}
+
+// left returns those that are not done.
+func (u *undone) left() []ID {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return slices.Collect(maps.Keys(u.reasons))
 }
 
 // some returns up to n of them, in no order.

@@ -31,6 +31,24 @@ type sealer struct {
 	codecs []*securecookie.SecureCookie
 }
 
+// sealers are the two that belong to one set of keys.
+type sealers struct{ access, refresh *sealer }
+
+// newSealers derives all keys. securecookie's own time check goes by the clocks
+// of two nodes. For the access cookie it is a second line. For the refresh
+// cookie there is none: a node's wrong clock would log people out.
+func newSealers(keys Keys, cfg Config, names cookieNames) (*sealers, error) {
+	access, err := newSealer(keys, cfg.App, names.access, "access", cfg.AccessTTL+clockTolerance)
+	if err != nil {
+		return nil, err
+	}
+	refresh, err := newSealer(keys, cfg.App, names.refresh, "refresh", 0)
+	if err != nil {
+		return nil, err
+	}
+	return &sealers{access, refresh}, nil
+}
+
 // newSealer derives the keys of one kind of ticket. A maxAge of 0 sets no limit:
 // the ticket's own times judge.
 func newSealer(keys Keys, app, name, kind string, maxAge time.Duration) (*sealer, error) {

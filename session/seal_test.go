@@ -19,7 +19,7 @@ func anAccessTicket(extra string) *accessTicket {
 	}
 }
 
-func sealers(t *testing.T, app string, texts ...string) (access, refresh *sealer) {
+func makeSealers(t *testing.T, app string, texts ...string) (access, refresh *sealer) {
 	t.Helper()
 	keys, err := ParseKeys(strings.Join(texts, " "))
 	if err != nil {
@@ -44,7 +44,7 @@ func mustSeal(t *testing.T, s *sealer, what ticket) string {
 }
 
 func TestTicketsComeBackAsTheyWere(t *testing.T) {
-	access, refresh := sealers(t, "app", testKey)
+	access, refresh := makeSealers(t, "app", testKey)
 	a := anAccessTicket("")
 	var gotA accessTicket
 	if !access.open(mustSeal(t, access, a), &gotA) || gotA.id != a.id || gotA.userID != a.userID || !slices.Equal(gotA.roles, a.roles) ||
@@ -61,7 +61,7 @@ func TestTicketsComeBackAsTheyWere(t *testing.T) {
 
 // Every bit of a cookie counts, in each of the three lengths that base64 ends in.
 func TestAChangedCookieIsNoTicket(t *testing.T) {
-	access, _ := sealers(t, "app", testKey)
+	access, _ := makeSealers(t, "app", testKey)
 	pads := map[int]bool{}
 	tries := 0
 	for _, extra := range []string{"", "xxx", "xxxxxx"} {
@@ -110,9 +110,9 @@ func TestAChangedCookieIsNoTicket(t *testing.T) {
 }
 
 func TestOneCookieNeverPassesForAnother(t *testing.T) {
-	access, refresh := sealers(t, "app", testKey)
-	otherAccess, otherRefresh := sealers(t, "other", testKey)
-	foreign, _ := sealers(t, "app", GenerateKey())
+	access, refresh := makeSealers(t, "app", testKey)
+	otherAccess, otherRefresh := makeSealers(t, "other", testKey)
+	foreign, _ := makeSealers(t, "app", GenerateKey())
 	a := mustSeal(t, access, anAccessTicket(""))
 	r := mustSeal(t, refresh, &refreshTicket{})
 	for name, opened := range map[string]bool{
@@ -143,7 +143,7 @@ func TestOneCookieNeverPassesForAnother(t *testing.T) {
 }
 
 func TestTheCookieHidesWhatItCarries(t *testing.T) {
-	access, _ := sealers(t, "app", testKey)
+	access, _ := makeSealers(t, "app", testKey)
 	value := mustSeal(t, access, anAccessTicket("-secret-user"))
 	raw, err := base64.URLEncoding.DecodeString(value)
 	if err != nil || strings.Contains(string(raw), "secret-user") {
@@ -153,10 +153,10 @@ func TestTheCookieHidesWhatItCarries(t *testing.T) {
 
 func TestKeysRotateInThreeSteps(t *testing.T) {
 	older, newer := GenerateKey(), GenerateKey()
-	before, _ := sealers(t, "", older)
-	step1, _ := sealers(t, "", older, newer)
-	step2, _ := sealers(t, "", newer, older)
-	step3, _ := sealers(t, "", newer)
+	before, _ := makeSealers(t, "", older)
+	step1, _ := makeSealers(t, "", older, newer)
+	step2, _ := makeSealers(t, "", newer, older)
+	step3, _ := makeSealers(t, "", newer)
 	for _, c := range []struct {
 		name      string
 		from, to  *sealer

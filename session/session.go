@@ -1,7 +1,6 @@
 package session
 
 import (
-	"context"
 	"slices"
 	"time"
 )
@@ -34,19 +33,4 @@ func (s Session) HasRole(role string, or ...string) bool {
 func (s Session) LoggedInWithin(d time.Duration) bool {
 	since := min(max(time.Since(s.IssuedAt), 0), s.ExpiresAt.Sub(s.IssuedAt))
 	return s.IssuedAt.Sub(s.AuthTime)+since < d
-}
-
-type contextKey struct{}
-
-// NewContext returns a context that carries s. Guards put it there for handlers;
-// tests of handlers may do so too. Guards do not look at it.
-func NewContext(ctx context.Context, s Session) context.Context {
-	return context.WithValue(ctx, contextKey{}, s)
-}
-
-// FromContext returns the session that a guard found for this request. False
-// says that the request is nobody's, or that no guard stood before the handler.
-func FromContext(ctx context.Context) (Session, bool) {
-	s, ok := ctx.Value(contextKey{}).(Session)
-	return s, ok
 }

@@ -45,6 +45,7 @@ const (
 	ReasonLogout   Reason = "logout"   // its user logged out
 	ReasonReplaced Reason = "replaced" // a newer login on the same browser took its place
 	ReasonRevoked  Reason = "revoked"  // Revoke or RevokeUser
+	ReasonLimit    Reason = "limit"    // the user had more sessions than Config.MaxSessions
 	ReasonReuse    Reason = "reuse"    // a superseded refresh cookie was presented: theft
 )
 

@@ -19,7 +19,7 @@ type Verdict struct {
 	// request must not delete the cookies of a newer login.
 	Cookies []*http.Cookie
 
-	// What CookiesNow needs; manager is nil where the cookies grant nothing.
+	// What cookiesNow and NewContext need; manager is nil where nothing is granted.
 	manager *Manager
 	ticket  accessTicket
 	decided time.Time

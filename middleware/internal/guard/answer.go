@@ -111,9 +111,9 @@ func (g *Guard) loginURL(r *http.Request, refusal *Refusal) string {
 		query.Set("reauth", "1")
 	}
 	if len(query) == 0 {
-		return g.loginPath
+		return g.cfg.LoginPath
 	}
-	return g.loginPath + "?" + query.Encode()
+	return g.cfg.LoginPath + "?" + query.Encode()
 }
 
 // Write sends the refusal: a redirect or a small page to browsers, a problem

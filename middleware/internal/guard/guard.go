@@ -14,18 +14,31 @@ import (
 
 // Guard is immutable and safe for concurrent use.
 type Guard struct {
-	sessions    *session.Manager
-	loginPath   string
-	logoutPath  string
-	crossOrigin *http.CrossOriginProtection
+	sessions *session.Manager
+	cfg      Config
 }
 
-// New returns a Guard. Its paths must have been checked with SafePath.
-func New(sessions *session.Manager, loginPath, logoutPath string, crossOrigin *http.CrossOriginProtection) *Guard {
-	if crossOrigin == nil {
-		crossOrigin = http.NewCrossOriginProtection()
+// Config is what the adapters' own configurations come down to.
+type Config struct {
+	LoginPath, LogoutPath string // checked with SafePath
+	CrossOrigin           *http.CrossOriginProtection
+	Credentials           Credentials
+}
+
+// Credentials finds and verifies what a request says by itself of its user,
+// where no cookie does. An error that Is session.ErrUnauthenticated says that
+// there is nothing, or that it is wrong; any other, that it could not be found out.
+type Credentials func(r *http.Request) (session.Login, error)
+
+// New returns a Guard.
+func New(sessions *session.Manager, cfg Config) *Guard {
+	if cfg.CrossOrigin == nil {
+		cfg.CrossOrigin = http.NewCrossOriginProtection()
 	}
-	return &Guard{sessions: sessions, loginPath: loginPath, logoutPath: logoutPath, crossOrigin: crossOrigin}
+	if cfg.Credentials == nil {
+		cfg.Credentials = func(*http.Request) (session.Login, error) { return session.Login{}, session.ErrUnauthenticated }
+	}
+	return &Guard{sessions: sessions, cfg: cfg}
 }
 
 // Needs is what a route asks of a request. The zero Needs is a login.
@@ -33,6 +46,7 @@ type Needs struct {
 	Public bool          // lets everybody through, and says who they are
 	Roles  []string      // one of these, if there are any
 	Recent time.Duration // a password within this time, if not 0
+	Live   bool          // the store's word, now
 }
 
 // state is what this guard found out about a request: once, however many
@@ -51,25 +65,34 @@ type stateKey struct{ g *Guard }
 // and the request that it returns. If the Refusal is not nil, the handler must
 // not run: the Refusal, whose headers are set, is the answer.
 func (g *Guard) Admit(w http.ResponseWriter, r *http.Request, needs Needs) (http.ResponseWriter, *http.Request, *Refusal) {
-	if err := g.crossOrigin.Check(r); err != nil {
+	if err := g.cfg.CrossOrigin.Check(r); err != nil {
 		return w, r, g.refuse(w.Header(), r, crossOrigin, err)
 	}
 	if needs.Public && passive(r) {
 		return w, r, nil
 	}
 
-	st, known := r.Context().Value(stateKey{g}).(*state)
-	if !known {
+	known, _ := r.Context().Value(stateKey{g}).(*state)
+	st := known
+	if st == nil {
 		st = &state{}
 		st.verdict, st.err = g.sessions.Authenticate(r)
-		r = g.remember(r, st)
 		w.Header().Add("Vary", "Cookie")
+	}
+	if !needs.Public && errors.Is(st.err, session.ErrUnauthenticated) {
+		st = g.tryCredentials(r, st)
+	}
+	if st != known {
+		r = g.remember(r, st)
 		if st.err == nil {
 			w = st.setCookies(w)
 		}
 	}
 
 	why, err := needs.refusal(st)
+	if why == admitted && needs.Live {
+		why, err = g.live(r, st)
+	}
 	if why == admitted {
 		// What a handler shows to one user is not for a cache that many share.
 		// It may say otherwise, unless the answer carries cookies.
@@ -95,10 +118,8 @@ func (n Needs) refusal(st *state) (reason, error) {
 	switch {
 	case n.Public:
 		return admitted, nil // a store that does not answer means nobody, too
-	case errors.Is(st.err, session.ErrUnauthenticated):
-		return unauthenticated, st.err
 	case st.err != nil:
-		return unavailable, st.err
+		return reasonFor(st.err), st.err
 	case len(n.Roles) > 0 && !s.HasRole(n.Roles[0], n.Roles[1:]...):
 		return forbidden, errors.New("the session has none of the roles that the route asks for")
 	case n.Recent > 0 && !s.LoggedInWithin(n.Recent):
@@ -108,11 +129,49 @@ func (n Needs) refusal(st *state) (reason, error) {
 	}
 }
 
+// reasonFor says what a failure of the Manager's means for the request.
+func reasonFor(err error) reason {
+	switch {
+	case errors.Is(err, session.ErrUnauthenticated):
+		return unauthenticated
+	case errors.Is(err, session.ErrUserDisabled):
+		return disabled
+	case errors.Is(err, session.ErrTooLarge):
+		return tooLarge
+	default:
+		return unavailable
+	}
+}
+
+// live asks the store whether the session is still good.
+func (g *Guard) live(r *http.Request, st *state) (reason, error) {
+	if err := g.sessions.Check(r.Context(), st.verdict.Session); err != nil {
+		return reasonFor(err), err
+	}
+	return admitted, nil
+}
+
+// tryCredentials begins a session for a request that belongs to none, but says
+// by itself whose it is. Wrong credentials are none.
+func (g *Guard) tryCredentials(r *http.Request, st *state) *state {
+	login, err := g.cfg.Credentials(r)
+	if err == nil {
+		var v session.Verdict
+		if v, err = g.sessions.Issue(r, login); err == nil {
+			return &state{verdict: v, writer: st.writer}
+		}
+	}
+	if errors.Is(err, session.ErrUnauthenticated) {
+		return st // with the cookies of the session that is over
+	}
+	return &state{err: err, writer: st.writer}
+}
+
 // remember puts the findings where later guards and the handler look.
 func (g *Guard) remember(r *http.Request, st *state) *http.Request {
 	ctx := context.WithValue(r.Context(), stateKey{g}, st)
 	if st.err == nil {
-		ctx = session.NewContext(ctx, st.verdict.Session)
+		ctx = st.verdict.NewContext(ctx)
 	}
 	return r.WithContext(ctx)
 }
@@ -131,17 +190,12 @@ func passive(r *http.Request) bool {
 // the writer and the request that it returns. A Refusal says that there is no
 // new session; its headers are set.
 func (g *Guard) Issue(w http.ResponseWriter, r *http.Request, login session.Login) (http.ResponseWriter, *http.Request, *Refusal) {
-	if err := g.crossOrigin.Check(r); err != nil {
+	if err := g.cfg.CrossOrigin.Check(r); err != nil {
 		return w, r, g.refuse(w.Header(), r, crossOrigin, err)
 	}
 	v, err := g.sessions.Issue(r, login)
-	switch {
-	case errors.Is(err, session.ErrUserDisabled):
-		return w, r, g.refuse(w.Header(), r, disabled, err)
-	case errors.Is(err, session.ErrTooLarge):
-		return w, r, g.refuse(w.Header(), r, tooLarge, err)
-	case err != nil:
-		return w, r, g.refuse(w.Header(), r, unavailable, err)
+	if err != nil {
+		return w, r, g.refuse(w.Header(), r, reasonFor(err), err)
 	}
 	w, r = g.replace(w, r, v, nil)
 	return w, r, nil
@@ -150,7 +204,7 @@ func (g *Guard) Issue(w http.ResponseWriter, r *http.Request, login session.Logi
 // Logout ends the request's session and sets the cookies that delete it. If the
 // store did not answer, the Manager goes on trying.
 func (g *Guard) Logout(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, *http.Request, *Refusal) {
-	if err := g.crossOrigin.Check(r); err != nil {
+	if err := g.cfg.CrossOrigin.Check(r); err != nil {
 		return w, r, g.refuse(w.Header(), r, crossOrigin, err)
 	}
 	if r.Method != http.MethodPost {

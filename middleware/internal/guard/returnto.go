@@ -47,7 +47,7 @@ func (g *Guard) goodNext(p string) bool {
 	path, _, _ := strings.Cut(p, "?")
 	path, _, _ = strings.Cut(path, "#")
 	decoded, err := url.PathUnescape(path)
-	return err == nil && !within(decoded, g.loginPath) && !within(decoded, g.logoutPath)
+	return err == nil && !within(decoded, g.cfg.LoginPath) && !within(decoded, g.cfg.LogoutPath)
 }
 
 func within(path, root string) bool {

@@ -28,7 +28,7 @@ var good = []string{
 }
 
 func TestOnlyPathsOfThisHostAreReturnedTo(t *testing.T) {
-	g := New(nil, "/login", "/logout", nil)
+	g := New(nil, Config{LoginPath: "/login", LogoutPath: "/logout"})
 	back := func(next string) string {
 		return g.ReturnTo(httptest.NewRequest("GET", "/?next="+url.QueryEscape(next), nil), "/fallback")
 	}
