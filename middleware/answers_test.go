@@ -97,7 +97,7 @@ func cookiesOf(cookies []*http.Cookie) string {
 	switch {
 	case len(cookies) == 0:
 		return ""
-	case cookies[0].MaxAge < 0:
+	case cookies[0].Value == "" && cookies[1].MaxAge < 0:
 		return "clear"
 	case len(cookies) == 1:
 		return "access"

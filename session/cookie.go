@@ -44,15 +44,16 @@ func (n cookieNames) cookie(name, value string, life time.Duration) *http.Cookie
 	}
 }
 
-// cleared makes the cookies that delete both. A deletion must satisfy the rules
-// of the prefix like any other cookie, or browsers ignore it.
+// cleared makes the cookies that take both away. A deletion must satisfy the
+// rules of the prefix like any other cookie, or browsers ignore it.
+//
+// The access cookie is not deleted but emptied, and gone a second later: of the
+// pages that it keeps for the back button, no-store ones too, Chromium lets go
+// when an HttpOnly cookie is set, and not when one is deleted (seen in 156).
 func (n cookieNames) cleared() []*http.Cookie {
-	gone := func(name string) *http.Cookie {
-		c := n.cookie(name, "", 0)
-		c.MaxAge = -1 // written as Max-Age=0
-		return c
-	}
-	return []*http.Cookie{gone(n.access), gone(n.refresh)}
+	access, refresh := n.cookie(n.access, "", time.Second), n.cookie(n.refresh, "", 0)
+	refresh.MaxAge = -1 // written as Max-Age=0
+	return []*http.Cookie{access, refresh}
 }
 
 // maxCandidates bounds the work that a request full of cookies of one name makes.
@@ -75,7 +76,8 @@ const (
 // a valid one counts only if no valid one of another session stands beside it.
 // Of one session the newest counts.
 func readCookie[T any](r *http.Request, name string, open func(value string) (T, ID, bool), newer func(a, b T) bool) (best T, verdict reading) {
-	cookies := slices.CompactFunc(r.CookiesNamed(name), func(a, b *http.Cookie) bool { return a.Value == b.Value })
+	cookies := slices.DeleteFunc(r.CookiesNamed(name), func(c *http.Cookie) bool { return c.Value == "" }) // cleared
+	cookies = slices.CompactFunc(cookies, func(a, b *http.Cookie) bool { return a.Value == b.Value })
 	if len(cookies) > maxCandidates {
 		return best, readAmbiguous
 	}

@@ -1,7 +1,6 @@
 package session
 
 import (
-	"context"
 	"sync"
 	"time"
 )
@@ -119,16 +118,4 @@ func (f *feed) add(c Change) {
 func (f *feed) tell() {
 	close(f.changed)
 	f.changed = make(chan struct{})
-}
-
-// poll asks the store for what has changed of late. It always looks back over a
-// whole access lifetime, not to where the last poll ended: a revocation that was
-// committed late, or stamped by a clock that was set back, is in a later poll.
-func (m *Manager) poll(ctx context.Context) error {
-	changes, err := m.store.Changes(ctx, m.feed.keep)
-	if err != nil {
-		return m.trouble(err)
-	}
-	m.feed.learn(changes)
-	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -142,52 +143,6 @@ func (m *Manager) noted(how reading) bool {
 	return how == readGood
 }
 
-// Run learns of revocations by any node within about a second, and removes rows
-// whose time is over, until ctx ends; it then returns ctx.Err(). Start it once
-// per Manager: go sessions.Run(ctx). Without it all is still correct, but a
-// revocation on another node takes up to the access lifetime to arrive, and
-// nothing is cleaned up. The store's trouble does not end it.
-func (m *Manager) Run(ctx context.Context) error {
-	pause, rowsLeft := pollEvery, false
-	for tick := 0; ; tick++ {
-		err := errors.Join(m.withTimeout(ctx, m.poll), m.withTimeout(ctx, m.retryUndone))
-		if err == nil && (rowsLeft || tick%pruneEvery == 0) {
-			rowsLeft, err = m.prune(ctx)
-		}
-		pause = min(2*pause, 8*pollEvery)
-		if err == nil {
-			pause = pollEvery
-		}
-		select {
-		case <-ctx.Done():
-			for _, id := range m.undone.left() {
-				m.event(Event{Kind: EventUndone, SessionID: id.String()})
-			}
-			return ctx.Err()
-		case <-time.After(jitter(pause)):
-		}
-	}
-}
-
-const (
-	pollEvery  = time.Second
-	pruneEvery = 60 // polls
-	pruneBatch = 500
-)
-
-// prune removes a batch of dead rows, and reports whether there may be more.
-func (m *Manager) prune(ctx context.Context) (more bool, err error) {
-	err = m.withTimeout(ctx, func(ctx context.Context) error {
-		n, err := m.store.Prune(ctx, pruneBatch)
-		more = n >= pruneBatch
-		if err != nil {
-			return m.trouble(err)
-		}
-		return nil
-	})
-	return more, err
-}
-
 // withTimeout gives f a time of its own, out of reach of a request that ends: a
 // browser that closes must not leave a write half known.
 func (m *Manager) withTimeout(ctx context.Context, f func(context.Context) error) error {
@@ -222,12 +177,7 @@ func definite(err error) bool {
 // again waits a moment before a step is repeated, so that two that met in a
 // deadlock do not meet again. It reports whether there is time left.
 func again(ctx context.Context) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(jitter(20 * time.Millisecond)):
-		return true
-	}
+	return sleep(ctx, rand.N(40*time.Millisecond))
 }
 
 func (m *Manager) trouble(err error) error {

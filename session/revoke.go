@@ -3,11 +3,7 @@ package session
 import (
 	"context"
 	"fmt"
-	"maps"
-	"math/rand/v2"
 	"net/http"
-	"slices"
-	"sync"
 	"time"
 )
 
@@ -120,7 +116,7 @@ func (m *Manager) askAndPoll(ctx context.Context, step func(context.Context) err
 	if err := m.ask(ctx, step); err != nil {
 		return err
 	}
-	_ = m.withTimeout(ctx, m.poll) // reported as an event
+	_ = m.poll(ctx) // reported as an event
 	return nil
 }
 
@@ -173,74 +169,3 @@ func (m *Manager) List(ctx context.Context, userID string) ([]Info, error) {
 	}
 	return infos, err
 }
-
-// undone holds the revocations that the store could not be told of.
-type undone struct {
-	mu      sync.Mutex // guards reasons
-	reasons map[ID]undoneRevocation
-}
-
-type undoneRevocation struct {
-	reason Reason
-	until  time.Time // after which the session is over by itself
-}
-
-// maxUndone bounds the memory that a long outage may take; each holds one logout.
-const maxUndone = 100_000
-
-// add reports whether there was room.
-func (u *undone) add(id ID, reason Reason, until time.Time) bool {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if len(u.reasons) >= maxUndone {
-		return false
-	}
-	if u.reasons == nil {
-		u.reasons = map[ID]undoneRevocation{}
-	}
-	u.reasons[id] = undoneRevocation{reason, until}
-	return true
-}
-
-// left returns those that are not done.
-func (u *undone) left() []ID {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	return slices.Collect(maps.Keys(u.reasons))
-}
-
-// some returns up to n of them, in no order.
-func (u *undone) some(n int) map[ID]Reason {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	some := map[ID]Reason{}
-	for id, r := range u.reasons {
-		if time.Now().After(r.until) {
-			delete(u.reasons, id)
-		} else if len(some) < n {
-			some[id] = r.reason
-		}
-	}
-	return some
-}
-
-func (u *undone) done(id ID) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	delete(u.reasons, id)
-}
-
-// retryUndone tells the store of the logouts that it missed.
-func (m *Manager) retryUndone(ctx context.Context) error {
-	for id, reason := range m.undone.some(100) {
-		if _, err := m.store.Revoke(ctx, id, "", reason); err != nil {
-			return m.trouble(err)
-		}
-		m.feed.revoked(id)
-		m.undone.done(id)
-	}
-	return nil
-}
-
-// jitter spreads d evenly over half to one and a half of itself.
-func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d) }

@@ -19,11 +19,14 @@ func TestLogoutSticks(t *testing.T) {
 		b.receive(late.Cookies)
 		restored := b.copy()
 		v, err := w.Logout(b.request())
-		if err != nil || len(v.Cookies) != 2 || v.Cookies[0].MaxAge >= 0 || v.Cookies[1].MaxAge >= 0 {
+		if err != nil || len(v.Cookies) != 2 || v.Cookies[0].Value != "" || v.Cookies[1].MaxAge >= 0 {
 			w.Fatalf("got %v, cookies %v", err, v.Cookies)
 		}
 		b.receive(v.Cookies)
 		w.out(b)
+		if n := w.count(EventUndecodable); n != 0 {
+			w.Errorf("%d events: a cleared cookie is none", n)
+		}
 		w.out(restored.copy()) // at once: this node knows
 		w.nextPeriod()
 		w.out(restored)

@@ -1,0 +1,119 @@
+package browser
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/network"
+)
+
+func TestCookies(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		flags []string
+	}{
+		{"over TLS", []string{"-tls"}},
+		{"over plain HTTP on loopback", nil},
+	} {
+		app := startApp(t, c.flags...)
+		t.Run("the browser stores both as meant "+c.name, func(t *testing.T) {
+			b := newDevice(t, app)
+			b.open("/login")
+			b.login(ada)
+			b.isAt("/")
+			access, refresh := b.hasBoth()
+			b.isStored(access, 2*time.Minute)
+			b.isStored(refresh, 30*time.Minute)
+		})
+		t.Run("no script sees them "+c.name, func(t *testing.T) {
+			b := newDevice(t, app)
+			b.open("/login")
+			b.login(ada)
+			b.hasBoth()
+			if got := eval[string](b, `document.cookie`); got != "" {
+				b.fatalf("document.cookie is %q", got)
+			}
+			access, refresh := b.hasBoth()
+			// Neither may a script overwrite them.
+			b.plant(app.access(), app.refresh())
+			if a, r := b.hasBoth(); a.Value != access.Value || r.Value != refresh.Value {
+				b.fatalf("a script overwrote a cookie")
+			}
+		})
+	}
+
+	t.Run("remembered logins last a month", func(t *testing.T) {
+		b := newDevice(t, startApp(t, "-tls"))
+		b.open("/login")
+		eval[any](b, `document.querySelector('[name=remember]').click()`)
+		b.login(ada)
+		access, refresh := b.hasBoth()
+		b.isStored(access, 2*time.Minute)
+		b.isStored(refresh, 30*24*time.Hour)
+	})
+
+	t.Run("no script can make one over TLS", func(t *testing.T) {
+		app := startApp(t, "-tls")
+		b := newDevice(t, app)
+		b.open("/login")
+		b.plant(app.access(), app.refresh())
+		if jar := b.jar(); len(jar) != 0 {
+			b.fatalf("a script stored %v", names(jar))
+		}
+		// The browser does store what a script may make.
+		b.plant("theirs")
+		if b.jar()["theirs"] == nil {
+			b.fatalf("the browser stores no cookies of scripts at all: this test proves nothing")
+		}
+	})
+
+	t.Run("values that nobody sealed lead to the login page, and are kept", func(t *testing.T) {
+		app := startApp(t)
+		b := newDevice(t, app)
+		b.open("/login")
+		b.plant(app.access(), app.refresh())
+		b.open("/devices")
+		b.isAtLogin("/devices")
+		if jar := b.jar(); len(jar) != 2 {
+			b.fatalf("the jar has %v: a newer node's key may open what this one cannot", names(jar))
+		}
+		b.login(ada)
+		b.isAt("/devices")
+	})
+}
+
+// plant has a script try to set cookies.
+func (b *tab) plant(cookies ...string) {
+	b.Helper()
+	for _, name := range cookies {
+		for _, attributes := range []string{"; Path=/", "; Secure; Path=/", "; Secure; Path=/; SameSite=Lax; Max-Age=60"} {
+			eval[any](b, `document.cookie = "`+name+`=planted`+attributes+`"; null`)
+		}
+	}
+}
+
+// isStored fails unless a cookie has all that keeps it from others.
+func (b *tab) isStored(c *network.Cookie, life time.Duration) {
+	b.Helper()
+	if c.Secure != b.app.tls() {
+		b.errorf("%s: Secure is %v", c.Name, c.Secure)
+	}
+	if !c.HTTPOnly {
+		b.errorf("%s is open to scripts", c.Name)
+	}
+	if c.SameSite != network.CookieSameSiteLax {
+		b.errorf("%s: SameSite is %q", c.Name, c.SameSite)
+	}
+	if c.Path != "/" || c.Domain != "localhost" {
+		b.errorf("%s is for %q on %q; want / on this host alone", c.Name, c.Path, c.Domain)
+	}
+	left := time.Until(time.Unix(0, int64(c.Expires*1e9)))
+	if c.Session || left > life+time.Second || left < life*9/10-patience {
+		b.errorf("%s runs out in %v; want nearly %v", c.Name, left, life)
+	}
+	if strings.Contains(c.Value, "example.com") || len(c.Name)+len(c.Value) > 4096 {
+		b.errorf("%s is %d bytes: %s", c.Name, len(c.Value), c.Value)
+	}
+}

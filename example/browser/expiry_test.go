@@ -1,0 +1,112 @@
+package browser
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+// short are lifetimes for a test that waits for them. The access cookie's two
+// seconds also set how slow an answer may be; the session must not run out
+// between two honest steps.
+var short = []string{"-tls", "-access-ttl", "2s", "-refresh-ttl", "20s"}
+
+func TestExpiryIsNoticedByNobody(t *testing.T) {
+	t.Parallel()
+	t.Run("page loads cost nothing while the access cookie lasts", func(t *testing.T) {
+		b := newDevice(t, startApp(t, "-tls"))
+		b.allowFetch()
+		b.loginAt("/devices", ada)
+		first := b.session()
+		for range 10 {
+			for _, path := range []string{"/", "/account", "/api/session"} {
+				if status := b.open(path); status != 200 {
+					b.fatalf("the status is %d", status)
+				}
+			}
+		}
+		if last := b.session(); last.Statements != first.Statements || last.SessionID != first.SessionID {
+			b.fatalf("30 page loads made %d statements; want 0", last.Statements-first.Statements)
+		}
+	})
+
+	t.Run("each expiry renews both cookies, for two statements at most", func(t *testing.T) {
+		b := newDevice(t, startApp(t, short...))
+		b.allowFetch()
+		b.loginAt("/account", ada)
+		first := b.session()
+		kept, rounds := 0, 0
+		const idle = 20 * time.Second
+		for began := time.Now(); rounds < 10 || time.Since(began) < idle+2*time.Second; rounds++ {
+			before := b.session()
+			access, refresh := b.hasRefresh()
+			b.untilGone(b.app.access())
+			if status := b.open("/account"); status != 200 {
+				b.fatalf("round %d: the status is %d", rounds, status)
+			}
+			b.isAt("/account")
+			newAccess, newRefresh := b.hasRefresh()
+			if access != nil && newAccess != nil && newAccess.Value == access.Value {
+				b.fatalf("round %d: the access cookie is the old one", rounds)
+			}
+			if newRefresh.Value == refresh.Value {
+				kept++
+			}
+			after := b.session()
+			if after.SessionID != first.SessionID || after.UserID != first.UserID {
+				b.fatalf("round %d: the session is %+v; it began as %+v", rounds, after, first)
+			}
+			// Where two access lifetimes have passed, of at least 1.8 s each, there
+			// were two expiries: a busy machine.
+			if cost := after.Statements - before.Statements; cost < 1 || cost > 2 && after.IssuedAt.Sub(before.IssuedAt) < 3600*time.Millisecond {
+				b.fatalf("round %d: the expiry took %d statements; want 1 or 2", rounds, cost)
+			}
+		}
+		// An answer that takes longer than a quarter of the access lifetime leaves
+		// the refresh cookie as it is: on a busy machine that may happen.
+		if kept > rounds/2 {
+			b.fatalf("the refresh cookie was kept %d times in %d", kept, rounds)
+		}
+	})
+}
+
+func TestParallelRequestsAtExpiry(t *testing.T) {
+	t.Parallel()
+	t.Run("six at once, on two nodes, are all answered, again and again", func(t *testing.T) {
+		app := startApp(t, short...)
+		other := app.anotherNode()
+		b := newDevice(t, app)
+		b.allowFetch()
+		b.loginAt("/account", ada)
+		first := b.session()
+		const rounds = 10
+		for round := range rounds {
+			b.untilGone(app.access())
+			// Browsers do not keep ports apart: the cookies go to both nodes, and
+			// both answer with new ones. What the other node says may not be read.
+			answers := eval[[]answer](b, fmt.Sprintf(`Promise.all([1, 2, 3].flatMap(n => [
+				%s,
+				fetch(%q + n, {mode: 'no-cors', credentials: 'include', cache: 'no-store'}).then(() => null),
+			])).then(answers => answers.filter(a => a))`, fetchSession, other.url+"/api/session?"))
+			if len(answers) != 3 {
+				b.fatalf("round %d: %d answers", round, len(answers))
+			}
+			for i, a := range answers {
+				if a.Status != 200 || a.UserID != first.UserID || a.SessionID != first.SessionID {
+					b.fatalf("round %d: the answer %d is %+v; want %+v", round, i, a, first)
+				}
+				if !a.IssuedAt.After(first.IssuedAt) {
+					b.fatalf("round %d: the answer %d did not come from the row", round, i)
+				}
+			}
+			b.hasRefresh()
+		}
+		b.open("/devices")
+		b.isAt("/devices")
+		app.sawNoReuse()
+		other.sawNoReuse()
+		if n := other.log.count("kind=refreshed"); n < rounds/2 {
+			t.Errorf("the other node refreshed %d times in %d rounds: this test proves little", n, rounds)
+		}
+	})
+}

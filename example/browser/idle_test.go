@@ -1,0 +1,68 @@
+package browser
+
+import (
+	"testing"
+	"time"
+)
+
+func TestIdleSessions(t *testing.T) {
+	t.Parallel()
+	const idle = 4 * time.Second // in place of 30 minutes
+	app := startApp(t, "-tls", "-access-ttl", "2s", "-refresh-ttl", idle.String())
+
+	t.Run("a page asked for too late comes back after the login", func(t *testing.T) {
+		b := newDevice(t, app)
+		b.loginAt("/devices", ada)
+		b.untilGone(app.access(), app.refresh())
+		b.open("/devices")
+		if got := b.redirects(); got != "303 /devices" {
+			b.fatalf("the redirects were %q", got)
+		}
+		b.isAtLogin("/devices")
+		b.login(ada)
+		b.isAt("/devices")
+	})
+
+	t.Run("cookies that are kept for longer open nothing", func(t *testing.T) {
+		b := newDevice(t, app)
+		b.loginAt("/devices", ada)
+		access, refresh := b.hasRefresh()
+		b.untilGone(app.access(), app.refresh())
+		b.putBack(access, refresh)
+		b.open("/devices")
+		b.isAtLogin("/devices")
+	})
+
+	t.Run("a form sent too late leads back to its page", func(t *testing.T) {
+		b := newDevice(t, app)
+		b.loginAt("/account", ada)
+		b.fill("#current", ada.password)
+		b.fill("#new", "a-password-that-comes-too-late")
+		b.untilGone(app.access(), app.refresh())
+		b.press(`form[action="/account/password"] button`)
+		if got := b.redirects(); got != "303 /account/password" {
+			b.fatalf("the redirects were %q", got)
+		}
+		b.isAtLogin("/account")
+		b.login(ada) // with the old password, which is hers still
+		b.isAt("/account")
+	})
+}
+
+func TestTheAbsoluteEnd(t *testing.T) {
+	t.Parallel()
+	t.Run("a session that is never idle ends all the same", func(t *testing.T) {
+		const idle, end = 4 * time.Second, 8 * time.Second
+		app := startApp(t, "-tls", "-access-ttl", "1s", "-refresh-ttl", idle.String(), "-max-lifetime", end.String())
+		b := newDevice(t, app)
+		b.loginAt("/devices", ada)
+		began := time.Now()
+		for b.path() == "/devices" && time.Since(began) < end+patience {
+			b.open("/devices")
+		}
+		b.isAtLogin("/devices")
+		if lived := time.Since(began); lived < end-idle/2 || lived > end+idle {
+			b.fatalf("the session lived %v; want %v", lived, end)
+		}
+	})
+}

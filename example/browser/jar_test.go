@@ -1,0 +1,95 @@
+package browser
+
+import (
+	"slices"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/storage"
+	"github.com/chromedp/chromedp"
+)
+
+// jar returns the device's cookies by name. An empty one holds nothing, and is
+// as good as none.
+func (b *tab) jar() map[string]*network.Cookie {
+	b.Helper()
+	jar := map[string]*network.Cookie{}
+	ctx, cancel := b.limited()
+	defer cancel()
+	device := chromedp.FromContext(ctx).BrowserContextID
+	stored, err := chromedp.CallBrowser(ctx, storage.GetCookies, storage.GetCookiesParams{BrowserContextID: device})
+	if err != nil {
+		b.fatalf("reading the jar: %v", err)
+	}
+	for _, c := range stored.Cookies {
+		if c.Value == "" {
+			continue
+		}
+		if jar[c.Name] != nil {
+			b.fatalf("there are two cookies named %s", c.Name)
+		}
+		jar[c.Name] = c
+	}
+	return jar
+}
+
+// hasBoth fails unless the device has both cookies, and returns them.
+func (b *tab) hasBoth() (access, refresh *network.Cookie) {
+	b.Helper()
+	jar := b.jar()
+	access, refresh = jar[b.app.access()], jar[b.app.refresh()]
+	if access == nil || refresh == nil || len(jar) != 2 {
+		b.fatalf("the jar has %v; want %s and %s", names(jar), b.app.access(), b.app.refresh())
+	}
+	return access, refresh
+}
+
+// hasRefresh fails unless the device has the refresh cookie. The access cookie
+// is nil if it has run out by now: two seconds are short on a busy machine.
+func (b *tab) hasRefresh() (access, refresh *network.Cookie) {
+	b.Helper()
+	jar := b.jar()
+	access, refresh = jar[b.app.access()], jar[b.app.refresh()]
+	if refresh == nil {
+		b.fatalf("the jar has %v; want %s", names(jar), b.app.refresh())
+	}
+	return access, refresh
+}
+
+// untilGone waits until the browser has let a cookie go.
+func (b *tab) untilGone(cookies ...string) {
+	b.Helper()
+	for _, name := range cookies {
+		b.until("the browser has let go of "+name, func() bool { return b.jar()[name] == nil })
+	}
+}
+
+// putBack stores cookies again, as somebody does who has copied them: they no
+// longer run out by themselves.
+func (b *tab) putBack(cookies ...*network.Cookie) {
+	b.Helper()
+	cookies = slices.DeleteFunc(slices.Clone(cookies), func(c *network.Cookie) bool { return c == nil })
+	var params []*network.CookieParam
+	for _, c := range cookies {
+		params = append(params, &network.CookieParam{
+			Name: c.Name, Value: c.Value, URL: b.app.url + "/", Path: c.Path,
+			Secure: c.Secure, HTTPOnly: c.HTTPOnly, SameSite: c.SameSite,
+			Expires: cdp.TimeSinceEpoch(time.Now().Add(time.Hour).Unix()),
+		})
+	}
+	call(b, network.SetCookies, network.SetCookiesParams{Cookies: params})
+	jar := b.jar()
+	for _, c := range cookies {
+		if jar[c.Name] == nil || jar[c.Name].Value != c.Value {
+			b.fatalf("the browser did not take %s back", c.Name)
+		}
+	}
+}
+
+func names(jar map[string]*network.Cookie) (names []string) {
+	for name := range jar {
+		names = append(names, name)
+	}
+	return names
+}

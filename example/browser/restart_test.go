@@ -1,0 +1,46 @@
+package browser
+
+import "testing"
+
+func TestRestart(t *testing.T) {
+	t.Parallel()
+	t.Run("a restart of the server logs nobody out", func(t *testing.T) {
+		app := startApp(t, short...)
+		b := newDevice(t, app)
+		b.allowFetch()
+		b.loginAt("/account", ada)
+		before := b.session()
+
+		app.stop()
+		if _, err := b.visit("/account"); err == nil {
+			b.fatalf("the server still answers")
+		}
+		b.untilGone(app.access())
+		app.restart()
+		for round := range 2 {
+			if status := b.open("/account"); status != 200 {
+				b.fatalf("the status is %d", status)
+			}
+			b.isAt("/account")
+			if after := b.session(); after.SessionID != before.SessionID || after.UserID != before.UserID {
+				b.fatalf("round %d: the session is %+v; before the restart it was %+v", round, after, before)
+			}
+			b.untilGone(app.access())
+		}
+	})
+
+	t.Run("an access cookie from before the restart counts after it", func(t *testing.T) {
+		app := startApp(t)
+		b := newDevice(t, app)
+		b.allowFetch()
+		b.loginAt("/devices", ada)
+		access, _ := b.hasBoth()
+		app.stop()
+		app.restart()
+		b.open("/devices")
+		b.isAt("/devices")
+		if now, _ := b.hasBoth(); now.Value != access.Value {
+			b.fatalf("the access cookie was replaced")
+		}
+	})
+}

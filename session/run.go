@@ -1,0 +1,112 @@
+package session
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+// How often Run does what it does.
+const (
+	pollEvery  = time.Second
+	retryEvery = time.Second
+	pruneEvery = time.Minute
+
+	pruneBatch = 500
+	prunePause = 200 * time.Millisecond // between two batches
+)
+
+// Run learns of revocations by any node within about a second, repeats the
+// logouts that the store has missed, and removes rows whose time is over, until
+// ctx ends; it then returns ctx.Err(). Start it once per Manager: go
+// sessions.Run(ctx). Without it all is still correct, but a revocation on another
+// node takes up to AccessTTL to arrive, a logout while the store is down is not
+// repeated, and nothing is cleaned up. The store's trouble does not end it.
+func (m *Manager) Run(ctx context.Context) error {
+	var loops sync.WaitGroup
+	loops.Go(func() { every(ctx, pollEvery, m.poll) })
+	loops.Go(func() { every(ctx, retryEvery, m.retryUndone) })
+	loops.Go(func() { every(ctx, pruneEvery, m.prune) })
+	loops.Wait()
+	for _, id := range m.undone.left() {
+		m.event(Event{Kind: EventUndone, SessionID: id.String()})
+	}
+	return ctx.Err()
+}
+
+// every does do now and then, until ctx ends. Where that fails, it waits twice
+// as long each time, up to eight times as long.
+func every(ctx context.Context, interval time.Duration, do func(context.Context) error) {
+	for pause := interval; ; {
+		if err := do(ctx); err == nil {
+			pause = interval
+		} else {
+			pause = min(2*pause, 8*interval)
+		}
+		if !sleep(ctx, jitter(pause)) {
+			return
+		}
+	}
+}
+
+// sleep reports whether ctx lasted that long.
+func sleep(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
+
+// jitter returns d give or take a fifth, so that nodes do not march in step.
+func jitter(d time.Duration) time.Duration { return d*4/5 + rand.N(d*2/5) }
+
+// poll asks the store for what has changed of late. It always looks back over a
+// whole access lifetime, not to where the last poll ended: a revocation that was
+// committed late, or stamped by a clock that was set back, is in a later poll.
+func (m *Manager) poll(ctx context.Context) error {
+	return m.withTimeout(ctx, func(ctx context.Context) error {
+		changes, err := m.store.Changes(ctx, m.feed.keep)
+		if err != nil {
+			return m.trouble(err)
+		}
+		m.feed.learn(changes)
+		return nil
+	})
+}
+
+// prune removes dead rows, a small batch at a time: any number of nodes may be at
+// it, and nobody waits for them.
+func (m *Manager) prune(ctx context.Context) error {
+	for {
+		var n int
+		err := m.withTimeout(ctx, func(ctx context.Context) (err error) {
+			n, err = m.store.Prune(ctx, pruneBatch)
+			return err
+		})
+		if err != nil {
+			return m.trouble(err)
+		}
+		if n < pruneBatch || !sleep(ctx, jitter(prunePause)) {
+			return nil
+		}
+	}
+}
+
+// retryUndone tells the store of the logouts that it missed.
+func (m *Manager) retryUndone(ctx context.Context) error {
+	for id, reason := range m.undone.some(100) {
+		err := m.withTimeout(ctx, func(ctx context.Context) error {
+			_, err := m.store.Revoke(ctx, id, "", reason)
+			return err
+		})
+		if err != nil {
+			return m.trouble(err)
+		}
+		m.feed.revoked(id)
+		m.undone.done(id)
+	}
+	return nil
+}
