@@ -33,7 +33,7 @@ func TestADayOfRefreshesIsNoticedByNobody(t *testing.T) {
 			time.Sleep(w.cfg.AccessTTL - 3*time.Second)
 			most = max(most, w.statements(func() {
 				s := w.in(b)
-				if left := s.EndsAt.Sub(time.Now()); b.jar[w.names.refresh].until.After(time.Now().Add(left + time.Second)) {
+				if left := time.Until(s.EndsAt); b.jar[w.names.refresh].until.After(time.Now().Add(left + time.Second)) {
 					w.Fatalf("with %v left, the refresh cookie is kept until %v", left, b.jar[w.names.refresh].until)
 				}
 				if s.ID != first.ID || s.ExpiresAt.After(s.EndsAt) || !s.AuthTime.Equal(first.AuthTime) || !s.EndsAt.Equal(first.EndsAt) {
