@@ -1,0 +1,144 @@
+package nodes
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// surfing is the load that faults are put under: browsers with two tabs each,
+// whose pages make up to four requests at once. Answers reach the jar late, in
+// any order, and now and then not at all.
+//
+// That nobody is logged out holds while transit and twice the time of an answer
+// stay below the access lifetime. So that is some seconds here: this machine may
+// be busy with other tests.
+type surfing struct {
+	t        *testing.T
+	c        *cluster
+	browsers []*browser
+
+	ok, unavailable, broken atomic.Int64
+	took                    durations
+
+	mu     sync.Mutex // guards breaks
+	breaks []answer   // what the balancer or the connection gave up on
+}
+
+const (
+	tabs       = 2
+	lateBy     = 50 * time.Millisecond // at most
+	lostAnswer = 0.025
+	lostAccess = 0.2                    // page loads without the access cookie, as of a browser that keeps too many
+	pageEvery  = 800 * time.Millisecond // per tab, on average
+	atOnce     = 12                     // page loads: more would measure this machine
+)
+
+// until surfs until the context ends, then waits for what is under way.
+func (s *surfing) until(ctx context.Context, seed uint64) {
+	var all sync.WaitGroup
+	turns := make(chan struct{}, atOnce)
+	for i, b := range s.browsers {
+		for tab := range tabs {
+			all.Go(func() {
+				r := dice(seed, i*tabs+tab)
+				for {
+					select {
+					case <-ctx.Done():
+						return
+					case <-time.After(upTo(r, 2*pageEvery)):
+						turns <- struct{}{}
+						s.load(b, r)
+						<-turns
+					}
+				}
+			})
+		}
+	}
+	all.Wait()
+}
+
+// load is one page load. Its requests carry the cookies of the moment that each starts at.
+func (s *surfing) load(b *browser, r *rand.Rand) {
+	var all sync.WaitGroup
+	forgetful := r.Float64() < lostAccess
+	for range 1 + r.IntN(4) {
+		start, late, lost := upTo(r, lateBy), upTo(r, lateBy), r.Float64() < lostAnswer
+		all.Go(func() {
+			time.Sleep(start) // a page's parts are found one after the other
+			with := b.cookies()
+			if forgetful {
+				with = with.but(accessCookie)
+			}
+			a := b.sendWith(s.c.front, me, with)
+			time.Sleep(late) // the network's way back
+			s.judge(b, a)
+			if !lost && a.err == nil {
+				b.take(a)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// judge counts an answer. What fails the test is a login page, another user's
+// answer, or an error that nobody has asked for.
+func (s *surfing) judge(b *browser, a answer) {
+	switch {
+	case a.err != nil || a.status == http.StatusBadGateway:
+		s.broken.Add(1)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.breaks = append(s.breaks, a)
+	case a.status == http.StatusServiceUnavailable:
+		s.unavailable.Add(1)
+		if a.header.Get("Retry-After") == "" || len(a.cookies) > 0 {
+			s.t.Errorf("a 503 without Retry-After, or with cookies: %v", a)
+		}
+	default:
+		if err := a.is(b.who); err != nil {
+			s.t.Errorf("a browser that has done nothing wrong: %v", err)
+		}
+		s.ok.Add(1)
+		s.took.add(a.took())
+	}
+}
+
+// allLoggedIn asks each browser's session once more, past its access cookie,
+// when the faults are over.
+func (s *surfing) allLoggedIn() {
+	inParallel(len(s.browsers), 10, func(i int) {
+		b := s.browsers[i]
+		var last answer
+		if _, ok := eventually(10*time.Second, 100*time.Millisecond, func() bool {
+			last = b.sendWith(s.c.front, me, b.cookies().but(accessCookie))
+			return last.status != http.StatusServiceUnavailable && last.status != http.StatusBadGateway
+		}); !ok || last.is(b.who) != nil {
+			s.t.Errorf("browser %d after the faults: %v", i, last)
+		}
+	})
+	for kind, what := range map[string]string{"reuse": "stolen", "ended": "over", "ahead": "ahead of the row"} {
+		if n := total(s.c.events(kind)); n > 0 {
+			s.t.Errorf("the nodes took %d honest cookies for %s", n, what)
+		}
+	}
+}
+
+// confirmed is how often the rows were moved on in all.
+func (c *cluster) confirmed() (n int) {
+	c.Helper()
+	if err := c.db.QueryRow("SELECT SUM(generation) FROM sessions").Scan(&n); err != nil {
+		c.Fatal(err)
+	}
+	return n
+}
+
+func (s *surfing) String() string {
+	return fmt.Sprintf("%d requests answered, %d times 503, %d broken off; answers took %v; %d confirms",
+		s.ok.Load(), s.unavailable.Load(), s.broken.Load(), &s.took, s.c.confirmed())
+}
