@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"net/http"
+	"slices"
+	"time"
 
 	"github.com/labstack/echo/v4"
 )
@@ -12,6 +14,7 @@ type adminRow struct {
 	user
 	Sessions int
 	Self     bool
+	Admin    bool
 }
 
 // usersShown bounds the admin's page, and with it the statements it costs: one
@@ -30,9 +33,19 @@ func (a *app) admin(c echo.Context) error {
 		if err != nil {
 			return unavailable(err)
 		}
-		rows = append(rows, adminRow{u, len(list), u.SessionUser() == current(c).UserID})
+		rows = append(rows, adminRow{
+			user:     u,
+			Sessions: len(list),
+			Self:     u.SessionUser() == current(c).UserID,
+			Admin:    slices.Contains(u.Roles, roleAdmin),
+		})
 	}
-	return render(c, http.StatusOK, "admin", "Users", rows)
+	usual, unusual := tell(a.sessions.Stats())
+	return render(c, http.StatusOK, "admin", "Users", struct {
+		Users          []adminRow
+		Usual, Unusual []told
+		Started        time.Time
+	}{rows, usual, unusual, a.started})
 }
 
 // ban disables the user first: whoever logs in between the two steps is refused.
@@ -53,6 +66,26 @@ func (a *app) ban(c echo.Context) error {
 func (a *app) unban(c echo.Context) error {
 	err := a.users.setDisabled(c.Request().Context(), c.FormValue("user"), false)
 	return answerAdmin(c, err, "unbanned")
+}
+
+// changeRole changes the row, and then has each of the user's devices ask for it
+// at its next request: nobody is logged out. Without Reload a role that was taken
+// away would still open doors until the access cookie runs out.
+func (a *app) changeRole(c echo.Context) error {
+	ctx, id, role := c.Request().Context(), c.FormValue("user"), c.FormValue("role")
+	if role != roleUser && role != roleAdmin {
+		return echo.ErrBadRequest
+	}
+	if id == current(c).UserID {
+		return redirectDone(c, "/admin", "not-self-role")
+	}
+	err := a.users.setRole(ctx, id, role)
+	if err == nil {
+		if err = a.sessions.Reload(ctx, id); err != nil {
+			err = unavailable(err) // the row is changed: sending the form again is right
+		}
+	}
+	return answerAdmin(c, err, "role-"+role)
 }
 
 func (a *app) revokeUser(c echo.Context) error {

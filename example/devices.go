@@ -12,6 +12,7 @@ import (
 // device is one session of the user's.
 type device struct {
 	session.Info
+	Name    string // the browser and the system, in words
 	Current bool
 }
 
@@ -23,7 +24,7 @@ func (a *app) devices(c echo.Context) error {
 	}
 	devices := make([]device, 0, len(list))
 	for _, info := range list {
-		devices = append(devices, device{info, info.ID == s.ID})
+		devices = append(devices, device{info, deviceName(info.UserAgent), info.ID == s.ID})
 	}
 	return render(c, http.StatusOK, "devices", "Devices", struct {
 		Devices []device

@@ -38,10 +38,12 @@ func (a *app) home(c echo.Context) error {
 	if !ok {
 		return render(c, http.StatusOK, "welcome", "Welcome", nil)
 	}
+	requests := a.costs.list(s.ID)
 	return render(c, http.StatusOK, "inspector", "Inspector", struct {
 		Clocks     []countdown
 		Statements int64
 		Requests   []spent
+		Live       string // where the requests after these are told
 	}{
 		Clocks: []countdown{
 			newCountdown("Access cookie", "When it runs out, the next request asks your row, and renews both cookies.",
@@ -52,7 +54,8 @@ func (a *app) home(c echo.Context) error {
 				"It is over: the next request asks you to log in.", s.AuthTime, s.EndsAt),
 		},
 		Statements: costOf(c.Request().Context()),
-		Requests:   a.costs.list(s.ID),
+		Requests:   requests,
+		Live:       liveAfter(requests),
 	})
 }
 

@@ -24,10 +24,23 @@ func loadKeys(env, dbFile string) (session.Keys, error) {
 		return keys, nil
 	}
 
-	path := strings.TrimSuffix(dbFile, filepath.Ext(dbFile)) + ".keys"
+	path := keyFile(dbFile)
 	if err := createKeyFile(path); err != nil {
 		return session.Keys{}, err
 	}
+	keys, err := readKeyFile(path)
+	if err != nil {
+		return session.Keys{}, fmt.Errorf("%w (without the file the next start makes a new key, and logs everybody out)", err)
+	}
+	return keys, nil
+}
+
+// keyFile is where the keys are that SESSION_KEYS does not say.
+func keyFile(dbFile string) string {
+	return strings.TrimSuffix(dbFile, filepath.Ext(dbFile)) + ".keys"
+}
+
+func readKeyFile(path string) (session.Keys, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return session.Keys{}, err
@@ -41,7 +54,7 @@ func loadKeys(env, dbFile string) (session.Keys, error) {
 	}
 	keys, err := session.ParseKeys(strings.TrimSpace(string(text)))
 	if err != nil {
-		return session.Keys{}, fmt.Errorf("%s: %w (remove the file to get a new key; everybody is logged out then)", path, err)
+		return session.Keys{}, fmt.Errorf("%s: %w", path, err)
 	}
 	return keys, nil
 }

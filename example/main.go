@@ -9,11 +9,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"os/signal"
 	"sync"
 	"syscall"
+	"time"
 
 	sessionmw "github.com/sessionkit/sessionkit/middleware"
 	"github.com/sessionkit/sessionkit/session"
@@ -25,6 +27,10 @@ func main() {
 	defer stop()
 	// After the first signal the second one ends the process at once.
 	context.AfterFunc(ctx, stop)
+
+	// The refreshes too, which are half of what there is to see here. Elsewhere
+	// the default is right: they are as many as there are users at work.
+	slog.SetLogLoggerLevel(slog.LevelDebug)
 
 	opts, err := parseOptions(os.Args[1:], os.Stderr)
 	if err != nil {
@@ -49,7 +55,8 @@ func run(ctx context.Context, opts options, out io.Writer) (err error) {
 		return fmt.Errorf("%s is not a loopback address, and plain HTTP would show every session to the network: add -tls, or use -addr localhost:8080", listener.Addr())
 	}
 
-	keys, err := loadKeys(os.Getenv("SESSION_KEYS"), opts.db)
+	env := os.Getenv("SESSION_KEYS")
+	keys, err := loadKeys(env, opts.db)
 	if err != nil {
 		return err
 	}
@@ -68,6 +75,10 @@ func run(ctx context.Context, opts options, out io.Writer) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	var background sync.WaitGroup
 	background.Go(func() { a.sessions.Run(ctx) })
+	hangups := newHangups()
+	background.Go(func() {
+		hangups.watch(ctx, func() { reloadKeys(a.sessions, env, opts.db) }, cancel)
+	})
 	defer background.Wait()
 	defer cancel()
 
@@ -80,6 +91,7 @@ func run(ctx context.Context, opts options, out io.Writer) (err error) {
 }
 
 // newApp wires the parts together: this is what an app of your own would do too.
+// When ctx ends, so do the app's streams.
 func newApp(ctx context.Context, keys session.Keys, db *databases, opts options, loopback bool) (*app, error) {
 	users := &userTable{db: db.app, sql: db.dialect}
 	passwords := newHasher(ownerParams)
@@ -103,16 +115,18 @@ func newApp(ctx context.Context, keys session.Keys, db *databases, opts options,
 		IdleTimeout:          opts.refreshTTL,
 		AbsoluteTimeout:      opts.maxLifetime,
 		RememberIdleTimeout:  rememberIdle,
-		OnEvent:              logEvent,
+		OnEvent:              session.LogEvents(slog.Default()),
 		DangerouslyAllowHTTP: !opts.tls && loopback,
 	})
 	if err != nil {
 		return nil, err
 	}
+	credentials := &credentials{users: users, passwords: passwords, throttle: newThrottle()}
 	guard, err := sessionmw.New(sessions, sessionmw.Config{
-		LoginPath: "/login",
-		Public:    []string{"/", "/static/:file", "/healthz"},
-		Answer:    answerRefusal,
+		LoginPath:   "/login",
+		Public:      []string{"/", "/static/:file", "/healthz"},
+		Credentials: credentials.ofRequest,
+		Answer:      answerRefusal,
 	})
 	if err != nil {
 		return nil, err
@@ -120,7 +134,7 @@ func newApp(ctx context.Context, keys session.Keys, db *databases, opts options,
 
 	return &app{
 		users:       users,
-		credentials: &credentials{users: users, passwords: passwords, throttle: newThrottle()},
+		credentials: credentials,
 		sessions:    sessions,
 		guard:       guard,
 		db:          db,
@@ -129,5 +143,7 @@ func newApp(ctx context.Context, keys session.Keys, db *databases, opts options,
 		maxLifetime: opts.maxLifetime,
 		tls:         opts.tls,
 		showDemo:    loopback,
+		started:     time.Now(),
+		stopping:    ctx.Done(),
 	}, nil
 }

@@ -20,6 +20,18 @@ type options struct {
 	accessTTL, refreshTTL, maxLifetime time.Duration
 }
 
+// usageOfKeys is how an operator changes the key; see session.ParseKeys.
+const usageOfKeys = `
+The keys that seal the cookies are in SESSION_KEYS, or else in a file beside the
+database that ends in .keys, one to a line: the first one seals, all open. To
+change the key without logging anybody out, take three steps, and after each one
+send SIGHUP to every process (from SESSION_KEYS: restart it):
+  1. add a new key as the last line (head -c 32 /dev/urandom | base64)
+  2. when every process has it, move it to the first line
+  3. 30 days later, when the last cookie under the old key has run out, remove that
+Write the file elsewhere and move it into place: half of it is not to be read.
+`
+
 func parseOptions(args []string, errOut io.Writer) (options, error) {
 	var o options
 	fs := flag.NewFlagSet("sessionkit example", flag.ContinueOnError)
@@ -31,6 +43,11 @@ func parseOptions(args []string, errOut io.Writer) (options, error) {
 	fs.DurationVar(&o.accessTTL, "access-ttl", 2*time.Minute, "how long an access cookie is believed")
 	fs.DurationVar(&o.refreshTTL, "refresh-ttl", 30*time.Minute, "how long a session lives without a request")
 	fs.DurationVar(&o.maxLifetime, "max-lifetime", 12*time.Hour, "how long a session lives at most")
+	fs.Usage = func() {
+		fmt.Fprintln(errOut, "The example is a small app with logins. It takes these flags:")
+		fs.PrintDefaults()
+		fmt.Fprint(errOut, usageOfKeys)
+	}
 	if err := fs.Parse(args); err != nil {
 		return options{}, err
 	}

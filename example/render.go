@@ -21,6 +21,7 @@ var pageFiles embed.FS
 // ends the process at its start.
 var pages = func() map[string]*template.Template {
 	layout := template.Must(template.New("layout.html").Funcs(template.FuncMap{
+		"age":        func(t time.Time) int { return int(time.Since(t).Seconds()) },
 		"ago":        ago,
 		"asset":      assetURL,
 		"clock":      clock,
@@ -80,9 +81,13 @@ var doneText = map[string]string{
 	"unbanned":    "The user may log in again.",
 	"revoked":     "The user is logged out everywhere.",
 	"everybody":   "Everybody is logged out. So are you.",
+	"role-admin":  "The user is an administrator from the next request on, on every device.",
+	"role-user":   "The user is no administrator from the next request on, on every device.",
 	"not-self":    "You cannot ban yourself: nobody could lift it.",
 	"no-user":     "There is no such user.",
 	"logged-out":  "You are logged out.",
+
+	"not-self-role": "You cannot change your own role: nobody might be left to change it back.",
 }
 
 // redirectDone leads from a form to the page that shows what it did, so that

@@ -20,15 +20,7 @@ import (
 // serve answers requests until ctx ends, and lets those under way finish. It
 // calls ready with the address that a browser can open.
 func serve(ctx context.Context, listener net.Listener, handler http.Handler, opts options, ready func(url string)) error {
-	server := &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       30 * time.Second,
-		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    32 << 10, // both cookies fit many times; a megabyte, the default, is an attacker's
-		ErrorLog:          slog.NewLogLogger(slog.Default().Handler(), slog.LevelWarn),
-	}
+	server := newServer(handler)
 	host := hostOf(opts.addr)
 	url := "http://" + net.JoinHostPort(host, portOf(listener.Addr()))
 	start := func() error { return server.Serve(listener) }
@@ -60,6 +52,20 @@ func serve(ctx context.Context, listener net.Listener, handler http.Handler, opt
 		return err
 	}
 	return nil
+}
+
+// newServer is a server that waits for nobody for long. A stream asks for more
+// time by itself.
+func newServer(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10, // both cookies fit many times; a megabyte, the default, is an attacker's
+		ErrorLog:          slog.NewLogLogger(slog.Default().Handler(), slog.LevelWarn),
+	}
 }
 
 // hostOf is the host to show for a listen address: the one that was asked for,

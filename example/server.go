@@ -24,6 +24,8 @@ type app struct {
 	maxLifetime time.Duration
 	tls         bool
 	showDemo    bool // the demo users' passwords on the login page
+	started     time.Time
+	stopping    <-chan struct{} // closed when the server stops: streams end then
 }
 
 // recentLogin is how long after a login the account page opens without asking
@@ -33,15 +35,18 @@ const recentLogin = 5 * time.Minute
 // rememberIdle is how long a login with "keep me logged in" lives without a request.
 const rememberIdle = 30 * 24 * time.Hour
 
+// clientIP is the client's address. Not echo's default, which believes what
+// anybody writes in X-Forwarded-For: behind a proxy of your own use
+// echo.ExtractIPFromXFFHeader and name it.
+var clientIP = echo.ExtractIPDirect()
+
 // routes says what is where. All is protected by one line, but for the login
 // page and what sessionmw.Config calls public.
 func (a *app) routes() http.Handler {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = handleError
-	// Not echo's default, which believes what anybody writes in X-Forwarded-For.
-	// Behind a proxy of your own use echo.ExtractIPFromXFFHeader and name it.
-	e.IPExtractor = echo.ExtractIPDirect()
+	e.IPExtractor = clientIP
 
 	e.Use(
 		middleware.RecoverWithConfig(middleware.RecoverConfig{LogErrorFunc: logPanic}),
@@ -55,6 +60,7 @@ func (a *app) routes() http.Handler {
 	e.GET("/static/:file", static)
 	e.GET("/healthz", a.health)
 	e.GET("/api/session", a.apiSession)
+	e.GET(livePath, a.live)
 
 	e.GET("/login", a.loginPage)
 	e.POST("/login", a.login)
@@ -68,12 +74,15 @@ func (a *app) routes() http.Handler {
 	e.GET("/account", a.account, recent)
 	e.POST("/account/password", a.changePassword, recent)
 
-	admin := a.guard.RequireRole("admin")
+	// What takes or gives the most must not rest on a cookie that may be two
+	// minutes old: there the store is asked whether the session is good now.
+	admin, live := a.guard.RequireRole("admin"), echo.MiddlewareFunc(a.guard.RequireLive)
 	e.GET("/admin", a.admin, admin)
-	e.POST("/admin/ban", a.ban, admin)
+	e.POST("/admin/ban", a.ban, admin, live)
 	e.POST("/admin/unban", a.unban, admin)
 	e.POST("/admin/revoke", a.revokeUser, admin)
-	e.POST("/admin/revoke-all", a.revokeEverybody, admin)
+	e.POST("/admin/role", a.changeRole, admin, live)
+	e.POST("/admin/revoke-all", a.revokeEverybody, admin, live)
 	return e
 }
 
@@ -88,7 +97,7 @@ func (a *app) secureHeaders(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		h := c.Response().Header()
 		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "+
-			"form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+			"connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
 		h.Set("X-Content-Type-Options", "nosniff")
 		// same-origin, not no-referrer: a form that was sent too late leads back,
 		// after the login, to the page that it stood on.

@@ -200,6 +200,34 @@ func (t *userTable) setDisabled(ctx context.Context, id string, disabled bool) e
 	return nil
 }
 
+// The roles that a user can be given here. Everybody is a user: that is no word
+// in the row.
+const (
+	roleUser  = "user"
+	roleAdmin = "admin"
+)
+
+// setRole makes a user an administrator, or a user like all others. Setting what
+// is set is no error.
+func (t *userTable) setRole(ctx context.Context, id, role string) error {
+	n, err := parseUserID(id)
+	if err != nil {
+		return err
+	}
+	roles := []byte(`[]`)
+	if role != roleUser {
+		if roles, err = json.Marshal([]string{role}); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if _, err := t.db.ExecContext(ctx, `UPDATE users SET roles = ? WHERE id = ?`, string(roles), n); err != nil {
+		return unavailable(err)
+	}
+	return nil
+}
+
 // parseUserID reads what SessionUser wrote, and nothing else: MySQL would take
 // the text '7 or so' for 7.
 func parseUserID(text string) (int64, error) {

@@ -1,0 +1,35 @@
+package oidc
+
+import (
+	"fmt"
+	"net/http/httptest"
+)
+
+// In an app the verifier comes from the provider itself:
+//
+//	provider, err := oidc.NewProvider(ctx, "https://id.example.com")
+//	verifier := provider.Verifier(&oidc.Config{ClientID: "our-app"})
+//	guard, err := sessionmw.New(sessions, sessionmw.Config{Credentials: Bearer(verifier, accounts)})
+//	e.Use(guard.Protect)
+func ExampleBearer() {
+	p, err := newProvider() // signs in place of the real one
+	if err != nil {
+		panic(err)
+	}
+	app, err := testApp(p)
+	if err != nil {
+		panic(err)
+	}
+	token, err := p.sign(goodClaims(nil))
+	if err != nil {
+		panic(err)
+	}
+
+	r := httptest.NewRequest("GET", "/api/me", nil)
+	r.Header.Set("Authorization", "Bearer "+token)
+	answer := httptest.NewRecorder()
+	app.ServeHTTP(answer, r)
+	fmt.Println(answer.Code, answer.Body, len(answer.Result().Cookies()), "cookies")
+
+	// Output: 200 user 1 2 cookies
+}
