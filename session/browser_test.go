@@ -108,14 +108,14 @@ func (w *world) login(b *browser, l Login) Session {
 		w.Fatalf("login: %v", err)
 	}
 	b.receive(v.Cookies)
-	return v.Session
+	return v.Session()
 }
 
 // visit makes a request and takes in the answer's cookies.
 func (w *world) visit(b *browser) (Session, error) {
 	v, err := w.Authenticate(b.request())
 	b.receive(v.Cookies)
-	return v.Session, err
+	return v.Session(), err
 }
 
 func (w *world) in(b *browser) Session {

@@ -6,35 +6,45 @@ import (
 	"time"
 )
 
+// contextKey is where a request's context carries its *Verdict.
 type contextKey struct{}
-
-// carried is what a request's context knows of its session.
-type carried struct {
-	session Session
-	manager *Manager // nil where a test put the session there
-	ticket  accessTicket
-}
 
 // NewContext returns a context that carries s, for tests of handlers. Guards do
 // not look at it.
 func NewContext(ctx context.Context, s Session) context.Context {
-	return context.WithValue(ctx, contextKey{}, &carried{session: s})
+	return Verdict{ticket: &accessTicket{Session: s}}.NewContext(ctx)
 }
 
 // NewContext returns a context that carries the verdict's session, where
 // handlers find it with FromContext and Done. Guards call it.
 func (v Verdict) NewContext(ctx context.Context) context.Context {
-	return context.WithValue(ctx, contextKey{}, &carried{session: v.Session, manager: v.manager, ticket: v.ticket})
+	return context.WithValue(ctx, contextKey{}, &v)
+}
+
+// Value is NewContext for a guard that has a context of its own: that context's
+// Value asks here, and goes on where the answer is nil.
+func (v *Verdict) Value(key any) any {
+	if key == (contextKey{}) && v.ticket != nil {
+		return v
+	}
+	return nil
 }
 
 // FromContext returns the session that a guard found for this request. False
 // says that the request is nobody's, or that no guard stood before the handler.
-func FromContext(ctx context.Context) (Session, bool) {
-	c, ok := ctx.Value(contextKey{}).(*carried)
+// Each call returns a copy of its own.
+func FromContext(ctx context.Context) (s Session, ok bool) {
+	var room [fewRoles]string
+	s.Roles, ok = copyFrom(ctx, &s, room[:0])
+	return s, ok
+}
+
+func copyFrom(ctx context.Context, s *Session, room []string) ([]string, bool) {
+	v, ok := ctx.Value(contextKey{}).(*Verdict)
 	if !ok {
-		return Session{}, false
+		return nil, false
 	}
-	return c.session, true
+	return v.ticket.copy(s, room), true
 }
 
 // Done returns a channel that is closed when the session of a long-lived
@@ -50,14 +60,14 @@ func FromContext(ctx context.Context) (Session, bool) {
 // ctx.
 func Done(ctx context.Context) <-chan struct{} {
 	done := make(chan struct{})
-	c, ok := ctx.Value(contextKey{}).(*carried)
+	v, ok := ctx.Value(contextKey{}).(*Verdict)
 	switch {
 	case !ok:
 		close(done)
-	case c.manager == nil: // a test's: nobody can revoke it
+	case v.manager == nil: // a test's: nobody can revoke it
 	default:
 		go func() {
-			c.manager.watch(ctx, c)
+			v.manager.watch(ctx, v.ticket)
 			if ctx.Err() == nil {
 				close(done)
 			}
@@ -67,12 +77,12 @@ func Done(ctx context.Context) <-chan struct{} {
 }
 
 // watch returns when the session is over, or ctx is done.
-func (m *Manager) watch(ctx context.Context, c *carried) {
-	end := time.NewTimer(c.session.EndsAt.Sub(c.session.IssuedAt)) // both the store's
+func (m *Manager) watch(ctx context.Context, t *accessTicket) {
+	end := time.NewTimer(t.EndsAt.Sub(t.IssuedAt)) // both the store's
 	defer end.Stop()
 	for {
 		news := m.feed.news()
-		if m.feed.over(c.ticket.id, c.ticket.globalEpoch) {
+		if m.feed.over(t.id, t.globalEpoch) {
 			return
 		}
 		select {
@@ -82,7 +92,7 @@ func (m *Manager) watch(ctx context.Context, c *carried) {
 			return
 		case <-news:
 		case <-time.After(m.cfg.AccessTTL - jitter(m.cfg.AccessTTL/10)):
-			if errors.Is(m.Check(ctx, c.session), ErrUnauthenticated) {
+			if errors.Is(m.Check(ctx, t.Session), ErrUnauthenticated) {
 				return
 			}
 		}

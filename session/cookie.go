@@ -1,9 +1,10 @@
 package session
 
 import (
+	"iter"
 	"math"
 	"net/http"
-	"slices"
+	"strings"
 	"time"
 )
 
@@ -76,24 +77,49 @@ const (
 // a valid one counts only if no valid one of another session stands beside it.
 // Of one session the newest counts.
 func readCookie[T any](r *http.Request, name string, open func(value string) (T, ID, bool), newer func(a, b T) bool) (best T, verdict reading) {
-	cookies := slices.DeleteFunc(r.CookiesNamed(name), func(c *http.Cookie) bool { return c.Value == "" }) // cleared
-	cookies = slices.CompactFunc(cookies, func(a, b *http.Cookie) bool { return a.Value == b.Value })
-	if len(cookies) > maxCandidates {
-		return best, readAmbiguous
-	}
+	var none T
 	var of ID
-	for _, c := range cookies {
-		t, id, ok := open(c.Value)
+	candidates, last := 0, ""
+	for value := range cookieValues(r.Header, name) {
+		if value == "" || value == last { // cleared, or sent twice
+			continue
+		}
+		last = value
+		if candidates++; candidates > maxCandidates {
+			return none, readAmbiguous
+		}
+		t, id, ok := open(value)
 		switch {
 		case !ok && verdict == readNone:
 			verdict = readUndecodable
 		case !ok:
 		case verdict == readGood && id != of:
-			var none T
 			return none, readAmbiguous
 		case verdict != readGood || newer(t, best):
 			best, of, verdict = t, id, readGood
 		}
 	}
 	return best, verdict
+}
+
+// cookieValues yields what the request's cookies of a name hold, as
+// [http.Request.CookiesNamed] finds them (RFC 6265, section 4.2.1), but makes
+// nothing on the way.
+func cookieValues(h http.Header, name string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, line := range h["Cookie"] {
+			for pair := range strings.SplitSeq(line, ";") {
+				its, value, ok := strings.Cut(strings.Trim(pair, " \t"), "=")
+				if !ok || its != name {
+					continue
+				}
+				if n := len(value); n > 1 && value[0] == '"' && value[n-1] == '"' {
+					value = value[1 : n-1]
+				}
+				if !yield(value) {
+					return
+				}
+			}
+		}
+	}
 }

@@ -2,6 +2,7 @@ package session
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,17 +17,26 @@ import (
 // A mark counts until every ticket from before it has run out. It is not kept
 // longer, so that a database that loses a revocation in a failover and the nodes
 // that remember it do not disagree for ever.
+//
+// It is safe for concurrent use, and requests never wait.
 type feed struct {
-	keep time.Duration // how long after its last sight a mark can matter
+	keep  time.Duration             // how long after its last sight a mark can matter
+	epoch atomic.Pointer[epochMark] // everybody's
+	marks sync.Map                  // ID to mark
 
-	mu         sync.RWMutex // guards what follows
-	epoch      uint64       // everybody's, the highest seen
-	epochUntil time.Time
-	marks      map[ID]mark
-	sweep      int           // how many marks there may be before the dead ones are looked for
-	changed    chan struct{} // closed and replaced whenever something new is learned
+	mu      sync.Mutex    // guards what follows, and is held to write to the others
+	count   int           // of marks
+	sweep   int           // how many marks there may be before the dead ones are looked for
+	changed chan struct{} // closed and replaced whenever something new is learned
 }
 
+// epochMark is the highest of everybody's epochs that this node has seen.
+type epochMark struct {
+	epoch uint64
+	until time.Time
+}
+
+// mark is what is known of one session. It is worth nothing after its time.
 type mark struct {
 	revoked bool
 	reload  uint64
@@ -39,37 +49,42 @@ type mark struct {
 const feedSlack = time.Minute
 
 func newFeed(accessTTL time.Duration) *feed {
-	return &feed{keep: accessTTL + feedSlack, marks: map[ID]mark{}, changed: make(chan struct{})}
+	f := &feed{keep: accessTTL + feedSlack, changed: make(chan struct{})}
+	f.epoch.Store(&epochMark{})
+	return f
 }
 
 // believes reports whether nothing is known against a session's access ticket
 // with these two counters.
 func (f *feed) believes(id ID, globalEpoch, reload uint64) bool {
-	f.mu.RLock()
-	defer f.mu.RUnlock()
-	return !f.ended(id, globalEpoch) && reload >= f.marks[id].reload
+	m := f.mark(id)
+	return !m.revoked && reload >= m.reload && !f.everybodyIsOut(globalEpoch)
 }
 
 // over reports whether the session is known to be revoked.
 func (f *feed) over(id ID, globalEpoch uint64) bool {
-	f.mu.RLock()
-	defer f.mu.RUnlock()
-	return f.ended(id, globalEpoch)
+	return f.mark(id).revoked || f.everybodyIsOut(globalEpoch)
 }
 
-// ended is called with the lock held.
-func (f *feed) ended(id ID, globalEpoch uint64) bool {
-	if globalEpoch < f.epoch && time.Now().Before(f.epochUntil) {
-		return true
+// mark returns what is known of a session, zero for nothing.
+func (f *feed) mark(id ID) mark {
+	if known, ok := f.marks.Load(id); ok {
+		if m := known.(mark); time.Now().Before(m.until) {
+			return m
+		}
 	}
-	m := f.marks[id]
-	return m.revoked && time.Now().Before(m.until)
+	return mark{}
+}
+
+func (f *feed) everybodyIsOut(globalEpoch uint64) bool {
+	e := f.epoch.Load()
+	return globalEpoch < e.epoch && time.Now().Before(e.until)
 }
 
 // news returns a channel that is closed when something new is learned.
 func (f *feed) news() <-chan struct{} {
-	f.mu.RLock()
-	defer f.mu.RUnlock()
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	return f.changed
 }
 
@@ -85,11 +100,11 @@ func (f *feed) revoked(id ID) {
 func (f *feed) learn(c Changes) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if c.GlobalEpoch >= f.epoch {
-		if c.GlobalEpoch > f.epoch {
+	if known := f.epoch.Load().epoch; c.GlobalEpoch >= known {
+		f.epoch.Store(&epochMark{c.GlobalEpoch, time.Now().Add(f.keep)})
+		if c.GlobalEpoch > known {
 			f.tell()
 		}
-		f.epoch, f.epochUntil = c.GlobalEpoch, time.Now().Add(f.keep)
 	}
 	for _, change := range c.Sessions {
 		f.add(change)
@@ -97,18 +112,21 @@ func (f *feed) learn(c Changes) {
 }
 
 func (f *feed) add(c Change) {
-	now := time.Now()
-	if len(f.marks) >= f.sweep {
-		for id, m := range f.marks {
-			if now.After(m.until) {
-				delete(f.marks, id)
+	if f.count >= f.sweep {
+		f.marks.Range(func(id, m any) bool {
+			if time.Now().After(m.(mark).until) {
+				f.marks.Delete(id)
+				f.count--
 			}
-		}
-		f.sweep = 2*len(f.marks) + 64
+			return true
+		})
+		f.sweep = 2*f.count + 64
 	}
-	old, m := f.marks[c.ID], mark{revoked: c.Revoked, reload: c.Reload, until: now.Add(f.keep)}
-	m.revoked, m.reload = m.revoked || old.revoked, max(m.reload, old.reload)
-	f.marks[c.ID] = m
+	old := f.mark(c.ID)
+	m := mark{revoked: c.Revoked || old.revoked, reload: max(c.Reload, old.reload), until: time.Now().Add(f.keep)}
+	if _, there := f.marks.Swap(c.ID, m); !there {
+		f.count++
+	}
 	if m.revoked && !old.revoked {
 		f.tell()
 	}

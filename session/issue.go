@@ -48,7 +48,6 @@ func (m *Manager) Issue(r *http.Request, login Login) (Verdict, error) {
 	idle, _ := m.cfg.timeouts(t.remember)
 	t.issued, t.expires = snap.Now.UnixMilli(), snap.Now.Add(idle).UnixMilli()
 	v := Verdict{manager: m, ticket: m.accessFor(snap), decided: time.Now()}
-	v.Session = v.ticket.session()
 	if err := m.addCookies(&v, &t, snap); err != nil {
 		m.end(r.Context(), []ID{snap.Record.ID}, ReasonReplaced)
 		return Verdict{}, err
@@ -57,7 +56,7 @@ func (m *Manager) Issue(r *http.Request, login Login) (Verdict, error) {
 	// this fails, Run repeats it; the login holds.
 	m.end(r.Context(), old, ReasonReplaced)
 	m.limit(r.Context(), login.UserID)
-	m.event(Event{Kind: EventIssued, SessionID: v.Session.ID})
+	m.event(Event{Kind: EventIssued, SessionID: v.ticket.ID})
 	return v, nil
 }
 

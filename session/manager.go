@@ -92,7 +92,7 @@ func (m *Manager) SetKeys(keys Keys) error {
 // other error says that the store gave no answer: nobody is logged out by it.
 func (m *Manager) Authenticate(r *http.Request) (Verdict, error) {
 	if t, ok := m.readAccess(r); ok && m.believes(t) {
-		return Verdict{Session: t.session(), manager: m, ticket: *t}, nil
+		return Verdict{manager: m, ticket: t}, nil
 	}
 	t, ok := m.readRefresh(r)
 	if !ok {
@@ -106,28 +106,22 @@ func (m *Manager) Authenticate(r *http.Request) (Verdict, error) {
 // ticket is not believed, and the store is asked.
 func (m *Manager) believes(t *accessTicket) bool {
 	now := time.Now()
-	return now.UnixMilli() < t.expires &&
-		t.issued <= now.Add(clockTolerance).UnixMilli() &&
+	return now.Before(t.ExpiresAt) &&
+		!t.IssuedAt.After(now.Add(clockTolerance)) &&
 		m.feed.believes(t.id, t.globalEpoch, t.reload)
 }
 
 // readAccess returns the request's access ticket, believed or not.
 func (m *Manager) readAccess(r *http.Request) (*accessTicket, bool) {
-	t, how := readCookie(r, m.names.access, func(value string) (*accessTicket, ID, bool) {
-		t := new(accessTicket)
-		ok := m.sealers.Load().access.open(value, t)
-		return t, t.id, ok
-	}, func(a, b *accessTicket) bool { return a.issued > b.issued })
+	t, how := readCookie(r, m.names.access, m.sealers.Load().openAccess,
+		func(a, b *accessTicket) bool { return a.IssuedAt.After(b.IssuedAt) })
 	return t, m.noted(how)
 }
 
 // readRefresh returns the request's refresh ticket.
 func (m *Manager) readRefresh(r *http.Request) (refreshTicket, bool) {
-	t, how := readCookie(r, m.names.refresh, func(value string) (refreshTicket, ID, bool) {
-		var t refreshTicket
-		ok := m.sealers.Load().refresh.open(value, &t)
-		return t, t.sessionID(), ok
-	}, func(a, b refreshTicket) bool { return a.generation > b.generation })
+	t, how := readCookie(r, m.names.refresh, m.sealers.Load().openRefresh,
+		func(a, b refreshTicket) bool { return a.generation > b.generation })
 	return t, m.noted(how)
 }
 

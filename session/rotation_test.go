@@ -192,7 +192,7 @@ func TestAStragglerIsServedWithoutCookies(t *testing.T) {
 		w.in(b) // confirms the child
 		time.Sleep(9*time.Second + 500*time.Millisecond)
 		v, err := w.Authenticate(held.request())
-		if err != nil || len(v.Cookies) != 0 || v.Session.UserID != "1" {
+		if err != nil || len(v.Cookies) != 0 || v.Session().UserID != "1" {
 			w.Errorf("got %v, cookies %v", err, v.Cookies)
 		}
 		if w.count(EventStraggler) != 1 {
@@ -311,9 +311,21 @@ func TestVerdictsShareNothing(t *testing.T) {
 		w.nextPeriod()
 		one, _ := w.Authenticate(b.request())
 		two, _ := w.Authenticate(b.request())
-		one.Session.Roles[0], one.Session.Attrs["name"] = "admin", "Mallory"
-		three, _ := w.Authenticate(b.request())
-		for _, s := range []Session{two.Session, three.Session} {
+		spoil := func(s Session, ok bool) {
+			if !ok || len(s.Roles) != 1 {
+				w.Fatalf("session %+v, %v", s, ok)
+			}
+			s.Roles[0], s.Attrs["name"] = "admin", "Mallory"
+		}
+		spoil(one.Session(), true)
+		ctx := one.NewContext(w.Context())
+		spoil(FromContext(ctx))
+		b.receive(two.Cookies)
+		three, _ := w.Authenticate(b.request()) // from the access cookie
+		spoil(three.Session(), true)
+		four, _ := w.Authenticate(b.request())
+		again, _ := FromContext(ctx)
+		for _, s := range []Session{one.Session(), again, two.Session(), three.Session(), four.Session()} {
 			if !slices.Equal(s.Roles, []string{"staff"}) || s.Attrs["name"] != "Ada" {
 				w.Errorf("another's change arrived: %+v", s)
 			}

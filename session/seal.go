@@ -31,8 +31,11 @@ type sealer struct {
 	codecs []*securecookie.SecureCookie
 }
 
-// sealers are the two that belong to one set of keys.
-type sealers struct{ access, refresh *sealer }
+// sealers are the two that belong to one set of keys, and what these have opened.
+type sealers struct {
+	access, refresh *sealer
+	opened          *opened
+}
 
 // newSealers derives all keys. securecookie's own time check goes by the clocks
 // of two nodes. For the access cookie it is a second line. For the refresh
@@ -46,7 +49,29 @@ func newSealers(keys Keys, cfg Config, names cookieNames) (*sealers, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &sealers{access, refresh}, nil
+	return &sealers{access, refresh, newOpened(cfg.AccessTTL)}, nil
+}
+
+// openAccess returns the ticket in an access cookie's value. A value is opened
+// once, however many requests bring it.
+func (s *sealers) openAccess(value string) (*accessTicket, ID, bool) {
+	if t, ok := s.opened.get(value); ok {
+		return t, t.id, true
+	}
+	t := new(accessTicket)
+	if !s.access.open(value, t) {
+		return nil, ID{}, false
+	}
+	s.opened.put(strings.Clone(value), t) // not the whole header that it is part of
+	return t, t.id, true
+}
+
+// openRefresh returns the ticket in a refresh cookie's value.
+func (s *sealers) openRefresh(value string) (t refreshTicket, id ID, ok bool) {
+	if !s.refresh.open(value, &t) {
+		return refreshTicket{}, ID{}, false
+	}
+	return t, t.sessionID(), true
 }
 
 // newSealer derives the keys of one kind of ticket. A maxAge of 0 sets no limit:
@@ -101,15 +126,21 @@ func (s *sealer) open(value string, t ticket) bool {
 }
 
 // canonical reports whether value is the only spelling of what it encodes:
-// securecookie ignores line breaks and stray bits after the last byte, so that
-// several strings decode to one ticket.
+// securecookie ignores line breaks, and stray bits after the last byte, so that
+// several strings decode to one ticket. Both can be seen without decoding it all:
+// stray bits are in the last four characters.
 func canonical(value, name string) bool {
-	if value == "" || len(name)+len(value) > maxCookie || strings.ContainsAny(value, "\r\n") {
+	n := len(value)
+	if n == 0 || n%4 != 0 || len(name)+n > maxCookie ||
+		strings.IndexByte(value, '\n') >= 0 || strings.IndexByte(value, '\r') >= 0 {
 		return false
 	}
-	_, err := base64.URLEncoding.Strict().DecodeString(value)
+	var last [3]byte
+	_, err := strictBase64.Decode(last[:], []byte(value[n-4:]))
 	return err == nil
 }
+
+var strictBase64 = base64.URLEncoding.Strict()
 
 // ticketSerializer lets securecookie carry the tickets' own format. Unlike
 // securecookie's NopEncoder it hands out a buffer of its own, which securecookie

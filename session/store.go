@@ -14,7 +14,11 @@ import (
 type ID [16]byte
 
 // String returns the ID in 32 hexadecimal digits, as it stands in Session.ID.
-func (id ID) String() string { return hex.EncodeToString(id[:]) }
+func (id ID) String() string {
+	var text [2 * len(id)]byte
+	hex.Encode(text[:], id[:])
+	return string(text[:])
+}
 
 // IsZero reports whether id names no session.
 func (id ID) IsZero() bool { return id == ID{} }

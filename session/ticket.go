@@ -13,19 +13,34 @@ import (
 // A ticket is the decoded content of a cookie. Times are the store's clock, in
 // milliseconds, as a login or a refresh returned it.
 
-// accessTicket is believed by itself: it says who a request is.
+// accessTicket is believed by itself: it says who a request is. Requests share
+// it, so nothing changes it once it is made, and copy is all that is handed out.
 type accessTicket struct {
+	Session
 	id          ID
-	userID      string
-	roles       []string
-	attrs       map[string]string
 	reload      uint64
 	globalEpoch uint64
-	authTime    int64
-	issued      int64
-	expires     int64
-	ends        int64
 }
+
+// fewRoles is how many roles a copy of a session has room for on its caller's
+// stack.
+const fewRoles = 4
+
+// copy makes s what the ticket says, and returns the roles to go with it, in the
+// room given if they fit. The caller puts them in, not copy: so the compiler sees
+// where the room goes, and a handler that looks no further than the user's id
+// makes no allocation, however many roles there are in all the cookies.
+func (t *accessTicket) copy(s *Session, room []string) []string {
+	*s = t.Session
+	s.Attrs = maps.Clone(t.Attrs)
+	if t.Roles == nil {
+		return nil
+	}
+	return append(room, t.Roles...)
+}
+
+// stamp is a moment as tickets carry it.
+func stamp(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
 
 // refreshTicket is believed only as far as the row agrees.
 type refreshTicket struct {
@@ -86,20 +101,20 @@ func appendString(b []byte, s string) []byte {
 func (t *accessTicket) appendTo(b []byte, app string) []byte {
 	b = appendString(append(b, ticketVersion, kindAccess), app)
 	b = append(b, t.id[:]...)
-	b = appendString(b, t.userID)
-	b = binary.AppendUvarint(b, uint64(len(t.roles)))
-	for _, role := range t.roles {
+	b = appendString(b, t.UserID)
+	b = binary.AppendUvarint(b, uint64(len(t.Roles)))
+	for _, role := range t.Roles {
 		b = appendString(b, role)
 	}
-	b = binary.AppendUvarint(b, uint64(len(t.attrs)))
-	for _, name := range slices.Sorted(maps.Keys(t.attrs)) {
-		b = appendString(appendString(b, name), t.attrs[name])
+	b = binary.AppendUvarint(b, uint64(len(t.Attrs)))
+	for _, name := range slices.Sorted(maps.Keys(t.Attrs)) {
+		b = appendString(appendString(b, name), t.Attrs[name])
 	}
 	for _, n := range []uint64{t.reload, t.globalEpoch} {
 		b = binary.AppendUvarint(b, n)
 	}
-	for _, ms := range []int64{t.authTime, t.issued, t.expires, t.ends} {
-		b = binary.AppendVarint(b, ms)
+	for _, at := range []time.Time{t.AuthTime, t.IssuedAt, t.ExpiresAt, t.EndsAt} {
+		b = binary.AppendVarint(b, at.UnixMilli())
 	}
 	return b
 }
@@ -108,19 +123,23 @@ func (t *accessTicket) parse(b []byte, app string) error {
 	r := reader{b: b}
 	r.header(kindAccess, app)
 	r.bytes(t.id[:])
-	t.userID = r.string()
-	for range r.count() {
-		t.roles = append(t.roles, r.string())
+	t.ID = t.id.String()
+	t.UserID = r.string()
+	if n := r.count(); n > 0 {
+		t.Roles = make([]string, n)
 	}
-	for range r.count() {
-		if t.attrs == nil {
-			t.attrs = map[string]string{}
+	for i := range t.Roles {
+		t.Roles[i] = r.string()
+	}
+	if n := r.count(); n > 0 {
+		t.Attrs = make(map[string]string, n)
+		for range n {
+			name := r.string()
+			t.Attrs[name] = r.string()
 		}
-		name := r.string()
-		t.attrs[name] = r.string()
 	}
 	t.reload, t.globalEpoch = r.uvarint(), r.uvarint()
-	t.authTime, t.issued, t.expires, t.ends = r.varint(), r.varint(), r.varint(), r.varint()
+	t.AuthTime, t.IssuedAt, t.ExpiresAt, t.EndsAt = r.time(), r.time(), r.time(), r.time()
 	return r.end()
 }
 
@@ -155,6 +174,7 @@ func (t *refreshTicket) parse(b []byte, app string) error {
 // zero, and end reports it.
 type reader struct {
 	b      []byte
+	text   string // b once more, from the first string on, for all strings to be cut from
 	failed bool
 }
 
@@ -174,7 +194,7 @@ func (r *reader) header(kind byte, app string) {
 	if h := r.take(2); h == nil || h[0] != ticketVersion || h[1] != kind {
 		r.fail()
 	}
-	if r.string() != app {
+	if string(r.take(r.count())) != app {
 		r.fail()
 	}
 }
@@ -212,7 +232,20 @@ func (r *reader) count() int {
 	return int(n)
 }
 
-func (r *reader) string() string { return string(r.take(r.count())) }
+func (r *reader) string() string {
+	n := r.count()
+	if n == 0 {
+		return ""
+	}
+	if r.text == "" {
+		r.text = string(r.b)
+	}
+	from := len(r.text) - len(r.b)
+	r.b = r.b[n:]
+	return r.text[from : from+n]
+}
+
+func (r *reader) time() time.Time { return stamp(r.varint()) }
 
 func (r *reader) bool() bool {
 	b := r.take(1)

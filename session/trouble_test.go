@@ -276,8 +276,8 @@ func TestTwoCookiesOfOneName(t *testing.T) {
 			for _, v := range c.values {
 				r.AddCookie(&http.Cookie{Name: w.names.access, Value: v})
 			}
-			if v, _ := w.Authenticate(r); v.Session.UserID != c.want {
-				w.Errorf("%s: %q; want %q", c.name, v.Session.UserID, c.want)
+			if v, _ := w.Authenticate(r); v.Session().UserID != c.want {
+				w.Errorf("%s: %q; want %q", c.name, v.Session().UserID, c.want)
 			}
 		}
 		if w.count(EventAmbiguous) != 3 {

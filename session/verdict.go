@@ -9,21 +9,26 @@ import (
 // Verdict is what was decided about a request, and the cookies that say so. The
 // zero Verdict is nobody, without cookies.
 type Verdict struct {
-	// Session is who the request belongs to. It is zero where an error came
-	// with the verdict, and after Logout.
-	Session Session
-
 	// Cookies are to be set in the answer, before its first byte. They count
 	// also when an error came with the verdict: then they delete what a session
 	// that is over has left. That is for page loads only: a program's late
 	// request must not delete the cookies of a newer login.
 	Cookies []*http.Cookie
 
-	// What cookiesNow and NewContext need; manager is nil where nothing is granted.
-	manager *Manager
-	ticket  accessTicket
+	manager *Manager      // whose verdict it is; nil where nothing is granted
+	ticket  *accessTicket // who it is; nil: nobody
 	decided time.Time
 	child   bool // the refresh cookie answers another one
+}
+
+// Session is who the request belongs to. It is zero where an error came with the
+// verdict, and after Logout. Each call returns a copy of its own.
+func (v Verdict) Session() (s Session) {
+	var room [fewRoles]string
+	if v.ticket != nil {
+		s.Roles = v.ticket.copy(&s, room[:0])
+	}
+	return s
 }
 
 // SetCookies writes the verdict's cookies into the answer's header, and no-store

@@ -50,8 +50,13 @@ type Needs struct {
 }
 
 // state is what this guard found out about a request: once, however many
-// guards stand before the handler.
+// guards stand before the handler. It is the context in which they and the
+// handler find it, and holds the request that has this context: all that a
+// request costs that is let through, in one piece.
 type state struct {
+	context.Context
+	request http.Request
+	guard   *Guard
 	verdict session.Verdict
 	err     error
 	writer  *response // nil while no cookies are set
@@ -60,6 +65,17 @@ type state struct {
 // stateKey keeps the findings of different guards apart: another Manager's
 // session is nobody's here.
 type stateKey struct{ g *Guard }
+
+// Value implements context.Context.
+func (st *state) Value(key any) any {
+	if key == (stateKey{st.guard}) {
+		return st
+	}
+	if found := st.verdict.Value(key); found != nil {
+		return found
+	}
+	return st.Context.Value(key)
+}
 
 // Admit decides whether the request may go on. The handler must use the writer
 // and the request that it returns. If the Refusal is not nil, the handler must
@@ -77,7 +93,7 @@ func (g *Guard) Admit(w http.ResponseWriter, r *http.Request, needs Needs) (http
 	if st == nil {
 		st = &state{}
 		st.verdict, st.err = g.sessions.Authenticate(r)
-		w.Header().Add("Vary", "Cookie")
+		varyByCookie(w.Header())
 	}
 	if !needs.Public && errors.Is(st.err, session.ErrUnauthenticated) {
 		st = g.tryCredentials(r, st)
@@ -96,8 +112,8 @@ func (g *Guard) Admit(w http.ResponseWriter, r *http.Request, needs Needs) (http
 	if why == admitted {
 		// What a handler shows to one user is not for a cache that many share.
 		// It may say otherwise, unless the answer carries cookies.
-		if !needs.Public && w.Header().Get("Cache-Control") == "" {
-			w.Header().Set("Cache-Control", "no-store")
+		if h := w.Header(); !needs.Public && h.Get("Cache-Control") == "" {
+			h["Cache-Control"] = noStore
 		}
 		return w, r, nil
 	}
@@ -114,15 +130,14 @@ func (g *Guard) Admit(w http.ResponseWriter, r *http.Request, needs Needs) (http
 
 // refusal judges what is known against what is asked for.
 func (n Needs) refusal(st *state) (reason, error) {
-	s := st.verdict.Session
 	switch {
 	case n.Public:
 		return admitted, nil // a store that does not answer means nobody, too
 	case st.err != nil:
 		return reasonFor(st.err), st.err
-	case len(n.Roles) > 0 && !s.HasRole(n.Roles[0], n.Roles[1:]...):
+	case len(n.Roles) > 0 && !st.verdict.Session().HasRole(n.Roles[0], n.Roles[1:]...):
 		return forbidden, errors.New("the session has none of the roles that the route asks for")
-	case n.Recent > 0 && !s.LoggedInWithin(n.Recent):
+	case n.Recent > 0 && !st.verdict.Session().LoggedInWithin(n.Recent):
 		return reauthenticate, errors.New("the login is too old for the route")
 	default:
 		return admitted, nil
@@ -145,7 +160,7 @@ func reasonFor(err error) reason {
 
 // live asks the store whether the session is still good.
 func (g *Guard) live(r *http.Request, st *state) (reason, error) {
-	if err := g.sessions.Check(r.Context(), st.verdict.Session); err != nil {
+	if err := g.sessions.Check(r.Context(), st.verdict.Session()); err != nil {
 		return reasonFor(err), err
 	}
 	return admitted, nil
@@ -169,11 +184,24 @@ func (g *Guard) tryCredentials(r *http.Request, st *state) *state {
 
 // remember puts the findings where later guards and the handler look.
 func (g *Guard) remember(r *http.Request, st *state) *http.Request {
-	ctx := context.WithValue(r.Context(), stateKey{g}, st)
-	if st.err == nil {
-		ctx = st.verdict.NewContext(ctx)
+	st.Context, st.guard = r.Context(), g
+	st.request = *r.WithContext(st)
+	return &st.request
+}
+
+// The values of two headers that most answers carry. They have no room to grow,
+// so that whoever adds a value makes a slice of their own.
+var (
+	byCookie = []string{"Cookie"}
+	noStore  = []string{"no-store"}
+)
+
+func varyByCookie(h http.Header) {
+	if len(h["Vary"]) == 0 {
+		h["Vary"] = byCookie
+	} else {
+		h.Add("Vary", "Cookie")
 	}
-	return r.WithContext(ctx)
 }
 
 // passive says whether a request is for what a page is dressed in. It needs no
@@ -224,7 +252,7 @@ func (g *Guard) replace(w http.ResponseWriter, r *http.Request, v session.Verdic
 	if old, ok := r.Context().Value(stateKey{g}).(*state); ok {
 		st.writer = old.writer
 	} else {
-		w.Header().Add("Vary", "Cookie")
+		varyByCookie(w.Header())
 	}
 	w = st.setCookies(w)
 	return w, g.remember(r, st)
