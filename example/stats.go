@@ -30,6 +30,7 @@ var (
 		{session.EventUndecodable, "Unreadable cookies", "No key opens them: a key that is gone, another app on this host, or a forgery."},
 		{session.EventAmbiguous, "Double cookies", "Two sessions in one request: something else on this domain sets our cookies."},
 		{session.EventAhead, "Rows behind their cookies", "The database has lost writes, as in a failover."},
+		{session.EventTooLarge, "Cookies too large", "A user has more roles and attributes than fit: they cannot log in."},
 		{session.EventUndone, "Logouts not recorded", "The database never learned of them: those sessions may go on."},
 	}
 )

@@ -35,9 +35,9 @@ func TestEveryStateHasItsAnswerForEachKindOfClient(t *testing.T) {
 				c.jar[name] = "x"
 			}
 		}, "/account", want{303, "Location: /login?next=%2Faccount"}, want{401, ""}, want{401, ""}, "", 0},
-		{"ended", func(a *app, _ *client) { a.expire(); _ = a.users.RevokeUser(ctx, "ada", nil, "revoked") }, "/account",
+		{"ended", func(a *app, _ *client) { _ = a.users.RevokeUser(ctx, "ada", nil, "revoked"); a.expire() }, "/account",
 			want{303, "Location: /login?next=%2Faccount"}, want{401, "HX-Redirect: /login?next=%2Fhere%3Fp%3D1"}, want{401, ""}, "clear", 1},
-		{"ended by a newer login", func(a *app, _ *client) { a.expire(); _ = a.users.RevokeUser(ctx, "ada", nil, "replaced") }, "/account",
+		{"ended since the request may have been sent", func(a *app, _ *client) { a.expire(); _ = a.users.RevokeUser(ctx, "ada", nil, "revoked") }, "/account",
 			want{303, "Location: /login?next=%2Faccount"}, want{401, ""}, want{401, ""}, "", 1},
 		{"store down", func(a *app, _ *client) { a.expire(); a.store.down.Store(true) }, "/account",
 			want{503, "Retry-After: 2"}, want{503, "Retry-After: 2"}, want{503, "Retry-After: 2"}, "", 2},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -28,8 +29,9 @@ type Config struct {
 	LogoutPath string
 
 	// Public are the routes that Protect leaves open, as they were registered
-	// with echo ("/", "/static*", "/articles/:id"), compared with c.Path(). All
-	// else is protected, also what no route matches.
+	// with echo and as c.Path() has them: "/", "/static*", "/articles/:id". A path
+	// alone is open to every method, "GET /articles/:id" to GET and HEAD only.
+	// All else is protected, also what no route matches.
 	Public []string
 
 	// CrossOrigin refuses unsafe requests from other sites, before anything else.
@@ -45,7 +47,9 @@ type Config struct {
 	//
 	// It runs for everyone who sends something: throttling, and the cost of
 	// hashing, are its own to bound. A client that keeps no cookies costs a login
-	// for every request.
+	// for every request, and a row for twice the idle timeout; it ends none of the
+	// user's other sessions, see session.Login.Unattended. Behind a proxy, fill in
+	// session.Login.IP.
 	Credentials func(r *http.Request) (session.Login, error)
 
 	// Answer, if not nil, writes refusals in place of the kit's own small pages.
@@ -80,13 +84,46 @@ func (cfg Config) faults() error {
 	if cfg.LoginPath == cfg.LogoutPath {
 		wrong("LogoutPath is the same as LoginPath, %q: use two paths", cfg.LoginPath)
 	}
-	for _, path := range cfg.Public {
+	for _, route := range cfg.Public {
+		method, path := splitRoute(route)
+		if method != strings.ToUpper(method) {
+			wrong("Public has %q: write the method in capitals, or leave it out", route)
+		}
 		if !strings.HasPrefix(path, "/") {
-			wrong("Public has %q: use a route's path as it was registered with echo, such as /static*", path)
+			wrong("Public has %q: use a route's path as it was registered with echo, such as /static*", route)
 		}
 		if path == "/*" {
-			wrong(`Public has "/*": it would leave every path open that no other route matches`)
+			wrong("Public has %q: it would leave every path open that no other route matches", route)
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// splitRoute takes a route of Config.Public apart; the method may be empty.
+func splitRoute(route string) (method, path string) {
+	if method, path, ok := strings.Cut(route, " "); ok {
+		return method, path
+	}
+	return "", route
+}
+
+// public returns the methods that each public path is open to; nil: all.
+func (cfg Config) public() map[string][]string {
+	public := map[string][]string{}
+	for _, route := range cfg.Public {
+		switch method, path := splitRoute(route); method {
+		case "":
+		case http.MethodGet:
+			public[path] = append(public[path], method, http.MethodHead)
+		default:
+			public[path] = append(public[path], method)
+		}
+	}
+	// Last: a path alone takes in what was said of its methods.
+	for _, route := range append(slices.Clone(cfg.Public), cfg.LoginPath) {
+		if method, path := splitRoute(route); method == "" {
+			public[path] = nil
+		}
+	}
+	return public
 }

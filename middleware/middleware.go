@@ -15,6 +15,7 @@ package middleware
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -27,7 +28,7 @@ import (
 type Guard struct {
 	guard  *guard.Guard
 	cfg    Config
-	public map[string]bool
+	public map[string][]string // route to the methods that it is open to
 }
 
 // New returns a Guard for the sessions of a Manager. It refuses a faulty Config,
@@ -41,10 +42,6 @@ func New(sessions *session.Manager, cfg Config) (*Guard, error) {
 	if err != nil {
 		return nil, err
 	}
-	public := map[string]bool{cfg.LoginPath: true}
-	for _, path := range cfg.Public {
-		public[path] = true
-	}
 	return &Guard{
 		guard: guard.New(sessions, guard.Config{
 			LoginPath:   cfg.LoginPath,
@@ -53,7 +50,7 @@ func New(sessions *session.Manager, cfg Config) (*Guard, error) {
 			Credentials: guard.Credentials(cfg.Credentials),
 		}),
 		cfg:    cfg,
-		public: public,
+		public: cfg.public(),
 	}, nil
 }
 
@@ -66,7 +63,9 @@ func (g *Guard) Protect(next echo.HandlerFunc) echo.HandlerFunc {
 		if c.Path() == g.cfg.LogoutPath {
 			return next(c)
 		}
-		return g.admit(c, next, guard.Needs{Public: g.public[c.Path()]})
+		methods, ok := g.public[c.Path()]
+		public := ok && (methods == nil || slices.Contains(methods, c.Request().Method))
+		return g.admit(c, next, guard.Needs{Public: public})
 	}
 }
 
@@ -107,19 +106,24 @@ func (g *Guard) require(needs guard.Needs) echo.MiddlewareFunc {
 
 func (g *Guard) admit(c echo.Context, next echo.HandlerFunc, needs guard.Needs) error {
 	w, r, refusal := g.guard.Admit(c.Response().Writer, c.Request(), needs)
-	use(c, w, r)
+	g.use(c, w, r)
 	if refusal != nil {
 		return g.answer(c, refusal)
 	}
 	err := next(c)
-	if err == nil {
-		guard.Finish(c.Response().Writer)
-	}
+	g.guard.Finish(c.Request())
 	return err
 }
 
-func use(c echo.Context, w http.ResponseWriter, r *http.Request) {
-	c.Response().Writer = w
+// use goes on with a writer and a request. A writer that looks after cookies is
+// not the only one that does: echo's own first byte is watched as well, because
+// Gzip, say, mounted before the guard, puts its writer back when a handler
+// returns an error, and the error is written past the guard's.
+func (g *Guard) use(c echo.Context, w http.ResponseWriter, r *http.Request) {
+	if w != c.Response().Writer {
+		c.Response().Writer = w
+		c.Response().Before(func() { g.guard.Finish(c.Request()) })
+	}
 	c.SetRequest(r)
 }
 
@@ -138,19 +142,22 @@ func httpError(refusal *guard.Refusal) *echo.HTTPError {
 	return &echo.HTTPError{Code: refusal.Status, Message: refusal.Text, Internal: refusal.Err}
 }
 
-// errLate is a fault in a handler: a cookie after the first byte is lost.
-var errLate = errors.New("middleware: the answer has begun, and can carry no cookies: call Issue and Logout before writing")
+// late is the answer to a fault in a handler: a cookie after the first byte is lost.
+func late() *echo.HTTPError {
+	return echo.ErrInternalServerError.WithInternal(errors.New("middleware: the answer has begun, and can carry no cookies: call Issue and Logout before writing"))
+}
 
 // Issue begins a session for the user who has proved who they are, and sets its
 // cookies in the answer; the browser's old session ends. Call it before the
 // answer's first byte. The error, if any, is an *echo.HTTPError to return as it
 // is: 403 for a user who may not log in, or for a request from another site; 503
-// if the store did not answer; 500 if the identity does not fit into a cookie.
+// if the store did not answer; 500 if the identity does not fit into a cookie, or
+// the answer has begun.
 //
 // With Echo.IPExtractor set, the list of devices shows c.RealIP().
 func (g *Guard) Issue(c echo.Context, login session.Login) error {
 	if c.Response().Committed {
-		return errLate
+		return late()
 	}
 	if login.IP == "" && c.Echo().IPExtractor != nil {
 		login.IP = c.RealIP()
@@ -159,7 +166,7 @@ func (g *Guard) Issue(c echo.Context, login session.Login) error {
 	if refusal != nil {
 		return httpError(refusal)
 	}
-	use(c, w, r)
+	g.use(c, w, r)
 	return nil
 }
 
@@ -170,14 +177,14 @@ func (g *Guard) Issue(c echo.Context, login session.Login) error {
 // until the store has it.
 func (g *Guard) Logout(c echo.Context) error {
 	if c.Response().Committed {
-		return errLate
+		return late()
 	}
 	next := g.ReturnTo(c, g.cfg.LoginPath)
 	w, r, refusal := g.guard.Logout(c.Response().Writer, c.Request())
 	if refusal != nil {
 		return g.answer(c, refusal)
 	}
-	use(c, w, r)
+	g.use(c, w, r)
 	if guard.FromProgram(r) {
 		return c.NoContent(http.StatusNoContent)
 	}

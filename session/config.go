@@ -45,7 +45,8 @@ type Config struct {
 	RememberAbsoluteTimeout time.Duration
 
 	// MaxSessions is how many sessions a user may have at once; a login beyond
-	// that ends the oldest. Default 20; negative: no limit.
+	// that ends the oldest, and before it those that never came back. Default 20;
+	// negative: no limit.
 	MaxSessions int
 
 	// OnEvent, if not nil, is called for each Event, by the goroutine that

@@ -93,3 +93,55 @@ func TestDoneIsNotClosedByTheStoresTrouble(t *testing.T) {
 		stop()
 	})
 }
+
+// What others do must not put off the look at the store.
+func TestDoneNoticesABanHoweverManyOthersLogOut(t *testing.T) {
+	inWorld(t, func(w *world) {
+		b := newBrowser()
+		w.login(b, Login{})
+		v, _ := w.Authenticate(b.request())
+		done := Done(v.NewContext(w.Context()))
+		w.users.SetUser("1", User{Epoch: 2})
+		for range 6 {
+			time.Sleep(30 * time.Second)
+			other := newBrowser()
+			w.login(other, Login{UserID: "2"})
+			if _, err := w.Logout(other.request()); err != nil {
+				w.Fatal(err)
+			}
+		}
+		synctest.Wait()
+		select {
+		case <-done:
+		default:
+			w.Error("not closed three minutes after the user's epoch was raised")
+		}
+	})
+}
+
+func TestDoneComesAtTheAbsoluteEnd(t *testing.T) {
+	inWorld(t, func(w *world) {
+		b := newBrowser()
+		s := w.login(b, Login{})
+		time.Sleep(100 * time.Second) // of the access cookie's life
+		v, _ := w.Authenticate(b.request())
+		w.faults.set(func(string) error { return errDown }, nil) // it says nothing any more
+		<-Done(v.NewContext(w.Context()))
+		if late := time.Since(s.EndsAt); late < 0 || late > time.Second {
+			w.Errorf("closed %v after the end", late)
+		}
+	})
+}
+
+// Who waits for nothing else must not wait for ever.
+func TestDoneIsClosedWhenTheRequestEnds(t *testing.T) {
+	inWorld(t, func(w *world) {
+		b := newBrowser()
+		w.login(b, Login{})
+		v, _ := w.Authenticate(b.request())
+		ctx, cancel := context.WithCancel(w.Context())
+		done := Done(v.NewContext(ctx))
+		cancel()
+		<-done // synctest reports a deadlock otherwise
+	})
+}

@@ -28,12 +28,13 @@ const (
 	EventUndone       EventKind = "undone"        // a logout that the store never learned of: the session may go on
 	EventUndecodable  EventKind = "undecodable"   // a cookie that no key opens: an old key, another app's, or a forgery
 	EventAmbiguous    EventKind = "ambiguous"     // two valid cookies of one name and different sessions
+	EventTooLarge     EventKind = "too-large"     // a user's id, roles and attributes do not fit into a cookie: see ErrTooLarge
 	EventStoreTrouble EventKind = "store-trouble" // the store gave no definite answer
 )
 
 var eventKinds = []EventKind{
 	EventIssued, EventRefreshed, EventStraggler, EventReuse, EventAhead, EventEnded, EventRevoked, EventUndone,
-	EventUndecodable, EventAmbiguous, EventStoreTrouble,
+	EventUndecodable, EventAmbiguous, EventTooLarge, EventStoreTrouble,
 }
 
 // LogEvents returns a function for Config.OnEvent that logs each event: at
@@ -56,7 +57,7 @@ func (k EventKind) level() slog.Level {
 	switch k {
 	case EventRefreshed, EventStraggler:
 		return slog.LevelDebug
-	case EventReuse, EventAhead, EventAmbiguous, EventUndone:
+	case EventReuse, EventAhead, EventAmbiguous, EventUndone, EventTooLarge:
 		return slog.LevelWarn
 	case EventStoreTrouble:
 		return slog.LevelError

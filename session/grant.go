@@ -25,6 +25,7 @@ func (m *Manager) addCookies(v *Verdict, refresh *refreshTicket, snap Snapshot) 
 	sealers := m.sealers.Load()
 	value, err := sealers.access.seal(v.ticket)
 	if err != nil {
+		m.event(Event{Kind: EventTooLarge, SessionID: v.ticket.ID})
 		*v = Verdict{}
 		return err
 	}

@@ -1,9 +1,11 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -23,6 +25,11 @@ type Login struct {
 	// login is refused. 0: not checked, so let the column begin at 1.
 	Epoch uint64
 
+	// Unattended says that a program brought its credentials with the request, and
+	// may do so with each. The login ends none of the user's other sessions, as
+	// one beyond Config.MaxSessions otherwise does: many such would end them all.
+	Unattended bool
+
 	// IP is shown in the list of devices. Default: the host of r.RemoteAddr.
 	IP string
 }
@@ -34,14 +41,16 @@ type Login struct {
 // ErrUserDisabled says that the user may not log in; any other, that there is no
 // new session, and that the old one goes on.
 func (m *Manager) Issue(r *http.Request, login Login) (Verdict, error) {
+	ctx, cancel := limited(r.Context())
+	defer cancel()
 	old := m.presented(r)
-	remember, err := m.remembered(r, login.UserID)
+	remember, err := m.remembered(ctx, r, login.UserID)
 	if err != nil {
 		return Verdict{}, err
 	}
 
 	t := refreshTicket{root: random16(), id: random16(), remember: remember || login.Remember}
-	snap, err := m.create(r, t, login)
+	snap, err := m.create(ctx, r, t, login)
 	if err != nil {
 		return Verdict{}, err
 	}
@@ -49,32 +58,52 @@ func (m *Manager) Issue(r *http.Request, login Login) (Verdict, error) {
 	t.issued, t.expires = snap.Now.UnixMilli(), snap.Now.Add(idle).UnixMilli()
 	v := Verdict{manager: m, ticket: m.accessFor(snap), decided: time.Now()}
 	if err := m.addCookies(&v, &t, snap); err != nil {
-		m.end(r.Context(), []ID{snap.Record.ID}, ReasonReplaced)
+		m.end(ctx, []ID{snap.Record.ID}, ReasonReplaced)
 		return Verdict{}, err
 	}
 	// Only now: whatever failed before, the browser still has what it had. If
 	// this fails, Run repeats it; the login holds.
-	m.end(r.Context(), old, ReasonReplaced)
-	m.limit(r.Context(), login.UserID)
+	m.end(ctx, old, ReasonReplaced)
+	if !login.Unattended {
+		m.limit(ctx, login.UserID, v.ticket.ID)
+	}
 	m.event(Event{Kind: EventIssued, SessionID: v.ticket.ID})
 	return v, nil
 }
 
-// limit ends the user's oldest sessions if there are too many. It is no reason
-// to refuse a login: what fails here is done at the next one.
-func (m *Manager) limit(ctx context.Context, userID string) {
+// limit ends sessions of the user's if there are too many: first those that never
+// came back, then the oldest. It is no reason to refuse a login: what fails here,
+// or is too much for one login to do, is done at the next.
+func (m *Manager) limit(ctx context.Context, userID, begun string) {
 	if m.cfg.MaxSessions < 0 {
 		return
 	}
-	list, err := m.List(ctx, userID)
-	if err != nil || len(list) <= m.cfg.MaxSessions {
+	list, err := m.list(ctx, userID)
+	if err != nil {
 		return
 	}
-	for _, info := range list[m.cfg.MaxSessions:] {
-		if id, err := ParseID(info.ID); err == nil {
-			_ = m.revoke(ctx, id, ReasonLimit)
+	tooMany := min(len(list)-m.cfg.MaxSessions, maxEnded)
+	// Whatever the store's clock says, the session that begins is none of them.
+	list = slices.DeleteFunc(list, func(info Info) bool { return info.ID == begun })
+	slices.SortStableFunc(list, func(a, b Info) int {
+		return cmp.Or(cameBack(a)-cameBack(b), a.CreatedAt.Compare(b.CreatedAt))
+	})
+	for i := range tooMany {
+		id, err := ParseID(list[i].ID)
+		if err != nil || m.revoke(ctx, id, ReasonLimit) != nil {
+			return
 		}
 	}
+}
+
+// maxEnded is how many sessions one login ends for there being too many.
+const maxEnded = 20
+
+func cameBack(info Info) int {
+	if info.LastSeenAt.After(info.CreatedAt) {
+		return 1
+	}
+	return 0
 }
 
 // presented returns the sessions that the request's cookies name: one, as a rule.
@@ -90,24 +119,24 @@ func (m *Manager) presented(r *http.Request) (ids []ID) {
 
 // remembered reports whether the browser has a session of this user's with the
 // longer timeouts.
-func (m *Manager) remembered(r *http.Request, userID string) (bool, error) {
+func (m *Manager) remembered(ctx context.Context, r *http.Request, userID string) (bool, error) {
 	t, ok := m.readRefresh(r)
 	if !ok || !t.remember {
 		return false, nil
 	}
-	snap, err := m.find(r.Context(), t.sessionID())
-	return err == nil && snap.Record != nil && snap.Record.UserID == userID, err
+	snap, err := m.find(ctx, t.sessionID())
+	return err == nil && snap.Record != nil && !snap.over() && snap.Record.UserID == userID, err
 }
 
 // create adds the row and reads it back: the times, the roles and the epochs of
 // a session are the store's to say.
-func (m *Manager) create(r *http.Request, t refreshTicket, login Login) (Snapshot, error) {
+func (m *Manager) create(ctx context.Context, r *http.Request, t refreshTicket, login Login) (snap Snapshot, err error) {
 	_, absolute := m.cfg.timeouts(t.remember)
 	ip := login.IP
 	if ip == "" {
 		ip, _, _ = net.SplitHostPort(r.RemoteAddr)
 	}
-	err := m.ask(r.Context(), func(ctx context.Context) error {
+	err = m.ask(ctx, func(ctx context.Context) error {
 		return m.store.Create(ctx, NewSession{
 			ID:        t.sessionID(),
 			UserID:    login.UserID,
@@ -122,10 +151,13 @@ func (m *Manager) create(r *http.Request, t refreshTicket, login Login) (Snapsho
 	if err != nil {
 		return Snapshot{}, err
 	}
-	snap, err := m.find(r.Context(), t.sessionID())
-	if err == nil && snap.Record == nil {
-		err = m.trouble(errPending)
-	}
+	err = m.ask(ctx, func(ctx context.Context) (err error) {
+		snap, err = m.store.Find(ctx, t.sessionID())
+		if err == nil && snap.Record == nil {
+			err = errPending
+		}
+		return err
+	})
 	return snap, err
 }
 

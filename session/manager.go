@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// storeTimeout bounds what one request waits for the store, all statements
-// together.
+// storeTimeout bounds what one call of the Manager's waits for the store, all
+// statements together.
 const storeTimeout = 2 * time.Second
 
 // Manager decides who a request belongs to. It never writes a response, and is
@@ -88,8 +88,9 @@ func (m *Manager) SetKeys(keys Keys) error {
 // A good access cookie answers by itself, without the store. Otherwise the
 // refresh cookie is held against the store, and the verdict carries new cookies.
 // An error that Is ErrUnauthenticated says that the request is nobody's; the
-// verdict's cookies then delete what is left of a session that is over. Any
-// other error says that the store gave no answer: nobody is logged out by it.
+// verdict's cookies then delete what is left of a session that is over. One that
+// Is ErrTooLarge says that the user's roles have outgrown a cookie. Any other
+// says that the store gave no answer: nobody is logged out by it.
 func (m *Manager) Authenticate(r *http.Request) (Verdict, error) {
 	if t, ok := m.readAccess(r); ok && m.believes(t) {
 		return Verdict{manager: m, ticket: t}, nil
@@ -137,31 +138,27 @@ func (m *Manager) noted(how reading) bool {
 	return how == readGood
 }
 
-// withTimeout gives f a time of its own, out of reach of a request that ends: a
-// browser that closes must not leave a write half known.
-func (m *Manager) withTimeout(ctx context.Context, f func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
-	defer cancel()
-	return f(ctx)
+// limited returns a context for all that one call asks of the store, out of reach
+// of a request that ends: a browser that closes must not leave a write half known.
+func limited(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 }
 
 // ask does one step against the store, and once more if it gives no definite
 // answer: a lost reply or a deadlock is over by then, as a rule. Every step is
 // harmless when repeated.
 func (m *Manager) ask(ctx context.Context, step func(context.Context) error) error {
-	return m.withTimeout(ctx, func(ctx context.Context) error {
-		err := step(ctx)
-		if err == nil || definite(err) {
-			return err
-		}
-		if again(ctx) {
-			err = step(ctx)
-		}
-		if err == nil || definite(err) {
-			return err
-		}
-		return m.trouble(err)
-	})
+	err := step(ctx)
+	if err == nil || definite(err) {
+		return err
+	}
+	if again(ctx) {
+		err = step(ctx)
+	}
+	if err == nil || definite(err) {
+		return err
+	}
+	return m.trouble(err)
 }
 
 func definite(err error) bool {

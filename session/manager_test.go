@@ -2,7 +2,10 @@ package session
 
 import (
 	"bytes"
+	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -112,11 +115,138 @@ func TestALoginTooManyEndsTheOldest(t *testing.T) {
 				w.in(b)
 			}
 		}
+		// A program that never comes back costs no browser its session.
+		for range 5 {
+			w.login(newBrowser(), Login{Unattended: true})
+		}
+		w.nextPeriod()
+		for _, b := range browsers[2:] {
+			w.in(b)
+		}
+		w.nextPeriod()
+		for _, b := range browsers[2:] {
+			w.in(b) // has come back now
+		}
+		mine := newBrowser()
+		w.login(mine, Login{})
+		w.in(browsers[4])
+		w.in(mine)
+
 		w.cfg.MaxSessions = -1
 		for range 30 {
 			w.login(newBrowser(), Login{})
 		}
-		w.in(browsers[2])
+		w.in(browsers[4])
+	})
+}
+
+func TestALoginNeverEndsItself(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.cfg.MaxSessions = 3
+		for range 3 {
+			w.login(newBrowser(), Login{})
+		}
+		for _, row := range w.users.sessions {
+			row.CreatedAt = row.CreatedAt.Add(time.Hour) // the database's clock was set back since
+		}
+		b := newBrowser()
+		w.login(b, Login{})
+		w.in(b)
+	})
+}
+
+func TestALoginWaitsNoLongerForTheStoreThanAnyRequest(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.cfg.MaxSessions = -1
+		for range 50 {
+			w.login(newBrowser(), Login{})
+		}
+		w.cfg.MaxSessions = 3
+		b := newBrowser()
+		w.login(b, Login{Remember: true})
+		w.Manager.store = slowStore{w.users}
+		start := time.Now()
+		if _, err := w.Issue(b.request(), Login{UserID: "1"}); err != nil {
+			w.Error(err)
+		}
+		if took := time.Since(start); took > 2*time.Second {
+			w.Errorf("took %v", took)
+		}
+	})
+}
+
+// slowStore takes its time to revoke.
+type slowStore struct{ Store }
+
+func (s slowStore) Revoke(ctx context.Context, id ID, userID string, reason Reason) (bool, error) {
+	if !sleep(ctx, 450*time.Millisecond) {
+		return false, ctx.Err()
+	}
+	return s.Store.Revoke(ctx, id, userID, reason)
+}
+
+func TestOnlyALiveSessionIsRemembered(t *testing.T) {
+	inWorld(t, func(w *world) {
+		b := newBrowser()
+		s := w.login(b, Login{Remember: true})
+		if s = w.login(b, Login{}); time.Until(s.EndsAt) < 80*24*time.Hour {
+			w.Errorf("logging in again has ended Remember: %v are left", time.Until(s.EndsAt))
+		}
+		if err := w.Revoke(w.Context(), "1", s.ID); err != nil {
+			w.Fatal(err)
+		}
+		if s = w.login(b, Login{}); time.Until(s.EndsAt) > 13*time.Hour {
+			w.Errorf("a revoked session has left Remember behind: %v are left", time.Until(s.EndsAt))
+		}
+	})
+}
+
+// A read on a database node that has not seen the login yet is repeated.
+func TestALoginReadsItsRowOnceMore(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.Manager.store = &laggingStore{Store: w.users, behind: 1}
+		b := newBrowser()
+		w.login(b, Login{})
+		w.in(b)
+	})
+}
+
+type laggingStore struct {
+	Store
+	behind int // reads
+}
+
+func (s *laggingStore) Find(ctx context.Context, id ID) (Snapshot, error) {
+	snap, err := s.Store.Find(ctx, id)
+	if s.behind > 0 {
+		s.behind--
+		snap.Record = nil
+	}
+	return snap, err
+}
+
+func TestAVerdictPrintsNoCookie(t *testing.T) {
+	inWorld(t, func(w *world) {
+		v, err := w.Issue(newBrowser().request(), Login{UserID: "1"})
+		if err != nil {
+			w.Fatal(err)
+		}
+		js, err := json.Marshal(v)
+		if err != nil {
+			w.Fatal(err)
+		}
+		var log bytes.Buffer
+		slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "verdict", v)
+		for _, text := range []string{fmt.Sprintf("%v %+v %#v %q %s %x", v, v, v, v, v, &v), string(js), log.String()} {
+			if !strings.Contains(text, v.Session().ID) {
+				w.Errorf("%q does not say which session", text)
+			}
+			for _, c := range v.Cookies {
+				if strings.Contains(text, c.Value) {
+					w.Errorf("%q shows a cookie", text)
+				}
+			}
+		}
 	})
 }
 

@@ -19,11 +19,9 @@ func (m *Manager) share(ctx context.Context, t refreshTicket, prefetch bool) (ou
 		return o, nil
 	}
 	result, err, _ := m.flights.Do(key, func() (any, error) {
-		var o outcome
-		err := m.withTimeout(ctx, func(ctx context.Context) (err error) {
-			o, err = m.settle(ctx, t, prefetch)
-			return err
-		})
+		ctx, cancel := limited(ctx)
+		defer cancel()
+		o, err := m.settle(ctx, t, prefetch)
 		if err == nil {
 			m.recent.put(id, key, o)
 		}
@@ -36,10 +34,10 @@ func (m *Manager) share(ctx context.Context, t refreshTicket, prefetch bool) (ou
 }
 
 // stillGood reports whether this node knows of no revocation that is newer than
-// what the store said.
+// what the store said, or that the store has yet to be told of.
 func (m *Manager) stillGood(o outcome) bool {
 	row := o.snap.Record
-	return m.feed.believes(row.ID, row.GlobalEpoch, row.Reload)
+	return m.feed.believes(row.ID, row.GlobalEpoch, row.Reload) && !m.undone.has(row.ID)
 }
 
 // recent remembers, for a moment, how the ticket of a session that was settled

@@ -135,12 +135,14 @@ var (
 	errBehind  = errors.New("the store's answer is older than a revocation that this node knows of")
 )
 
-// refuse tells a session that is over. Its cookies are deleted, unless a newer
-// login on this browser ended it: a late request of the old session must not
-// delete the new one's.
+// refuse tells a session that is over. Its cookies are deleted, but not within an
+// access lifetime of its revocation: a request that was sent before that may
+// arrive after the next login on this browser, and must not delete the new
+// session's.
 func (m *Manager) refuse(o outcome) (Verdict, error) {
-	if row := o.snap.Record; row != nil && row.Reason == ReasonReplaced {
-		return Verdict{}, unauthenticated("the session was replaced by a newer login")
+	over := unauthenticated("the session is over (" + o.class.String() + ")")
+	if row := o.snap.Record; o.class == classReuse || row != nil && !row.RevokedAt.IsZero() && o.snap.Now.Sub(row.RevokedAt) < m.cfg.AccessTTL {
+		return Verdict{}, over
 	}
-	return Verdict{Cookies: m.names.cleared()}, unauthenticated("the session is over (" + o.class.String() + ")")
+	return Verdict{Cookies: m.names.cleared()}, over
 }

@@ -12,7 +12,9 @@ import (
 // not be told: this node believes the session's access cookies no more, and Run
 // repeats the revocation until the store has it.
 func (m *Manager) Logout(r *http.Request) (Verdict, error) {
-	return Verdict{Cookies: m.names.cleared()}, m.end(r.Context(), m.presented(r), ReasonLogout)
+	ctx, cancel := limited(r.Context())
+	defer cancel()
+	return Verdict{Cookies: m.names.cleared()}, m.end(ctx, m.presented(r), ReasonLogout)
 }
 
 // end revokes sessions that this browser is done with.
@@ -52,9 +54,11 @@ func (m *Manager) revoke(ctx context.Context, id ID, reason Reason) error {
 // definite answer.
 func (m *Manager) Revoke(ctx context.Context, userID, sessionID string) error {
 	id, err := ParseID(sessionID)
-	if err != nil {
+	if err != nil || userID == "" { // a Store takes no user for any user
 		return ErrNotFound
 	}
+	ctx, cancel := limited(ctx)
+	defer cancel()
 	var done bool
 	err = m.ask(ctx, func(ctx context.Context) (err error) {
 		done, err = m.store.Revoke(ctx, id, userID, ReasonRevoked)
@@ -113,6 +117,8 @@ func (m *Manager) Reload(ctx context.Context, userID string) error {
 // which they were. If only the look fails, the step is done all the same, and
 // the next poll shows it.
 func (m *Manager) askAndPoll(ctx context.Context, step func(context.Context) error) error {
+	ctx, cancel := limited(ctx)
+	defer cancel()
 	if err := m.ask(ctx, step); err != nil {
 		return err
 	}
@@ -128,6 +134,8 @@ func (m *Manager) Check(ctx context.Context, s Session) error {
 	if err != nil {
 		return unauthenticated("the session has no id")
 	}
+	ctx, cancel := limited(ctx)
+	defer cancel()
 	snap, err := m.find(ctx, id)
 	switch {
 	case err != nil:
@@ -151,6 +159,12 @@ type Info struct {
 
 // List returns the user's live sessions, the newest first.
 func (m *Manager) List(ctx context.Context, userID string) ([]Info, error) {
+	ctx, cancel := limited(ctx)
+	defer cancel()
+	return m.list(ctx, userID)
+}
+
+func (m *Manager) list(ctx context.Context, userID string) ([]Info, error) {
 	var records []Record
 	err := m.ask(ctx, func(ctx context.Context) (err error) {
 		records, err = m.store.List(ctx, userID)

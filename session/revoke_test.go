@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -384,4 +385,75 @@ func TestADatabaseThatForgetsARevocationIsBelievedInTheEnd(t *testing.T) {
 			w.in(b)
 		})
 	}
+}
+
+func TestADatabaseThatForgetsAReloadIsBelievedInTheEnd(t *testing.T) {
+	inWorld(t, func(w *world) {
+		b := newBrowser()
+		s := w.login(b, Login{})
+		if err := w.Reload(w.Context(), "1"); err != nil {
+			w.Fatal(err)
+		}
+		id, _ := ParseID(s.ID)
+		row := w.users.sessions[id]
+		row.Reload, row.changedAt = 0, time.Time{} // a failover that loses it
+		if _, err := w.visit(b); err == nil || errors.Is(err, ErrUnauthenticated) {
+			w.Errorf("right after it: %v; want the store's trouble", err)
+		}
+		time.Sleep(w.feed.keep)
+		w.in(b)
+	})
+}
+
+func TestAMarkThatIsOverIsNotRevivedByAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFeed(2 * time.Minute)
+		f.revoked(ID{1})
+		time.Sleep(time.Hour)
+		f.learn(Changes{Sessions: []Change{{ID: ID{1}, Reload: 1}}})
+		if f.over(ID{1}, 0) || !f.believes(ID{1}, 0, 1) {
+			t.Error("a revocation of an hour ago is back")
+		}
+	})
+}
+
+// The zero Session has no user: a handler without its guard must not be able to
+// end anybody's.
+func TestNobodyOwnsNoSession(t *testing.T) {
+	inWorld(t, func(w *world) {
+		b := newBrowser()
+		s := w.login(b, Login{})
+		if err := w.Revoke(w.Context(), Session{}.UserID, s.ID); !errors.Is(err, ErrNotFound) {
+			w.Errorf("got %v", err)
+		}
+		if err := w.RevokeUser(w.Context(), ""); err != nil {
+			w.Error(err)
+		}
+		w.nextPeriod()
+		w.in(b)
+	})
+}
+
+func TestALogoutOutlastsTheLongestOutage(t *testing.T) {
+	inWorld(t, func(w *world) {
+		ctx, stop := context.WithCancel(w.Context())
+		defer stop()
+		go w.Manager.Run(ctx)
+		b := newBrowser()
+		w.login(b, Login{})
+		copied := b.copy()
+		w.faults.set(func(string) error { return errDown }, nil)
+		if _, err := w.Logout(b.request()); err == nil {
+			w.Error("a logout that the store did not hear of was said to be done")
+		}
+		time.Sleep(10 * time.Minute) // longer than any mark lives
+		w.faults.set(nil, nil)
+		for range 150 {
+			if _, err := w.visit(copied); err == nil {
+				w.Fatal("a restored cookie was served on the node of the logout")
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		w.out(copied) // by now the store knows
+	})
 }

@@ -25,7 +25,7 @@ const (
 // repeated, and nothing is cleaned up. The store's trouble does not end it.
 func (m *Manager) Run(ctx context.Context) error {
 	var loops sync.WaitGroup
-	loops.Go(func() { every(ctx, pollEvery, m.poll) })
+	loops.Go(func() { every(ctx, pollEvery, inTime(m.poll)) })
 	loops.Go(func() { every(ctx, retryEvery, m.retryUndone) })
 	loops.Go(func() { every(ctx, pruneEvery, m.prune) })
 	loops.Wait()
@@ -50,6 +50,15 @@ func every(ctx context.Context, interval time.Duration, do func(context.Context)
 	}
 }
 
+// inTime returns do with storeTimeout for it.
+func inTime(do func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		ctx, cancel := limited(ctx)
+		defer cancel()
+		return do(ctx)
+	}
+}
+
 // sleep reports whether ctx lasted that long.
 func sleep(ctx context.Context, d time.Duration) bool {
 	select {
@@ -66,15 +75,15 @@ func jitter(d time.Duration) time.Duration { return d*4/5 + rand.N(d*2/5) }
 // poll asks the store for what has changed of late. It always looks back over a
 // whole access lifetime, not to where the last poll ended: a revocation that was
 // committed late, or stamped by a clock that was set back, is in a later poll.
+// Only a database whose clock jumps ahead by more than that, while a node's polls
+// fail, has one slip by; then it acts at the next refresh.
 func (m *Manager) poll(ctx context.Context) error {
-	return m.withTimeout(ctx, func(ctx context.Context) error {
-		changes, err := m.store.Changes(ctx, m.feed.keep)
-		if err != nil {
-			return m.trouble(err)
-		}
-		m.feed.learn(changes)
-		return nil
-	})
+	changes, err := m.store.Changes(ctx, m.feed.keep)
+	if err != nil {
+		return m.trouble(err)
+	}
+	m.feed.learn(changes)
+	return nil
 }
 
 // prune removes dead rows, a small batch at a time: any number of nodes may be at
@@ -82,10 +91,10 @@ func (m *Manager) poll(ctx context.Context) error {
 func (m *Manager) prune(ctx context.Context) error {
 	for {
 		var n int
-		err := m.withTimeout(ctx, func(ctx context.Context) (err error) {
+		err := inTime(func(ctx context.Context) (err error) {
 			n, err = m.store.Prune(ctx, pruneBatch)
 			return err
-		})
+		})(ctx)
 		if err != nil {
 			return m.trouble(err)
 		}
@@ -98,10 +107,10 @@ func (m *Manager) prune(ctx context.Context) error {
 // retryUndone tells the store of the logouts that it missed.
 func (m *Manager) retryUndone(ctx context.Context) error {
 	for id, reason := range m.undone.some(100) {
-		err := m.withTimeout(ctx, func(ctx context.Context) error {
+		err := inTime(func(ctx context.Context) error {
 			_, err := m.store.Revoke(ctx, id, "", reason)
 			return err
-		})
+		})(ctx)
 		if err != nil {
 			return m.trouble(err)
 		}

@@ -26,11 +26,14 @@ func (s Session) HasRole(role string, or ...string) bool {
 }
 
 // LoggedInWithin reports whether the user proved who they are less than d ago.
-//
-// AuthTime and IssuedAt are the store's clock. Only the time since IssuedAt is
-// this node's, and never counts for more than the session's access lifetime: a
-// node whose clock is wrong asks for a password a little early, not for ever.
+// A node whose clock is wrong asks for a password a little early, not for ever.
 func (s Session) LoggedInWithin(d time.Duration) bool {
-	since := min(max(time.Since(s.IssuedAt), 0), s.ExpiresAt.Sub(s.IssuedAt))
-	return s.IssuedAt.Sub(s.AuthTime)+since < d
+	return s.IssuedAt.Sub(s.AuthTime)+s.sinceIssued() < d
+}
+
+// sinceIssued is the time since the store was asked. Only that goes by this
+// node's clock, all of a session's times being the store's; so it never counts
+// for more than the session's access lifetime.
+func (s Session) sinceIssued() time.Duration {
+	return min(max(time.Since(s.IssuedAt), 0), s.ExpiresAt.Sub(s.IssuedAt))
 }

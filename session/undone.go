@@ -57,6 +57,14 @@ func (u *undone) some(n int) map[ID]Reason {
 	return some
 }
 
+// has reports whether a revocation is held.
+func (u *undone) has(id ID) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	_, ok := u.reasons[id]
+	return ok
+}
+
 func (u *undone) done(id ID) {
 	u.mu.Lock()
 	defer u.mu.Unlock()

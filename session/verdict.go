@@ -1,6 +1,9 @@
 package session
 
 import (
+	"fmt"
+	"io"
+	"log/slog"
 	"net/http"
 	"slices"
 	"time"
@@ -66,17 +69,27 @@ func setsCookie(line, name string) bool {
 //   - the refresh cookie, if more than a quarter of the access lifetime has
 //     passed. Its siblings may have been used by now, and it would look stolen.
 //     The browser keeps the cookie that it has, which is as good as a lost answer.
+//
+// What another verdict has set since, such as a login's, stays.
 func (v Verdict) Resend(h http.Header) {
-	keep := v.cookiesNow()
+	if len(v.Cookies) == 0 {
+		return
+	}
+	keep, lines := v.cookiesNow(), h["Set-Cookie"]
 	for _, c := range v.Cookies {
-		if !slices.Contains(keep, c) {
-			h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], func(line string) bool { return setsCookie(line, c.Name) })
+		own := c.String()
+		lines = slices.DeleteFunc(lines, func(line string) bool { return line == own })
+		another := slices.ContainsFunc(lines, func(line string) bool { return setsCookie(line, c.Name) })
+		if slices.Contains(keep, c) && !another {
+			lines = append(lines, own)
 		}
 	}
-	setCookies(h, keep)
-	if len(h["Set-Cookie"]) == 0 {
+	if len(lines) == 0 {
 		delete(h, "Set-Cookie")
+		return
 	}
+	h["Set-Cookie"] = lines
+	h.Set("Cache-Control", "no-store")
 }
 
 func (v Verdict) cookiesNow() []*http.Cookie {
@@ -91,4 +104,20 @@ func (v Verdict) cookiesNow() []*http.Cookie {
 		return slices.DeleteFunc(slices.Clone(v.Cookies), func(c *http.Cookie) bool { return c.Name == m.names.refresh })
 	}
 	return v.Cookies
+}
+
+// Format prints whose session it is, whatever the verb, and no cookie.
+func (v Verdict) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, v.text()) }
+
+// MarshalText returns what Format prints.
+func (v Verdict) MarshalText() ([]byte, error) { return []byte(v.text()), nil }
+
+// LogValue returns what Format prints.
+func (v Verdict) LogValue() slog.Value { return slog.StringValue(v.text()) }
+
+func (v Verdict) text() string {
+	if v.ticket == nil {
+		return "nobody"
+	}
+	return "session " + v.ticket.ID
 }

@@ -4,7 +4,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -126,22 +125,21 @@ func parseRoles(value string) ([]string, error) {
 	var roles []string
 	if strings.HasPrefix(value, "[") {
 		if err := json.Unmarshal([]byte(value), &roles); err != nil {
-			return nil, badRoles(value)
+			return nil, errRoles
 		}
 	} else {
 		for role := range strings.SplitSeq(value, ",") {
 			roles = append(roles, strings.TrimSpace(role))
 		}
 		if strings.ContainsAny(value, "[]{}\"'\x00\r\n\t") {
-			return nil, badRoles(value)
+			return nil, errRoles
 		}
 	}
 	if slices.Contains(roles, "") { // a JSON null too
-		return nil, badRoles(value)
+		return nil, errRoles
 	}
 	return roles, nil
 }
 
-func badRoles(value string) error {
-	return fmt.Errorf("sqlstore: the roles %.100q (Config.Roles) are neither a JSON array of names nor names separated by commas", value)
-}
+// errRoles quotes none: it reaches logs, and they are somebody's.
+var errRoles = errors.New("sqlstore: a user's roles (Config.Roles) are neither a JSON array of names nor names separated by commas")

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"html"
 	"net/http"
@@ -85,6 +86,12 @@ func (g *Guard) refuse(h http.Header, r *http.Request, why reason, err error) *R
 		login := g.loginURL(r, refusal)
 		switch refusal.client {
 		case browser:
+			if r.URL.Path == g.cfg.LoginPath {
+				// Nothing answers there, or the guard does not know the route yet:
+				// it would send the browser in a circle.
+				refusal.Err = errors.Join(err, errNoLogin)
+				break
+			}
 			// 303, whatever the method: 307 would post a form to the login page,
 			// and a cached 301 would lock people out.
 			refusal.Status = http.StatusSeeOther
@@ -101,6 +108,8 @@ func (g *Guard) refuse(h http.Header, r *http.Request, why reason, err error) *R
 	}
 	return refusal
 }
+
+var errNoLogin = errors.New("the login page asks for a login: mount it at Config.LoginPath, and the guard with Use, not with Pre")
 
 func (g *Guard) loginURL(r *http.Request, refusal *Refusal) string {
 	query := url.Values{}

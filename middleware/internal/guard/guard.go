@@ -171,6 +171,7 @@ func (g *Guard) live(r *http.Request, st *state) (reason, error) {
 func (g *Guard) tryCredentials(r *http.Request, st *state) *state {
 	login, err := g.cfg.Credentials(r)
 	if err == nil {
+		login.Unattended = true
 		var v session.Verdict
 		if v, err = g.sessions.Issue(r, login); err == nil {
 			return &state{verdict: v, writer: st.writer}
@@ -187,21 +188,6 @@ func (g *Guard) remember(r *http.Request, st *state) *http.Request {
 	st.Context, st.guard = r.Context(), g
 	st.request = *r.WithContext(st)
 	return &st.request
-}
-
-// The values of two headers that most answers carry. They have no room to grow,
-// so that whoever adds a value makes a slice of their own.
-var (
-	byCookie = []string{"Cookie"}
-	noStore  = []string{"no-store"}
-)
-
-func varyByCookie(h http.Header) {
-	if len(h["Vary"]) == 0 {
-		h["Vary"] = byCookie
-	} else {
-		h.Add("Vary", "Cookie")
-	}
 }
 
 // passive says whether a request is for what a page is dressed in. It needs no

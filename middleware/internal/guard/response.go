@@ -1,8 +1,9 @@
 package guard
 
 import (
+	"bufio"
+	"net"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/sessionkit/sessionkit/session"
@@ -33,11 +34,13 @@ func (st *state) setCookies(w http.ResponseWriter) http.ResponseWriter {
 	return w
 }
 
-// Finish completes the header of an answer that the handler left empty: the
-// server sends it without calling the writer. On other answers it does nothing.
-func Finish(w http.ResponseWriter) {
-	if w, ok := w.(*response); ok {
-		w.begin()
+// Finish sees to the header of an answer to r that the guard's writer may not see:
+// one that is left empty, which the server sends without calling any writer, and
+// one that is written past it, by a middleware that has put its own writer back.
+// It may be called any number of times, before the first byte.
+func (g *Guard) Finish(r *http.Request) {
+	if st, ok := r.Context().Value(stateKey{g}).(*state); ok && st.writer != nil {
+		st.writer.begin()
 	}
 }
 
@@ -48,8 +51,8 @@ func (w *response) begin() {
 	}
 	h := w.Header()
 	w.verdict.Resend(h)
-	if !slices.ContainsFunc(h.Values("Vary"), func(v string) bool { return strings.Contains(v, "Cookie") }) {
-		h.Add("Vary", "Cookie")
+	if !variesByCookie(h) {
+		varyByCookie(h)
 	}
 }
 
@@ -76,5 +79,36 @@ func (w *response) FlushError() error {
 	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 
+// Hijack is for code that asks the writer itself, and not http.ResponseController.
+func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return http.NewResponseController(w.ResponseWriter).Hijack()
+}
+
 // Unwrap lets http.ResponseController reach what lies below.
 func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// The values of two headers that most answers carry. They have no room to grow,
+// so that whoever adds a value makes a slice of their own.
+var (
+	byCookie = []string{"Cookie"}
+	noStore  = []string{"no-store"}
+)
+
+func variesByCookie(h http.Header) bool {
+	for _, line := range h["Vary"] {
+		for name := range strings.SplitSeq(line, ",") {
+			if name = strings.TrimSpace(name); name == "*" || strings.EqualFold(name, "Cookie") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func varyByCookie(h http.Header) {
+	if len(h["Vary"]) == 0 {
+		h["Vary"] = byCookie
+	} else {
+		h.Add("Vary", "Cookie")
+	}
+}
