@@ -1,0 +1,131 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+)
+
+// cost is what one request takes in this process, on average over a turn.
+type cost struct{ cpu, allocs, bytes float64 }
+
+// local is a contender inside this process: no network, and a writer that keeps
+// nothing.
+type local struct {
+	site    http.Handler
+	visit   visitor
+	refill  func() // before each turn, if not nil
+	request *http.Request
+	answer  *discard
+	n       int // requests in a turn
+	costs   []cost
+}
+
+func newLocal(site http.Handler, visit visitor) *local {
+	r := must(http.NewRequest(http.MethodGet, "http://app.example/", nil))
+	r.RequestURI, r.RemoteAddr = "/", "192.0.2.1:5000"
+	r.Header = http.Header{
+		"Accept":          {"application/json"},
+		"Accept-Encoding": {"gzip, deflate, br"},
+		"Cookie":          {""},
+		"User-Agent":      {"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"},
+	}
+	return &local{site: site, visit: visit, request: r, answer: &discard{header: http.Header{}}}
+}
+
+// discard is a http.ResponseWriter.
+type discard struct {
+	header http.Header
+	status int
+}
+
+func (d *discard) Header() http.Header         { return d.header }
+func (d *discard) WriteHeader(status int)      { d.status = status }
+func (d *discard) Write(b []byte) (int, error) { return len(b), nil }
+
+// send makes one request. It is the same work for every contender: a copy of the
+// request, because some write to it, and of the cookies, because net/http reads
+// them anew each time: to find a string in a table by its address is no feat.
+func (l *local) send() {
+	cookie := l.visit(l.answer.header["Set-Cookie"])
+	clear(l.answer.header)
+	l.request.Header["Cookie"][0] = strings.Clone(cookie)
+	r := *l.request
+	l.site.ServeHTTP(l.answer, &r)
+	if l.answer.status != http.StatusOK {
+		fail(fmt.Errorf("the page answered %d", l.answer.status))
+	}
+}
+
+// turn makes n requests and returns what one of them cost.
+func (l *local) turn(n int) cost {
+	if l.refill != nil {
+		l.refill()
+	}
+	runtime.GC() // nobody pays for the garbage of another
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	begin := cpuTime(os.Getpid())
+	for range n {
+		l.send()
+	}
+	used := cpuTime(os.Getpid()) - begin
+	runtime.ReadMemStats(&after)
+	per := 1 / float64(n)
+	return cost{
+		cpu:    float64(used.Nanoseconds()) * per,
+		allocs: float64(after.Mallocs-before.Mallocs) * per,
+		bytes:  float64(after.TotalAlloc-before.TotalAlloc) * per,
+	}
+}
+
+// calibrate finds how many requests make a turn of that length. A multiple of
+// 26: there is then one refresh in each 26.
+func (l *local) calibrate(length time.Duration) {
+	if l.n == 0 {
+		l.turn(10 * 26) // the first ones are slow
+		l.n = 26 * max(1, int(float64(length.Nanoseconds())/l.turn(10*26).cpu/26))
+	}
+}
+
+// inProcess gives all contenders one turn a round, each round in another order.
+func inProcess(contenders []*local, rounds int, length time.Duration) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	for _, l := range contenders {
+		l.calibrate(length)
+	}
+	for range rounds {
+		for _, i := range rand.Perm(len(contenders)) {
+			l := contenders[i]
+			l.costs = append(l.costs, l.turn(l.n))
+		}
+	}
+}
+
+func (l *local) spread(of func(cost) float64) (s spread) {
+	for _, c := range l.costs {
+		s = append(s, of(c))
+	}
+	return s
+}
+
+// loginLocal logs users in at a site in this process.
+func loginLocal(e *echo.Echo, n int) []jar {
+	jars := make([]jar, n)
+	for i := range jars {
+		r := must(http.NewRequest(http.MethodPost, "http://app.example/login?user="+userID(i), nil))
+		w := &discard{header: http.Header{}}
+		e.ServeHTTP(w, r)
+		if w.status != http.StatusNoContent {
+			fail(fmt.Errorf("the login answered %d", w.status))
+		}
+		jars[i] = jars[i].keep(w.header["Set-Cookie"])
+	}
+	return jars
+}

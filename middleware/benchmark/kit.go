@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/sessionkit/sessionkit/middleware"
+	"github.com/sessionkit/sessionkit/session"
+	"github.com/sessionkit/sessionkit/sqlstore"
+)
+
+// The same app twice. Between refreshes no access cookie may run out, so they
+// live for an hour. With refreshes the time from one to the next is shortened to
+// surfTTL, and with it nothing else: a visitor makes its 26 requests faster.
+var (
+	kit       = kitSite("sessionkit between refreshes", session.Config{AccessTTL: time.Hour, IdleTimeout: 2 * time.Hour})
+	kitSurfed = kitSite("sessionkit, one refresh in 26 requests", session.Config{AccessTTL: surfTTL})
+)
+
+const surfTTL = time.Second
+
+// keys are those of all managers in this process.
+var keys = must(session.ParseKeys(session.GenerateKey()))
+
+// kitParams are what the README recommends.
+var kitParams = []string{"interpolateParams=true"}
+
+func kitSite(name string, cfg session.Config) *site {
+	return &site{name: name, params: kitParams, build: func(dsn string) (*echo.Echo, error) {
+		store, err := openStore(dsn)
+		if err != nil {
+			return nil, err
+		}
+		sessions, err := session.New(keys, store, cfg)
+		if err != nil {
+			return nil, err
+		}
+		guard, err := middleware.New(sessions, middleware.Config{})
+		if err != nil {
+			return nil, err
+		}
+		go func() { _ = sessions.Run(context.Background()) }()
+
+		e := echo.New()
+		e.Use(guard.Protect)
+		who := func(c echo.Context) (string, []string) {
+			s, _ := session.FromContext(c.Request().Context())
+			return s.UserID, s.Roles
+		}
+		login := func(c echo.Context, user string) error { return guard.Issue(c, session.Login{UserID: user}) }
+		return serve(e, who, login), nil
+	}}
+}
+
+// usersTable is the app's own.
+const usersTable = `CREATE TABLE IF NOT EXISTS users (
+	id VARCHAR(26) CHARACTER SET ascii COLLATE ascii_bin PRIMARY KEY,
+	session_epoch BIGINT UNSIGNED NOT NULL DEFAULT 1,
+	disabled BOOLEAN NOT NULL DEFAULT FALSE,
+	roles VARCHAR(255) NOT NULL DEFAULT '["reader","editor","billing"]')`
+
+// openStore opens a database that has all users in it.
+func openStore(dsn string) (*sqlstore.Store, error) {
+	db, err := sql.Open("mysql", dsn)
+	if err != nil {
+		return nil, err
+	}
+	keepConnections(db)
+	if _, err := db.Exec(usersTable); err != nil {
+		return nil, err
+	}
+	ids := make([]any, users)
+	for n := range ids {
+		ids[n] = userID(n)
+	}
+	if _, err := db.Exec("INSERT IGNORE INTO users (id) VALUES (?)"+strings.Repeat(", (?)", users-1), ids...); err != nil {
+		return nil, err
+	}
+	store, err := sqlstore.New(db, sqlstore.Config{IDKind: sqlstore.Text})
+	if err != nil {
+		return nil, err
+	}
+	return store, store.Migrate(context.Background())
+}
