@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"net/http"
 	"strings"
 
@@ -9,17 +10,17 @@ import (
 
 // bare is what all else is compared with: echo, and a page that looks at no
 // cookie. It is sent one all the same, as long as sessionkit's two together.
-var bare = &site{name: "bare echo", build: func(string) (*echo.Echo, error) {
-	return serve(echo.New(), anybody, setNothing), nil
+var bare = &site{name: "bare echo", build: func(context.Context, string) (*echo.Echo, error) {
+	return routes(echo.New(), anybody, setNothing), nil
 }}
 
 // empty is the least that a middleware can do.
-var empty = &site{name: "an empty middleware", build: func(string) (*echo.Echo, error) {
+var empty = &site{name: "an empty middleware", build: func(context.Context, string) (*echo.Echo, error) {
 	e := echo.New()
 	e.Use(func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error { return next(c) }
 	})
-	return serve(e, anybody, setNothing), nil
+	return routes(e, anybody, setNothing), nil
 }}
 
 func anybody(echo.Context) (string, []string) { return userID(0), roles }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/gob"
 	"net/http"
@@ -20,7 +21,7 @@ func gorillaStore() sessions.Store {
 	return sessions.NewCookieStore(mac, enc)
 }
 
-var gorilla = &site{name: "gorilla/sessions, cookie store", build: func(string) (*echo.Echo, error) {
+var gorilla = &site{name: "gorilla/sessions, cookie store", build: func(context.Context, string) (*echo.Echo, error) {
 	store := gorillaStore()
 	e := echo.New()
 	e.Use(func(next echo.HandlerFunc) echo.HandlerFunc {
@@ -34,7 +35,7 @@ var gorilla = &site{name: "gorilla/sessions, cookie store", build: func(string) 
 	return withSessions(e, func(c echo.Context) (*sessions.Session, error) { return store.Get(c.Request(), "session") }), nil
 }}
 
-var echoContrib = &site{name: "echo-contrib session, cookie store", build: func(string) (*echo.Echo, error) {
+var echoContrib = &site{name: "echo-contrib session, cookie store", build: func(context.Context, string) (*echo.Echo, error) {
 	e := echo.New()
 	e.Use(contrib.Middleware(gorillaStore()))
 	return withSessions(e, func(c echo.Context) (*sessions.Session, error) { return contrib.Get("session", c) }), nil
@@ -59,5 +60,5 @@ func withSessions(e *echo.Echo, get func(echo.Context) (*sessions.Session, error
 		s.Values["user"], s.Values["roles"] = user, roles
 		return s.Save(c.Request(), c.Response())
 	}
-	return serve(e, who, login)
+	return routes(e, who, login)
 }

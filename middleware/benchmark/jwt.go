@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"net/http"
 	"time"
@@ -16,7 +17,7 @@ type claims struct {
 	jwt.RegisteredClaims
 }
 
-var echoJWT = &site{name: "echo-jwt, HS256", build: func(string) (*echo.Echo, error) {
+var echoJWT = &site{name: "echo-jwt, HS256", build: func(context.Context, string) (*echo.Echo, error) {
 	key := make([]byte, 32)
 	rand.Read(key)
 	e := echo.New()
@@ -41,5 +42,5 @@ var echoJWT = &site{name: "echo-jwt, HS256", build: func(string) (*echo.Echo, er
 		c.SetCookie(&http.Cookie{Name: "access", Value: value})
 		return nil
 	}
-	return serve(e, who, login), nil
+	return routes(e, who, login), nil
 }}

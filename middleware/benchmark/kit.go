@@ -30,8 +30,8 @@ var keys = must(session.ParseKeys(session.GenerateKey()))
 var kitParams = []string{"interpolateParams=true"}
 
 func kitSite(name string, cfg session.Config) *site {
-	return &site{name: name, params: kitParams, build: func(dsn string) (*echo.Echo, error) {
-		store, err := openStore(dsn)
+	return &site{name: name, params: kitParams, build: func(ctx context.Context, dsn string) (*echo.Echo, error) {
+		store, err := openStore(ctx, dsn)
 		if err != nil {
 			return nil, err
 		}
@@ -43,7 +43,7 @@ func kitSite(name string, cfg session.Config) *site {
 		if err != nil {
 			return nil, err
 		}
-		go func() { _ = sessions.Run(context.Background()) }()
+		go func() { _ = sessions.Run(ctx) }()
 
 		e := echo.New()
 		e.Use(guard.Protect)
@@ -52,7 +52,7 @@ func kitSite(name string, cfg session.Config) *site {
 			return s.UserID, s.Roles
 		}
 		login := func(c echo.Context, user string) error { return guard.Issue(c, session.Login{UserID: user}) }
-		return serve(e, who, login), nil
+		return routes(e, who, login), nil
 	}}
 }
 
@@ -64,7 +64,7 @@ const usersTable = `CREATE TABLE IF NOT EXISTS users (
 	roles VARCHAR(255) NOT NULL DEFAULT '["reader","editor","billing"]')`
 
 // openStore opens a database that has all users in it.
-func openStore(dsn string) (*sqlstore.Store, error) {
+func openStore(ctx context.Context, dsn string) (*sqlstore.Store, error) {
 	db, err := sql.Open("mysql", dsn)
 	if err != nil {
 		return nil, err
@@ -84,5 +84,5 @@ func openStore(dsn string) (*sqlstore.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return store, store.Migrate(context.Background())
+	return store, store.Migrate(ctx)
 }

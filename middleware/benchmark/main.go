@@ -6,10 +6,12 @@
 // each round in another order, and are compared inside a round. What is counted
 // is CPU time: on a machine with neighbours, time on a clock says little.
 //
-// It runs on Linux, needs mariadbd (see package mysqltest), and prints a table.
+// It runs on Linux, needs mariadbd (see package mysqltest), and prints a table
+// that Markdown understands.
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"os"
@@ -17,25 +19,41 @@ import (
 	"time"
 )
 
-var short = flag.Bool("short", false, "take about a minute, for rough figures")
+var (
+	short = flag.Bool("short", false, "take about a minute, for rough figures")
+	serve = flag.String("serve", "", "what the benchmark starts itself with, to have a site in a process of its own")
+	dsn   = flag.String("dsn", "", "the database of that site")
+)
 
-// users is how many are logged in at a site.
+// users is how many are logged in at each site.
 var users = 10_000
+
+// plan is how long all takes.
+type plan struct {
+	rounds     int
+	turn       time.Duration // CPU time
+	httpRounds int
+	httpTurn   time.Duration
+}
 
 func main() {
 	flag.Parse()
-	rounds, length := 40, 30*time.Millisecond
+	p := plan{40, 30 * time.Millisecond, 12, 1200 * time.Millisecond}
 	if *short {
-		users, rounds, length = 2_000, 8, 10*time.Millisecond
+		users, p = 2_000, plan{8, 10 * time.Millisecond, 3, 300 * time.Millisecond}
+	}
+	if *serve != "" {
+		serveSite(*serve, *dsn)
 	}
 	db := startDatabase()
 	defer runtime.KeepAlive(db) // the server ends with its handle
-	rows := newRows(db)
-	inProcess(locals(rows), rounds, length)
-	for _, r := range rows {
-		adds := r.local.spread(cpu).paired(r.base.local.spread(cpu), minus)
-		fmt.Println(r.name, adds.show(0), r.local.spread(allocs).show(1), r.local.spread(size).show(0))
-	}
+
+	t := newTable()
+	ctx, cancel := context.WithCancel(context.Background())
+	t.fillHere(ctx, db, p)
+	cancel() // nobody polls the database any more
+	t.fillLoopback(db, p)
+	t.print(os.Stdout)
 }
 
 // must ends the run: there is nothing to tell of half a comparison.

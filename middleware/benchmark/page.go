@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 
@@ -20,11 +21,11 @@ type site struct {
 	// params are for the DSN of the database that the site wants: nil, none.
 	params []string
 
-	build func(dsn string) (*echo.Echo, error)
+	build func(ctx context.Context, dsn string) (*echo.Echo, error)
 }
 
-// serve adds the two routes to a site whose middleware is in place.
-func serve(e *echo.Echo, who func(echo.Context) (string, []string), login func(echo.Context, string) error) *echo.Echo {
+// routes adds the two routes to a site whose middleware is in place.
+func routes(e *echo.Echo, who func(echo.Context) (string, []string), login func(echo.Context, string) error) *echo.Echo {
 	e.GET("/", func(c echo.Context) error {
 		user, has := who(c)
 		if user == "" || len(has) != len(roles) {

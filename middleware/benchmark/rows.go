@@ -1,51 +1,107 @@
 package main
 
-import "github.com/labstack/echo/v4"
+import (
+	"context"
 
-// A row is a line of the table: a site, and who visits it.
+	"github.com/labstack/echo/v4"
+)
+
+// sites are all there are, for the process that serves one of them.
+var sites = []*site{bare, empty, echoJWT, echoContrib, gorilla, scsMemory, scsDefault, scsTuned, scsIdle, scsPool, kit, kitSurfed}
+
+// A row is a line of the table: a site, and who visits it, in process and over
+// loopback HTTP.
 type row struct {
-	name  string
-	base  *row // what it is compared with: the same visitors at bare echo
-	local *local
+	name           string
+	site           *site
+	here, loopback func(gate) crowd // nil: not measured
+	local          *local
+	remote         *remote
+	base           *row // bare echo, with the same visitors in process
 }
 
-func cpu(c cost) float64    { return c.cpu }
-func allocs(c cost) float64 { return c.allocs }
-func size(c cost) float64   { return c.bytes }
+// table is what is compared.
+type table struct {
+	rows []*row
 
-func locals(rows []*row) (all []*local) {
-	for _, r := range rows {
-		all = append(all, r.local)
-	}
-	return all
+	// Rows that claims are made of.
+	bare, jwt, memory, byDefault, tuned, idle, seen, everyone, first, surfed *row
 }
 
-func newRows(db *database) []*row {
-	build := func(s *site) *echo.Echo { return must(s.build(db.dsn(s.params))) }
-	one := func(s *site) *row {
-		e := build(s)
-		return &row{name: s.name, local: newLocal(e, always(loginLocal(e, 1)[0].header())())}
+func newTable() *table {
+	t := &table{}
+	add := func(name string, s *site, here, loopback func(gate) crowd) *row {
+		r := &row{name: name, site: s, here: here, loopback: loopback, base: t.bare}
+		t.rows = append(t.rows, r)
+		return r
 	}
-	base := one(bare)
-	rows := []*row{base}
-	for _, s := range []*site{empty, echoJWT, echoContrib, gorilla, scsMemory, scsDefault, scsTuned, scsIdle, scsPool} {
-		rows = append(rows, one(s))
+	// In process the peers see one cookie again and again, which is kind to them.
+	peer := func(s *site) *row { return add(s.name, s, same, anyone) }
+
+	t.bare = peer(bare)
+	t.bare.base = t.bare
+	peer(empty)
+	t.jwt = peer(echoJWT)
+	peer(echoContrib)
+	peer(gorilla)
+	t.memory = peer(scsMemory)
+	t.byDefault = peer(scsDefault)
+	t.tuned = peer(scsTuned)
+	t.idle = peer(scsIdle)
+	peer(scsPool)
+	t.seen = add("sessionkit, a cookie seen before", kit, same, same)
+
+	everyone := add("bare echo, all users in random order", bare, anyone, nil)
+	t.everyone = add("sessionkit, all users in random order", kit, anyone, anyone)
+	t.first = add("sessionkit, first sight of each cookie", kit, nil, nil)
+	t.surfed = add(kitSurfed.name, kitSurfed, surfers, surfers)
+	for _, r := range []*row{everyone, t.everyone, t.first, t.surfed} {
+		r.base = everyone
 	}
-	e := build(kit)
-	jars := loginLocal(e, users)
-	rows = append(rows, &row{name: "sessionkit, one user", local: newLocal(e, always(jars[0].header())())})
-	for _, r := range rows {
-		r.base = base
+	return t
+}
+
+// fillHere measures what is measured in this process.
+func (t *table) fillHere(ctx context.Context, db *database, p plan) {
+	built := map[*site]*echo.Echo{}
+	var contenders []*local
+	for _, r := range t.rows {
+		s := r.site
+		if built[s] == nil {
+			built[s] = must(s.build(ctx, db.dsn(s.params)))
+		}
+		if r == t.first {
+			fresh := &newcomers{}
+			r.local = newLocal(built[s], fresh.visit)
+			r.local.before, r.local.n = fresh.arrive, users
+		} else {
+			r.local = newLocal(built[s], r.here(func() roundTrip { return inside(built[s]) })())
+		}
+		contenders = append(contenders, r.local)
 	}
-	bareAll := &row{name: "bare echo, all users", local: newLocal(build(bare), anyone(jars)())}
-	bareAll.base = bareAll
-	rows = append(rows, bareAll,
-		&row{name: "sessionkit, all users", base: bareAll, local: newLocal(e, anyone(jars)())})
-	newcomers := &newcomers{cookies: make([]string, users)}
-	first := newLocal(e, newcomers.visit)
-	first.refill, first.n = newcomers.refill, users
-	rows = append(rows, &row{name: "sessionkit, first sight", base: bareAll, local: first})
-	surfed := build(kitSurfed)
-	rows = append(rows, &row{name: kitSurfed.name, base: bareAll, local: newLocal(surfed, surfers(loginLocal(surfed, users))())})
-	return rows
+	inProcess(contenders, p.rounds, p.turn)
+}
+
+// fillLoopback measures what is measured over loopback HTTP.
+func (t *table) fillLoopback(db *database, p plan) {
+	started := map[*site]*server{}
+	var contenders []*remote
+	for _, r := range t.rows {
+		if r.loopback == nil {
+			continue
+		}
+		s := r.site
+		if started[s] == nil {
+			started[s] = startServer(s, db.dsn(s.params))
+		}
+		r.remote = newRemote(started[s], r.loopback(func() roundTrip { return dial(started[s].addr).send }))
+		contenders = append(contenders, r.remote)
+	}
+	for _, s := range started {
+		s.freeze()
+	}
+	overLoopback(contenders, db, p.httpRounds, p.httpTurn)
+	for _, s := range started {
+		_ = s.process.Kill()
+	}
 }

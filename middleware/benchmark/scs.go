@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"database/sql"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 // many connections to the database a pool keeps that is not left at its defaults.
 const connections = 32
 
-var scsMemory = &site{name: "scs, memstore", build: func(string) (*echo.Echo, error) {
+var scsMemory = &site{name: "scs, memstore", build: func(context.Context, string) (*echo.Echo, error) {
 	return withSCS(scs.New()), nil
 }}
 
@@ -39,7 +40,7 @@ const scsTable = `CREATE TABLE IF NOT EXISTS sessions (
 	KEY sessions_expiry_idx (expiry))`
 
 func scsMySQL(name string, pool func(*sql.DB), idle time.Duration, params ...string) *site {
-	return &site{name: name, params: params, build: func(dsn string) (*echo.Echo, error) {
+	return &site{name: name, params: params, build: func(_ context.Context, dsn string) (*echo.Echo, error) {
 		db, err := sql.Open("mysql", dsn)
 		if err != nil {
 			return nil, err
@@ -72,5 +73,5 @@ func withSCS(manager *scs.SessionManager) *echo.Echo {
 		manager.Put(ctx, "roles", roles)
 		return nil
 	}
-	return serve(e, who, login)
+	return routes(e, who, login)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -34,34 +35,60 @@ func (j jar) keep(setCookie []string) jar {
 // header is the Cookie header. There is always a cookie that is not the session's.
 func (j jar) header() string { return "theme=dark; " + strings.Join(j, "; ") }
 
-// always sends the same cookies.
-func always(cookie string) crowd {
+// refreshOnly is what is left of sessionkit's two cookies, of which access is set
+// first, when a browser has dropped the one that ran out.
+func (j jar) refreshOnly() jar { return j[1:] }
+
+// pack moves the cookies of many users into one piece of memory, where the
+// garbage collector has nothing to look for: it would do so in the midst of
+// somebody's turn.
+func pack(cookies []string) []string {
+	all := strings.Join(cookies, "")
+	packed := make([]string, len(cookies))
+	for i, cookie := range cookies {
+		packed[i], all = all[:len(cookie)], all[len(cookie):]
+	}
+	return packed
+}
+
+// same is one user, with the same cookies again and again.
+func same(site gate) crowd {
+	cookie := site.login(1)[0].header()
 	return func() visitor {
 		return func([]string) string { return cookie }
 	}
 }
 
-// anyone sends the cookies of users in random order.
-func anyone(jars []jar) crowd {
-	cookies := make([]string, len(jars))
-	for i, j := range jars {
+// anyone is all users in random order.
+func anyone(site gate) crowd {
+	cookies := make([]string, users)
+	for i, j := range site.login(users) {
 		cookies[i] = j.header()
 	}
+	cookies = pack(cookies)
 	return func() visitor {
 		dice := rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
-		return func([]string) string { return cookies[dice.IntN(len(cookies))] }
+		return func([]string) string { return cookies[dice.IntN(users)] }
 	}
 }
 
-// surfers are users who come back when their access cookie has run out, with the
-// refresh cookie alone, and make 25 more requests with what the answer sets. Then
-// it is the turn of the user who was away the longest.
-func surfers(jars []jar) crowd {
+// surfers are users who come back when their access cookie has run out, and make
+// 25 more requests with what the answer to the first one sets. Then it is the
+// turn of the user who was away the longest.
+func surfers(site gate) crowd {
+	jars := site.login(users)
+	// The first refresh after a login is cheaper than all others: there is nothing
+	// to confirm yet.
+	time.Sleep(surfTTL)
+	site.each(users, func(send roundTrip, i int) {
+		jars[i] = jars[i].keep(send(http.MethodGet, "/", jars[i].refreshOnly().header(), http.StatusOK))
+	})
+
 	type user struct {
 		jar  jar
 		seen time.Time
 	}
-	away := make(chan user, len(jars))
+	away := make(chan user, users)
 	for _, j := range jars {
 		away <- user{j, time.Now()}
 	}
@@ -77,10 +104,10 @@ func surfers(jars []jar) crowd {
 			}
 			away <- u
 			u = <-away
-			// A refresh cookie younger than 5/6 of the access lifetime would cost
-			// one statement instead of two.
+			// With a refresh cookie younger than 5/6 of the access lifetime one
+			// statement would do.
 			time.Sleep(time.Until(u.seen.Add(surfTTL)))
-			return u.jar[1:].header()
+			return u.jar.refreshOnly().header()
 		}
 	}
 }

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+)
+
+// A roundTrip sends one request and returns what the answer sets.
+type roundTrip func(method, target, cookie string, want int) (setCookie []string)
+
+// inside makes requests of a site in this process.
+func inside(site http.Handler) roundTrip {
+	return func(method, target, cookie string, want int) []string {
+		r := must(http.NewRequest(method, "http://app.example"+target, nil))
+		r.Header.Set("Cookie", cookie)
+		w := &discard{header: http.Header{}}
+		site.ServeHTTP(w, r)
+		if w.status != want {
+			fail(fmt.Errorf("%s %s was answered with %d instead of %d", method, target, w.status, want))
+		}
+		return w.header["Set-Cookie"]
+	}
+}
+
+// A gate is the way to a site.
+type gate func() roundTrip
+
+// login logs n users in.
+func (g gate) login(n int) []jar {
+	jars := make([]jar, n)
+	g.each(n, func(send roundTrip, i int) {
+		jars[i] = jars[i].keep(send(http.MethodPost, "/login?user="+userID(i), "theme=dark", http.StatusNoContent))
+	})
+	return jars
+}
+
+// each does something for each of n users, for several at a time.
+func (g gate) each(n int, do func(send roundTrip, i int)) {
+	var begun atomic.Int64
+	var all sync.WaitGroup
+	for range connections {
+		all.Go(func() {
+			send := g()
+			for i := int(begun.Add(1)) - 1; i < n; i = int(begun.Add(1)) - 1 {
+				do(send, i)
+			}
+		})
+	}
+	all.Wait()
+}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+)
+
+var columns = []string{
+	"", "CPU ns over bare echo", "allocations over", "requests per server CPU second, bare echo = 1", "requests per second, bare echo = 1",
+	"MariaDB CPU µs per request", "statements per 1,000", "and prepares",
+}
+
+func (t *table) print(w io.Writer) {
+	lines := [][]string{columns}
+	for _, r := range t.rows {
+		line := []string{r.name,
+			r.local.spread(cpu).paired(r.base.local.spread(cpu), minus).show(0),
+			number(r.local.spread(allocs).paired(r.base.local.spread(allocs), minus).median(), 1),
+		}
+		if r.remote == nil {
+			line = append(line, "", "", "", "", "")
+		} else {
+			line = append(line,
+				t.bare.remote.spread(serverCPU).paired(r.remote.spread(serverCPU), over).show(2),
+				r.remote.spread(rate).paired(t.bare.remote.spread(rate), over).show(2),
+				number(1e6*r.remote.spread(databaseCPU).median(), 1),
+				number(1000*r.remote.spread(statements).median(), 1),
+				number(1000*r.remote.spread(prepares).median(), 1))
+		}
+		lines = append(lines, line)
+	}
+	printAligned(w, lines)
+}
+
+// printAligned writes a table in Markdown that is one in a terminal too.
+func printAligned(w io.Writer, lines [][]string) {
+	widths := make([]int, len(lines[0]))
+	for _, line := range lines {
+		for i, cell := range line {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	for n, line := range lines {
+		for i, cell := range line {
+			fill := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
+			if i == 0 {
+				fmt.Fprint(w, "| ", cell, fill, " |")
+			} else {
+				fmt.Fprint(w, " ", fill, cell, " |")
+			}
+		}
+		fmt.Fprintln(w)
+		if n > 0 {
+			continue
+		}
+		for i, width := range widths {
+			if i == 0 {
+				fmt.Fprint(w, "|", strings.Repeat("-", width+2), "|")
+			} else {
+				fmt.Fprint(w, strings.Repeat("-", width+1), ":|")
+			}
+		}
+		fmt.Fprintln(w)
+	}
+}
