@@ -58,6 +58,7 @@ func (d *discard) Write(b []byte) (int, error) { return len(b), nil }
 func (l *local) send() {
 	cookie := l.visit(l.answer.header["Set-Cookie"])
 	clear(l.answer.header)
+	l.answer.status = 0
 	l.request.Header["Cookie"][0] = strings.Clone(cookie)
 	r := *l.request
 	l.site.ServeHTTP(l.answer, &r)

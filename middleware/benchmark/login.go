@@ -3,8 +3,6 @@ package main
 import (
 	"fmt"
 	"net/http"
-	"sync"
-	"sync/atomic"
 )
 
 // A roundTrip sends one request and returns what the answer sets.
@@ -36,17 +34,10 @@ func (g gate) login(n int) []jar {
 	return jars
 }
 
-// each does something for each of n users, for several at a time.
+// each does something for each of n users.
 func (g gate) each(n int, do func(send roundTrip, i int)) {
-	var begun atomic.Int64
-	var all sync.WaitGroup
-	for range connections {
-		all.Go(func() {
-			send := g()
-			for i := int(begun.Add(1)) - 1; i < n; i = int(begun.Add(1)) - 1 {
-				do(send, i)
-			}
-		})
-	}
-	all.Wait()
+	inParallel(n, func() func(int) {
+		send := g()
+		return func(i int) { do(send, i) }
+	})
 }

@@ -30,17 +30,27 @@ var users = 10_000
 
 // plan is how long all takes.
 type plan struct {
-	rounds     int
-	turn       time.Duration // CPU time
-	httpRounds int
-	httpTurn   time.Duration
+	rounds                    int           // in process
+	turn                      time.Duration // CPU time
+	httpRounds, refreshRounds int
+	httpTurn                  time.Duration
+	pageTTL                   time.Duration
+	pageLoads                 int
 }
 
 func main() {
 	flag.Parse()
-	p := plan{40, 30 * time.Millisecond, 12, 1200 * time.Millisecond}
+	p := plan{
+		rounds: 40, turn: 30 * time.Millisecond,
+		httpRounds: 12, refreshRounds: 10, httpTurn: 1200 * time.Millisecond,
+		pageTTL: 12 * time.Second, pageLoads: 200,
+	}
 	if *short {
-		users, p = 2_000, plan{8, 10 * time.Millisecond, 3, 300 * time.Millisecond}
+		users, p = 2_000, plan{
+			rounds: 8, turn: 10 * time.Millisecond,
+			httpRounds: 3, refreshRounds: 3, httpTurn: 300 * time.Millisecond,
+			pageTTL: 3 * time.Second, pageLoads: 40,
+		}
 	}
 	if *serve != "" {
 		serveSite(*serve, *dsn)
@@ -48,12 +58,15 @@ func main() {
 	db := startDatabase()
 	defer runtime.KeepAlive(db) // the server ends with its handle
 
-	t := newTable()
-	ctx, cancel := context.WithCancel(context.Background())
-	t.fillHere(ctx, db, p)
-	cancel() // nobody polls the database any more
-	t.fillLoopback(db, p)
-	t.print(os.Stdout)
+	ctx := context.Background()
+	all := results{table: newTable()}
+	all.table.fillHere(ctx, db, p)
+	all.table.fillLoopback(db, p)
+	all.kitPace, all.loopPace = refreshes(ctx, db, p)
+	all.selects, all.updates = pageLoads(ctx, db, p)
+	all.kitCores, all.bareCores = cores(ctx, db, p)
+	all.refusals = refusals(p)
+	all.print(os.Stdout, db.version, p)
 }
 
 // must ends the run: there is nothing to tell of half a comparison.

@@ -63,6 +63,8 @@ func newTable() *table {
 
 // fillHere measures what is measured in this process.
 func (t *table) fillHere(ctx context.Context, db *database, p plan) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // afterwards nobody polls the database any more
 	built := map[*site]*echo.Echo{}
 	var contenders []*local
 	for _, r := range t.rows {

@@ -10,10 +10,6 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// connections is how many requests are under way at once over loopback, and how
-// many connections to the database a pool keeps that is not left at its defaults.
-const connections = 32
-
 var scsMemory = &site{name: "scs, memstore", build: func(context.Context, string) (*echo.Echo, error) {
 	return withSCS(scs.New()), nil
 }}

@@ -35,6 +35,13 @@ func (j jar) keep(setCookie []string) jar {
 // header is the Cookie header. There is always a cookie that is not the session's.
 func (j jar) header() string { return "theme=dark; " + strings.Join(j, "; ") }
 
+func headers(jars []jar) (all []string) {
+	for _, j := range jars {
+		all = append(all, j.header())
+	}
+	return all
+}
+
 // refreshOnly is what is left of sessionkit's two cookies, of which access is set
 // first, when a browser has dropped the one that ran out.
 func (j jar) refreshOnly() jar { return j[1:] }
@@ -61,14 +68,14 @@ func same(site gate) crowd {
 
 // anyone is all users in random order.
 func anyone(site gate) crowd {
-	cookies := make([]string, users)
-	for i, j := range site.login(users) {
-		cookies[i] = j.header()
-	}
+	return oneOf(headers(site.login(users)))
+}
+
+func oneOf(cookies []string) crowd {
 	cookies = pack(cookies)
 	return func() visitor {
 		dice := rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
-		return func([]string) string { return cookies[dice.IntN(users)] }
+		return func([]string) string { return cookies[dice.IntN(len(cookies))] }
 	}
 }
 
@@ -93,10 +100,11 @@ func surfers(site gate) crowd {
 		away <- user{j, time.Now()}
 	}
 	return func() visitor {
-		u, left := <-away, 0
+		u, left, more := <-away, 0, rand.IntN(26) // at first, so that they are out of step
 		return func(setCookie []string) string {
 			if len(setCookie) > 0 {
-				u.jar, u.seen, left = u.jar.keep(setCookie), time.Now(), 25
+				u.jar, u.seen = u.jar.keep(setCookie), time.Now()
+				left, more = more, 25
 			}
 			if left > 0 {
 				left--

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sessionkit/sessionkit/session"
+)
+
+// A refusal is a kind of cookie, good or bad, and what the Manager's verdict on
+// it costs.
+type refusal struct {
+	name string
+	cpu  spread
+}
+
+// refusals compares what it takes to accept a good cookie with what it takes to
+// see through nonsense: no page, no answer, Manager.Authenticate alone.
+func refusals(p plan) (all []refusal) {
+	jars := fromElsewhere(1000)
+	each := func(f func(j jar) jar) (cookies []string) {
+		for _, j := range jars {
+			cookies = append(cookies, f(slices.Clone(j)).header())
+		}
+		return cookies
+	}
+	access, _, _ := strings.Cut(jars[0][0], "=")
+	nonsense := func(length int) []string {
+		return each(func(jar) jar { return jar{access + "=" + randomText(length)} })
+	}
+	judged := func(good bool) http.Handler {
+		sessions := must(session.New(keys, session.NewMemoryStore(), session.Config{AccessTTL: time.Hour, IdleTimeout: 2 * time.Hour}))
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if _, err := sessions.Authenticate(r); (err == nil) == good {
+				w.WriteHeader(http.StatusOK)
+			}
+		})
+	}
+	nothing := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+
+	var contenders []*local
+	add := func(name string, h http.Handler, cookies []string) *local {
+		l := newLocal(h, oneOf(cookies)())
+		contenders, all = append(contenders, l), append(all, refusal{name: name})
+		return l
+	}
+	good := each(func(j jar) jar { return j })
+	add("", nothing, good)
+	add("good, seen before", judged(true), good)
+	fresh := &newcomers{}
+	first := add("good, at first sight", judged(true), good)
+	first.visit, first.before, first.n = fresh.visit, fresh.arrive, users
+	add("one character wrong", judged(false), each(func(j jar) jar { return jar{damaged(j[0])} }))
+	add("one character wrong in both cookies", judged(false), each(func(j jar) jar { return jar{damaged(j[0]), damaged(j[1])} }))
+	add("20 characters of nonsense", judged(false), nonsense(20))
+	add("4,000 characters", judged(false), nonsense(4000))
+	add("100,000 characters", judged(false), nonsense(100_000)[:20])
+	add("4 damaged access cookies", judged(false), each(func(j jar) jar { return repeated(4, j[0]) }))
+	add("40 damaged access cookies", judged(false), each(func(j jar) jar { return repeated(40, j[0]) }))
+
+	inProcess(contenders, p.rounds, p.turn)
+	for i := range all {
+		all[i].cpu = contenders[i].spread(cpu).paired(contenders[0].spread(cpu), minus)
+	}
+	return all[1:]
+}
+
+const base64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+func randomText(length int) string {
+	text := make([]byte, length)
+	for i := range text {
+		text[i] = base64[rand.IntN(len(base64))]
+	}
+	return string(text)
+}
+
+// damaged changes one character of the value, somewhere.
+func damaged(pair string) string {
+	i := strings.IndexByte(pair, '=') + 1
+	i += rand.IntN(len(pair) - i - 4) // padding and loose bits at the end would be told by their looks
+	other := base64[(strings.IndexByte(base64, pair[i])+1)%len(base64)]
+	return pair[:i] + string(other) + pair[i+1:]
+}
+
+func repeated(n int, pair string) (j jar) {
+	for range n {
+		j = append(j, damaged(pair))
+	}
+	return j
+}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// results are all that was measured.
+type results struct {
+	table               *table
+	kitPace, loopPace   []pace
+	selects, updates    []float64 // for each of arrivals
+	kitCores, bareCores scaling
+	refusals            []refusal
+}
+
+func (all results) print(w io.Writer, version string, p plan) {
+	command := "make bench"
+	if *short {
+		command = "go run -C middleware/benchmark . -short"
+	}
+	fmt.Fprintf(w, "`%s`, %s: %s, MariaDB %s (a Unix socket, data in memory), %d cores of %s. Medians, and quartiles in parentheses, of %d rounds in process and %d over loopback HTTP. %s users with a 26-character id and 3 roles.\n\n",
+		command, time.Now().Format(time.DateOnly), runtime.Version(), version, runtime.NumCPU(), processor(), p.rounds, p.httpRounds, number(float64(users), 0))
+	all.table.print(w)
+	fmt.Fprintln(w)
+	all.table.printClaims(w)
+	all.printRefreshes(w)
+	fmt.Fprintf(w, "- Two cores serve %s times the requests of one; bare echo %s. CPU per request grows by the factor %s; bare echo's by %s.\n",
+		all.kitCores.rate.show(2), all.bareCores.rate.show(2), all.kitCores.cpu.show(2), all.bareCores.cpu.show(2))
+	var costs []string
+	for _, r := range all.refusals {
+		costs = append(costs, r.name+" "+r.cpu.show(0))
+	}
+	fmt.Fprintf(w, "- A verdict on cookies, CPU ns: %s.\n", strings.Join(costs, "; "))
+}
+
+func (all results) printRefreshes(w io.Writer) {
+	of := func(paces []pace, of func(pace) float64) (s spread) {
+		for _, p := range paces {
+			s = append(s, of(p))
+		}
+		return s
+	}
+	compare := func(f func(pace) float64) string { return of(all.kitPace, f).paired(of(all.loopPace, f), over).show(2) }
+	fmt.Fprintf(w, "- Refreshes: %s a second; %s times as many as a bare loop that sends the same two statements, at %s times its CPU time and %s times the database's.\n",
+		number(of(all.kitPace, func(p pace) float64 { return p.rate }).median(), 0),
+		compare(func(p pace) float64 { return p.rate }), compare(func(p pace) float64 { return p.cpu }), compare(func(p pace) float64 { return p.databaseCPU }))
+	var counts []string
+	for i, within := range arrivals {
+		counts = append(counts, fmt.Sprintf("%.2f and %.2f within %v", all.selects[i], all.updates[i], within))
+	}
+	fmt.Fprintf(w, "- Six parallel requests when the access cookie has run out, S and U1 for all six: %s.\n", strings.Join(counts, "; "))
+}
+
+// printClaims puts the table's figures against each other, inside each round.
+func (t *table) printClaims(w io.Writer) {
+	adds := func(r *row) spread { return r.local.spread(cpu).paired(r.base.local.spread(cpu), minus) }
+	part := func(a, b *row) string { return adds(a).paired(adds(b), over).show(3) }
+	more := func(r *row) string { return t.everyone.remote.spread(rate).paired(r.remote.spread(rate), over).show(1) }
+	less := func(a, b *row) string {
+		return b.remote.spread(allCPU).paired(a.remote.spread(allCPU), over).show(1)
+	}
+	fmt.Fprintf(w, "- Bare echo itself: %s ns and %s allocations a request in process; %s µs of server CPU and %s requests a second over loopback.\n",
+		t.bare.local.spread(cpu).show(0), number(t.bare.local.spread(allocs).median(), 1),
+		t.bare.remote.spread(func(t traffic) float64 { return 1e6 * t.serverCPU }).show(1), t.bare.remote.spread(rate).show(0))
+	fmt.Fprintf(w, "- In process sessionkit adds, of what echo-jwt adds: %s at first sight, %s to a cookie seen before; of scs in memory: %s and %s.\n",
+		part(t.first, t.jwt), part(t.seen, t.jwt), part(t.first, t.memory), part(t.seen, t.memory))
+	fmt.Fprintf(w, "- Between refreshes it serves %s times the requests a second of scs on MySQL, %s of the tuned one, %s with IdleTimeout; app and database together use 1/%s of the CPU time of scs on MySQL, 1/%s of the tuned one's.\n",
+		more(t.byDefault), more(t.tuned), more(t.idle), less(t.everyone, t.byDefault), less(t.everyone, t.tuned))
+	fmt.Fprintf(w, "- With one refresh in 26 requests, 1/%s and 1/%s.\n", less(t.surfed, t.byDefault), less(t.surfed, t.tuned))
+}
+
+func allCPU(t traffic) float64 { return t.serverCPU + t.databaseCPU }
+
+// processor is its name, without what follows it.
+func processor() string {
+	text, _ := os.ReadFile("/proc/cpuinfo")
+	_, name, _ := strings.Cut(string(text), "model name")
+	name, _, _ = strings.Cut(strings.TrimLeft(name, "\t: "), "\n")
+	if name == "" {
+		return runtime.GOARCH
+	}
+	return strings.Join(strings.Fields(name), " ")
+}
