@@ -3,21 +3,29 @@
 # packages, and where it may not, it says what to install and fails: a test
 # that quietly did not run is worth less than none.
 
-.PHONY: test lint deps run
+.PHONY: test lint deps run bench
 
 test: deps lint
 	go test -race -shuffle=on ./...
 	go -C example test -race -shuffle=on -timeout=20m ./...
+	go -C middleware/benchmark test -race -shuffle=on ./...
 
 lint:
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }
 	go vet ./...
 	go -C example vet ./...
+	go -C middleware/benchmark vet ./...
 	go tool -modfile=.ci/tools.mod staticcheck ./...
 	cd example && go tool -modfile=../.ci/tools.mod staticcheck ./...
+	cd middleware/benchmark && go tool -modfile=../../.ci/tools.mod staticcheck ./...
 
 deps:
 	@./.ci/deps
 
 run:
 	go run -C example .
+
+# Against its peers, in up to ten minutes; BENCH=-short takes one. Leave the
+# machine alone meanwhile.
+bench:
+	@go run -C middleware/benchmark . $(BENCH)

@@ -33,13 +33,13 @@ func pin(pid, core int) {
 	bind(pid, &set)
 }
 
-// unpin gives this process all its cores back.
-func unpin() {
+// unpin gives a process all cores back.
+func unpin(pid int) {
 	var set unix.CPUSet
 	for core := range runtime.NumCPU() {
 		set.Set(core)
 	}
-	bind(os.Getpid(), &set)
+	bind(pid, &set)
 }
 
 func bind(pid int, set *unix.CPUSet) {

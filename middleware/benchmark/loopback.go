@@ -77,9 +77,10 @@ func (r *remote) turn(db *database, length time.Duration) traffic {
 // overLoopback gives all contenders one turn a round, each round in another order.
 func overLoopback(contenders []*remote, db *database, rounds int, length time.Duration) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	pin(os.Getpid(), otherCore)
-	defer unpin()
-	pin(db.pid, otherCore)
+	for _, pid := range []int{os.Getpid(), db.pid} {
+		pin(pid, otherCore)
+		defer unpin(pid)
+	}
 	for range rounds {
 		for _, i := range rand.Perm(len(contenders)) {
 			contenders[i].turns = append(contenders[i].turns, contenders[i].turn(db, length))

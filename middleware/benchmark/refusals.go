@@ -39,33 +39,34 @@ func refusals(p plan) (all []refusal) {
 			}
 		})
 	}
+	// What it takes to have a request at all, with cookies of that length.
 	nothing := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 
 	var contenders []*local
-	add := func(name string, h http.Handler, cookies []string) *local {
-		l := newLocal(h, oneOf(cookies)())
-		contenders, all = append(contenders, l), append(all, refusal{name: name})
+	add := func(name string, good bool, cookies []string) *local {
+		crowd := oneOf(cookies)
+		l := newLocal(judged(good), crowd())
+		contenders, all = append(contenders, l, newLocal(nothing, crowd())), append(all, refusal{name: name})
 		return l
 	}
 	good := each(func(j jar) jar { return j })
-	add("", nothing, good)
-	add("good, seen before", judged(true), good)
+	add("good, seen before", true, good)
 	fresh := &newcomers{}
-	first := add("good, at first sight", judged(true), good)
+	first := add("good, at first sight", true, good)
 	first.visit, first.before, first.n = fresh.visit, fresh.arrive, users
-	add("one character wrong", judged(false), each(func(j jar) jar { return jar{damaged(j[0])} }))
-	add("one character wrong in both cookies", judged(false), each(func(j jar) jar { return jar{damaged(j[0]), damaged(j[1])} }))
-	add("20 characters of nonsense", judged(false), nonsense(20))
-	add("4,000 characters", judged(false), nonsense(4000))
-	add("100,000 characters", judged(false), nonsense(100_000)[:20])
-	add("4 damaged access cookies", judged(false), each(func(j jar) jar { return repeated(4, j[0]) }))
-	add("40 damaged access cookies", judged(false), each(func(j jar) jar { return repeated(40, j[0]) }))
+	add("one character wrong", false, each(func(j jar) jar { return jar{damaged(j[0])} }))
+	add("one character wrong in both cookies", false, each(func(j jar) jar { return jar{damaged(j[0]), damaged(j[1])} }))
+	add("20 characters of nonsense", false, nonsense(20))
+	add("4,000 characters", false, nonsense(4000))
+	add("100,000 characters", false, nonsense(100_000)[:20])
+	add("4 damaged access cookies", false, each(func(j jar) jar { return repeated(4, j[0]) }))
+	add("40 damaged access cookies", false, each(func(j jar) jar { return repeated(40, j[0]) }))
 
 	inProcess(contenders, p.rounds, p.turn)
 	for i := range all {
-		all[i].cpu = contenders[i].spread(cpu).paired(contenders[0].spread(cpu), minus)
+		all[i].cpu = contenders[2*i].spread(cpu).paired(contenders[2*i+1].spread(cpu), minus)
 	}
-	return all[1:]
+	return all
 }
 
 const base64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"

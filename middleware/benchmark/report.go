@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 )
@@ -21,10 +22,12 @@ type results struct {
 func (all results) print(w io.Writer, version string, p plan) {
 	command := "make bench"
 	if *short {
-		command = "go run -C middleware/benchmark . -short"
+		command = "make bench BENCH=-short"
 	}
-	fmt.Fprintf(w, "`%s`, %s: %s, MariaDB %s (a Unix socket, data in memory), %d cores of %s. Medians, and quartiles in parentheses, of %d rounds in process and %d over loopback HTTP. %s users with a 26-character id and 3 roles.\n\n",
-		command, time.Now().Format(time.DateOnly), runtime.Version(), version, runtime.NumCPU(), processor(), p.rounds, p.httpRounds, number(float64(users), 0))
+	fmt.Fprintf(w, "`%s`, %s: %s, MariaDB %s on a Unix socket with its data in memory, %d cores of %s.\n",
+		command, time.Now().Format(time.DateOnly), runtime.Version(), version, runtime.NumCPU(), processor())
+	fmt.Fprintf(w, "%s users with an id of 26 characters and 3 roles; %d rounds in process, %d over loopback; medians, and quartiles in parentheses.\n\n%s\n",
+		number(float64(users), 0), p.rounds, p.httpRounds, legend)
 	all.table.print(w)
 	fmt.Fprintln(w)
 	all.table.printClaims(w)
@@ -53,7 +56,9 @@ func (all results) printRefreshes(w io.Writer) {
 	for i, within := range arrivals {
 		counts = append(counts, fmt.Sprintf("%.2f and %.2f within %v", all.selects[i], all.updates[i], within))
 	}
-	fmt.Fprintf(w, "- Six parallel requests when the access cookie has run out, S and U1 for all six: %s.\n", strings.Join(counts, "; "))
+	perThousand := 1000 * (slices.Max(all.selects) + slices.Max(all.updates)) / (26 * parallel)
+	fmt.Fprintf(w, "- %d parallel requests when the access cookie has run out cost, together, S and U1: %s. With 26 page loads in an access lifetime that is %s statements per 1,000 requests.\n",
+		parallel, strings.Join(counts, "; "), number(perThousand, 1))
 }
 
 // printClaims puts the table's figures against each other, inside each round.

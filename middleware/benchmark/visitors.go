@@ -100,18 +100,17 @@ func surfers(site gate) crowd {
 		away <- user{j, time.Now()}
 	}
 	return func() visitor {
-		u, left, more := <-away, 0, rand.IntN(26) // at first, so that they are out of step
+		u, left := <-away, rand.IntN(26) // so that they are out of step
 		return func(setCookie []string) string {
 			if len(setCookie) > 0 {
 				u.jar, u.seen = u.jar.keep(setCookie), time.Now()
-				left, more = more, 25
 			}
 			if left > 0 {
 				left--
 				return u.jar.header()
 			}
 			away <- u
-			u = <-away
+			u, left = <-away, 25
 			// With a refresh cookie younger than 5/6 of the access lifetime one
 			// statement would do.
 			time.Sleep(time.Until(u.seen.Add(surfTTL)))
