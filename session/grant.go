@@ -29,7 +29,7 @@ func (m *Manager) addCookies(v *Verdict, refresh *refreshTicket, snap Snapshot) 
 		*v = Verdict{}
 		return err
 	}
-	sealers.opened.put(value, v.ticket)
+	sealers.opened.put(&openedCookie{value, *v.ticket})
 	v.Cookies = append(v.Cookies, m.names.cookie(m.names.access, value, v.ticket.ExpiresAt.Sub(snap.Now)))
 	if refresh == nil {
 		return nil

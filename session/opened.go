@@ -1,9 +1,8 @@
 package session
 
 import (
-	"sync"
+	"hash/maphash"
 	"sync/atomic"
-	"time"
 )
 
 // opened remembers the access cookies that this node has opened, or sealed, so
@@ -12,51 +11,53 @@ import (
 // It grants nothing: what is found here is judged like what has just been
 // decrypted, by its own end and by the feed. Strangers cannot fill it, because
 // only what a key has sealed is put in; it belongs to one set of keys, and goes
-// with them. It forgets by halves: after an access lifetime, or when the young
-// half is full, that becomes the old one, and what was in the old one is dropped.
-// So no cookie that is still good is forgotten unless there are very many.
+// with them. Its size is fixed: where a bucket is full, the cookie that runs out
+// first makes room, and is opened once more if it comes again.
 //
-// It is safe for concurrent use, and readers never wait.
+// It is safe for concurrent use, and nobody waits: a reader sees a cookie whole
+// or not at all, and of two writers of one place the later wins.
 type opened struct {
-	keep   time.Duration
-	halves atomic.Pointer[halves]
+	seed    maphash.Seed
+	buckets [1 << 13]bucket
 }
 
-// halves map cookie values to *accessTicket.
-type halves struct {
-	young, old *sync.Map
-	size       atomic.Int64 // of young
-	began      time.Time    // young
+// A bucket holds the cookies of one hash. With four to a bucket, 10,000 cookies
+// nearly all find a place among 32,768.
+type bucket [4]atomic.Pointer[openedCookie]
+
+type openedCookie struct {
+	value  string
+	ticket accessTicket
 }
 
-// maxOpened bounds each half: some 15 MB of cookies of the usual size.
-const maxOpened = 1 << 15
+func newOpened() *opened { return &opened{seed: maphash.MakeSeed()} }
 
-func newOpened(accessTTL time.Duration) *opened {
-	o := &opened{keep: accessTTL}
-	o.halves.Store(&halves{young: new(sync.Map), old: new(sync.Map), began: time.Now()})
-	return o
+func (o *opened) bucket(value string) *bucket {
+	return &o.buckets[maphash.String(o.seed, value)%uint64(len(o.buckets))]
 }
 
 func (o *opened) get(value string) (*accessTicket, bool) {
-	h := o.halves.Load()
-	t, ok := h.young.Load(value)
-	if !ok {
-		t, ok = h.old.Load(value)
+	b := o.bucket(value)
+	for i := range b {
+		if c := b[i].Load(); c != nil && c.value == value {
+			return &c.ticket, true
+		}
 	}
-	if !ok {
-		return nil, false
-	}
-	return t.(*accessTicket), true
+	return nil, false
 }
 
-func (o *opened) put(value string, t *accessTicket) {
-	h := o.halves.Load()
-	if h.size.Add(1) > maxOpened || time.Since(h.began) > o.keep {
-		next := &halves{young: new(sync.Map), old: h.young, began: time.Now()}
-		// Of many who come at once, one turns; the others find it turned.
-		o.halves.CompareAndSwap(h, next)
-		h = o.halves.Load()
+func (o *opened) put(c *openedCookie) {
+	b := o.bucket(c.value)
+	place := &b[0]
+	for i := range b {
+		is := b[i].Load()
+		if is == nil {
+			place = &b[i]
+			break
+		}
+		if is.ticket.ExpiresAt.Before(place.Load().ticket.ExpiresAt) {
+			place = &b[i]
+		}
 	}
-	h.young.Store(value, t)
+	place.Store(c)
 }

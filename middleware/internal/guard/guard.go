@@ -112,7 +112,7 @@ func (g *Guard) Admit(w http.ResponseWriter, r *http.Request, needs Needs) (http
 	if why == admitted {
 		// What a handler shows to one user is not for a cache that many share.
 		// It may say otherwise, unless the answer carries cookies.
-		if h := w.Header(); !needs.Public && h.Get("Cache-Control") == "" {
+		if h := w.Header(); !needs.Public && len(h["Cache-Control"]) == 0 {
 			h["Cache-Control"] = noStore
 		}
 		return w, r, nil
