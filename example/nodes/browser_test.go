@@ -160,6 +160,7 @@ func (b *browser) visit(base string, r request) answer {
 type whoami struct {
 	UserID     string    `json:"user_id"`
 	SessionID  string    `json:"session_id"`
+	Roles      []string  `json:"roles"`
 	ExpiresAt  time.Time `json:"expires_at"`
 	Statements int64     `json:"statements"`
 }

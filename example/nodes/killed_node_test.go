@@ -1,7 +1,6 @@
 package nodes
 
 import (
-	"context"
 	"sync"
 	"testing"
 	"time"
@@ -25,13 +24,7 @@ func TestAKilledNodeTakesOnlyItsRequestsAlong(t *testing.T) {
 	})
 	s := &surfing{t: t, c: c, browsers: c.loginAll(c.addUsers(sessions, "surfer", "[]"), c.front)}
 
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		s.until(ctx, seed)
-	}()
+	end := s.begin(seed)
 	type moment struct{ from, to time.Time }
 	var killed []moment
 	r := dice(seed, -1)
@@ -51,8 +44,7 @@ func TestAKilledNodeTakesOnlyItsRequestsAlong(t *testing.T) {
 		n.start(t)
 	}
 	time.Sleep(apart)
-	cancel()
-	<-done
+	end()
 	bursts.Wait()
 	s.allLoggedIn()
 

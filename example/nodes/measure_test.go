@@ -2,6 +2,7 @@ package nodes
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -39,35 +40,29 @@ func (d *durations) add(took time.Duration) {
 	d.all = append(d.all, took)
 }
 
-func (d *durations) max() time.Duration {
+// at is what so large a part of them did not exceed.
+func (d *durations) at(part float64) time.Duration {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if len(d.all) == 0 {
 		return 0
 	}
-	return slices.Max(d.all)
+	slices.Sort(d.all)
+	return d.all[max(0, int(math.Ceil(part*float64(len(d.all))))-1)]
 }
 
-func (d *durations) median() time.Duration {
+func (d *durations) median() time.Duration { return d.at(0.5) }
+func (d *durations) max() time.Duration    { return d.at(1) }
+
+func (d *durations) len() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if len(d.all) == 0 {
-		return 0
-	}
-	return slices.Sorted(slices.Values(d.all))[len(d.all)/2]
+	return len(d.all)
 }
 
 func (d *durations) String() string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if len(d.all) == 0 {
-		return "none"
-	}
-	slices.Sort(d.all)
-	at := func(part float64) time.Duration {
-		return d.all[min(len(d.all)-1, int(part*float64(len(d.all))))].Round(time.Millisecond)
-	}
-	return fmt.Sprintf("median %v, 95%% %v, max %v, of %d", at(0.5), at(0.95), at(1), len(d.all))
+	at := func(part float64) time.Duration { return d.at(part).Round(time.Millisecond) }
+	return fmt.Sprintf("median %v, 95%% %v, 99%% %v, max %v, of %d", at(0.5), at(0.95), at(0.99), at(1), d.len())
 }
 
 // dice returns the randomness of one part of a test, whose seed the test prints.
@@ -85,6 +80,6 @@ func upTo(r *rand.Rand, d time.Duration) time.Duration { return time.Duration(r.
 // A revocation reaches another node with its next poll, which comes about a
 // second after the last.
 const (
-	feedWithin = 1500 * time.Millisecond // half of the time at least
+	feedWithin = 1500 * time.Millisecond // as a rule: each test says how often
 	feedAtMost = 5 * time.Second         // a machine that is busy with other tests may let a process wait for seconds
 )

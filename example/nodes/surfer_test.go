@@ -1,6 +1,7 @@
 package nodes
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -22,6 +23,7 @@ type surfing struct {
 	t        *testing.T
 	c        *cluster
 	browsers []*browser
+	every    time.Duration // a page in each tab, on average; 0: pageEvery
 
 	ok, unavailable, broken atomic.Int64
 	took                    durations
@@ -34,15 +36,30 @@ const (
 	tabs       = 2
 	lateBy     = 50 * time.Millisecond // at most
 	lostAnswer = 0.025
-	lostAccess = 0.2                    // page loads without the access cookie, as of a browser that keeps too many
-	pageEvery  = 800 * time.Millisecond // per tab, on average
-	atOnce     = 12                     // page loads: more would measure this machine
+	lostAccess = 0.2 // page loads without the access cookie, as of a browser that keeps too many
+	pageEvery  = 800 * time.Millisecond
+	atOnce     = 12 // page loads: more would measure this machine
 )
+
+// begin surfs until the function that it returns is called, which waits for what
+// is under way.
+func (s *surfing) begin(seed uint64) (end func()) {
+	ctx, cancel := context.WithCancel(s.t.Context())
+	var all sync.WaitGroup
+	all.Go(func() { s.until(ctx, seed) })
+	end = func() {
+		cancel()
+		all.Wait()
+	}
+	s.t.Cleanup(end) // before the nodes go, if the test does not get so far
+	return end
+}
 
 // until surfs until the context ends, then waits for what is under way.
 func (s *surfing) until(ctx context.Context, seed uint64) {
 	var all sync.WaitGroup
 	turns := make(chan struct{}, atOnce)
+	every := cmp.Or(s.every, pageEvery)
 	for i, b := range s.browsers {
 		for tab := range tabs {
 			all.Go(func() {
@@ -51,7 +68,7 @@ func (s *surfing) until(ctx context.Context, seed uint64) {
 					select {
 					case <-ctx.Done():
 						return
-					case <-time.After(upTo(r, 2*pageEvery)):
+					case <-time.After(upTo(r, 2*every)):
 						turns <- struct{}{}
 						s.load(b, r)
 						<-turns
@@ -123,8 +140,11 @@ func (s *surfing) allLoggedIn() {
 		}
 	})
 	for kind, what := range map[string]string{"reuse": "stolen", "ended": "over", "ahead": "ahead of the row"} {
-		if n := total(s.c.events(kind)); n > 0 {
-			s.t.Errorf("the nodes took %d honest cookies for %s", n, what)
+		events := s.c.events(kind)
+		for _, b := range s.browsers {
+			if n := events[b.who.SessionID]; n > 0 {
+				s.t.Errorf("the nodes took %d honest cookies of a session for %s", n, what)
+			}
 		}
 	}
 }
