@@ -33,6 +33,7 @@ type setup struct {
 	dsn     string          // of a database that is empty
 	nodeDSN string          // how the nodes reach it; empty: by dsn
 	nodes   []time.Duration // the access lifetime of each
+	flags   []string        // of all
 }
 
 func newCluster(t *testing.T, s setup) *cluster {
@@ -57,7 +58,7 @@ func newCluster(t *testing.T, s setup) *cluster {
 		},
 	}
 	for _, ttl := range s.nodes {
-		c.nodes = append(c.nodes, startNode(t, c.key, cmp.Or(s.nodeDSN, s.dsn), "-access-ttl", ttl.String()))
+		c.nodes = append(c.nodes, startNode(t, c.key, cmp.Or(s.nodeDSN, s.dsn), append([]string{"-access-ttl", ttl.String()}, s.flags...)...))
 	}
 	c.front = startBalancer(t, c.nodes)
 	return c

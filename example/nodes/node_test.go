@@ -16,7 +16,7 @@ import (
 // node is one process of the example.
 type node struct {
 	args, env []string
-	log       string // the file that its standard error goes to, over all restarts
+	keys, log string // files: its keys, and its standard error over all restarts
 	url       atomic.Pointer[string]
 
 	guardian *exec.Cmd
@@ -37,15 +37,18 @@ kill -s KILL $p 2>/dev/null
 wait $p
 `
 
-// startNode starts the example with flags of its own and waits until it serves.
+// startNode starts the example with a key file and flags of its own, and waits
+// until it serves.
 func startNode(t *testing.T, key, dsn string, flags ...string) *node {
 	t.Helper()
 	dir := t.TempDir()
 	n := &node{
-		args: append([]string{program, "-addr", "localhost:0", "-mysql", dsn, "-db", filepath.Join(dir, "unused.db")}, flags...),
-		env:  append(os.Environ(), "SESSION_KEYS="+key),
+		args: append([]string{program, "-addr", "localhost:0", "-mysql", dsn, "-db", filepath.Join(dir, "beside.db")}, flags...),
+		env:  append(os.Environ(), "SESSION_KEYS="),
+		keys: filepath.Join(dir, "beside.keys"),
 		log:  filepath.Join(dir, "log"),
 	}
+	n.writeKeys(t, key)
 	t.Cleanup(n.stop)
 	n.start(t)
 	return n
@@ -94,12 +97,46 @@ func (n *node) start(t *testing.T) {
 	}
 }
 
+// writeKeys moves a new key file into place.
+func (n *node) writeKeys(t *testing.T, keys ...string) {
+	t.Helper()
+	if err := os.WriteFile(n.keys+".new", []byte(strings.Join(keys, "\n")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(n.keys+".new", n.keys); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What a node logs when it was told to read its key file once more.
+const (
+	reloaded    = "INFO keys reloaded"
+	notReloaded = "ERROR keys not reloaded"
+)
+
+// reload has the node take new keys, and waits until it has said what came of it.
+func (n *node) reload(t *testing.T, want string, keys ...string) {
+	t.Helper()
+	n.writeKeys(t, keys...)
+	said := func() int { return strings.Count(n.logText(), want) }
+	before := said()
+	n.signal(t, "HUP")
+	if took, ok := eventually(20*time.Second, 5*time.Millisecond, func() bool { return said() > before }); !ok {
+		t.Fatalf("%v after SIGHUP, with %d keys in its file, the node has not logged %q", took, len(keys), want)
+	}
+}
+
+func (n *node) signal(t *testing.T, name string) {
+	t.Helper()
+	if _, err := io.WriteString(n.orders, name+"\n"); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // kill ends the process on the spot and waits for it.
 func (n *node) kill(t *testing.T) {
 	t.Helper()
-	if _, err := io.WriteString(n.orders, "KILL\n"); err != nil {
-		t.Fatal(err)
-	}
+	n.signal(t, "KILL")
 	<-n.gone
 }
 
