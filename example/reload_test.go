@@ -53,6 +53,7 @@ func TestAKeyIsChangedInThreeStepsAndNobodyIsLoggedOut(t *testing.T) {
 		"half a key":       func() error { return os.WriteFile(keyFile(db), []byte(fresh[:20]), 0o600) },
 		"no file":          func() error { return nil },
 		"an empty file":    func() error { return os.WriteFile(keyFile(db), nil, 0o600) },
+		"one key twice":    func() error { return os.WriteFile(keyFile(db), []byte(fresh+"\n"+fresh), 0o600) },
 		"read by everyone": func() error { return os.WriteFile(keyFile(db), []byte(old), 0o600) },
 	} {
 		if err := os.RemoveAll(keyFile(db)); err != nil {

@@ -146,16 +146,18 @@ func TestAnotherNodeKnowsWithinASecondOrTwo(t *testing.T) {
 			if withRun {
 				go other.Manager.Run(ctx)
 			}
-			for name, end := range map[string]func(s Session) error{
-				"one device": func(s Session) error { return w.Revoke(ctx, "1", s.ID) },
-				"one user":   func(Session) error { return w.RevokeUser(ctx, "1") },
-				"everybody":  func(Session) error { return w.RevokeAll(ctx) },
-				"reuse": func(s Session) error {
+			for name, end := range map[string]func(b *browser, s Session) error{
+				"logout":        func(b *browser, _ Session) error { _, err := w.Logout(b.request()); return err },
+				"one device":    func(_ *browser, s Session) error { return w.Revoke(ctx, "1", s.ID) },
+				"other devices": func(*browser, Session) error { return w.RevokeUser(ctx, "1", ID{1}.String()) },
+				"one user":      func(*browser, Session) error { return w.RevokeUser(ctx, "1") },
+				"everybody":     func(*browser, Session) error { return w.RevokeAll(ctx) },
+				"reuse": func(_ *browser, s Session) error {
 					id, _ := ParseID(s.ID)
 					_, err := w.users.RevokeReused(ctx, Presented{ID: id})
 					return err
 				},
-				"a ban, then": func(Session) error {
+				"a ban, then": func(*browser, Session) error {
 					w.users.SetUser("1", User{Epoch: 1, Disabled: true})
 					return w.RevokeUser(ctx, "1")
 				},
@@ -164,7 +166,7 @@ func TestAnotherNodeKnowsWithinASecondOrTwo(t *testing.T) {
 				b := newBrowser()
 				s := w.login(b, Login{})
 				other.in(b)
-				if err := end(s); err != nil {
+				if err := end(b, s); err != nil {
 					w.Fatal(err)
 				}
 				if withRun {
