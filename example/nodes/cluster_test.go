@@ -64,13 +64,6 @@ func newCluster(t *testing.T, s setup) *cluster {
 	return c
 }
 
-// in is the cluster for a subtest.
-func (c *cluster) in(t *testing.T) *cluster {
-	sub := *c
-	sub.T = t
-	return &sub
-}
-
 const password = "a password for tests"
 
 // user is a row of the app's users table.
