@@ -53,6 +53,16 @@ func (b *browser) copy() *browser {
 	return twin
 }
 
+// hoard is a copy by someone who heeds no Max-Age: how long a cookie is good for
+// must not be the browser's affair.
+func (b *browser) hoard() *browser {
+	twin := b.copy()
+	for name, c := range twin.jar {
+		twin.jar[name] = kept{c.value, time.Now().AddDate(1, 0, 0)}
+	}
+	return twin
+}
+
 // loseAccess is what a browser does that has too many cookies.
 func (b *browser) loseAccess(m *Manager) { delete(b.jar, m.names.access) }
 

@@ -166,6 +166,7 @@ func TestAnotherNodeKnowsWithinASecondOrTwo(t *testing.T) {
 				b := newBrowser()
 				s := w.login(b, Login{})
 				other.in(b)
+				kept := b.hoard()
 				if err := end(b, s); err != nil {
 					w.Fatal(err)
 				}
@@ -175,7 +176,7 @@ func TestAnotherNodeKnowsWithinASecondOrTwo(t *testing.T) {
 					other.in(b) // the bound is the access lifetime
 					w.nextPeriod()
 				}
-				if s, err := other.visit(b); !errors.Is(err, ErrUnauthenticated) {
+				if s, err := other.visit(kept); !errors.Is(err, ErrUnauthenticated) {
 					w.Errorf("%s, Run %v: got %+v, %v; want ErrUnauthenticated", name, withRun, s, err)
 				}
 			}
