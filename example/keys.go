@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -80,8 +81,12 @@ func createKeyFile(path string) error {
 		return err
 	}
 	// Link, unlike Rename, does not replace the file of a faster process.
-	if err := os.Link(draft.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+	switch err := os.Link(draft.Name(), path); {
+	case errors.Is(err, fs.ErrExist):
+		return nil
+	case err != nil:
 		return err
 	}
+	slog.Info("a new key was made: sessions under another one are no longer good", "file", path)
 	return nil
 }

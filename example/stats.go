@@ -21,6 +21,7 @@ var (
 		{session.EventIssued, "Logins", "Programs that send a password with each request count each time."},
 		{session.EventRefreshed, "Renewals", "An access cookie had run out, and the row was asked."},
 		{session.EventStraggler, "Late requests", "Under way while their cookies were renewed, and served."},
+		{session.EventOldKey, "Cookies under an old key", "The key is being changed. When they have ceased, the old key may go."},
 		{session.EventRevoked, "Sessions ended", "Logged out, or ended from another device. Bans and forced logouts of a whole user are not counted one by one."},
 		{session.EventEnded, "Knocks on closed doors", "Requests from sessions that are over. Many at once mean that people are being logged out."},
 	}

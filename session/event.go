@@ -27,6 +27,7 @@ const (
 	EventRevoked      EventKind = "revoked"       // a session was revoked here
 	EventUndone       EventKind = "undone"        // a logout that the store never learned of: the session may go on
 	EventUndecodable  EventKind = "undecodable"   // a cookie that no key opens: an old key, another app's, or a forgery
+	EventOldKey       EventKind = "old-key"       // a cookie was opened by a key that is not the first: see Manager.SetKeys
 	EventAmbiguous    EventKind = "ambiguous"     // two valid cookies of one name and different sessions
 	EventTooLarge     EventKind = "too-large"     // a user's id, roles and attributes do not fit into a cookie: see ErrTooLarge
 	EventStoreTrouble EventKind = "store-trouble" // the store gave no definite answer
@@ -34,7 +35,7 @@ const (
 
 var eventKinds = []EventKind{
 	EventIssued, EventRefreshed, EventStraggler, EventReuse, EventAhead, EventEnded, EventRevoked, EventUndone,
-	EventUndecodable, EventAmbiguous, EventTooLarge, EventStoreTrouble,
+	EventUndecodable, EventOldKey, EventAmbiguous, EventTooLarge, EventStoreTrouble,
 }
 
 // LogEvents returns a function for Config.OnEvent that logs each event: at

@@ -67,15 +67,18 @@ func New(keys Keys, store Store, cfg Config) (*Manager, error) {
 // as they were. It is safe for concurrent use.
 //
 // So over several nodes a new key is first added last on each, then moved first
-// on each, and the old one is dropped from each after the longest refresh life.
+// on each, and the old one is dropped from each after the longest refresh life:
+// when EventOldKey has ceased.
+//
 // To log everybody out because a key has leaked, give every node a new key
-// alone, and call RevokeAll: a node that is left out, or an old key that stays
-// in the list, goes on letting forged access cookies in.
+// alone, and call RevokeAll: a node that is left out, or an old key that stays in
+// the list, goes on letting forged access cookies in. The first shows as
+// EventUndecodable on the others, the second as EventOldKey.
 func (m *Manager) SetKeys(keys Keys) error {
 	if err := keys.fault(); err != nil {
 		return err
 	}
-	s, err := newSealers(keys, m.cfg, m.names)
+	s, err := newSealers(keys, m.cfg, m.names, func() { m.event(Event{Kind: EventOldKey}) })
 	if err != nil {
 		return err
 	}

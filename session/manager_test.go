@@ -79,6 +79,37 @@ func TestAKeyInTheWrongOrderLogsNobodyOutForGood(t *testing.T) {
 	})
 }
 
+// That tells when an old key may go, and that one was left behind.
+func TestACookieUnderAnOldKeyIsToldOf(t *testing.T) {
+	inWorld(t, func(w *world) {
+		b := newBrowser()
+		w.login(b, Login{})
+		w.nextPeriod()
+		w.in(b)
+		if n := w.count(EventOldKey); n != 0 {
+			w.Errorf("%d events under the only key", n)
+		}
+		if err := w.SetKeys(parseKeys(w.T, GenerateKey(), testKey)); err != nil {
+			w.Fatal(err)
+		}
+		w.in(b)
+		w.in(b) // opened before
+		if n := w.count(EventOldKey); n != 1 {
+			w.Errorf("%d events for one access cookie under the old key; want 1", n)
+		}
+		w.nextPeriod()
+		w.in(b)
+		if n := w.count(EventOldKey); n != 2 {
+			w.Errorf("%d events after a refresh under the old key; want 2", n)
+		}
+		w.nextPeriod()
+		w.in(b)
+		if n := w.count(EventOldKey); n != 2 {
+			w.Errorf("%d events although all cookies are under the new key; want 2", n)
+		}
+	})
+}
+
 func TestAKeyThatIsRemovedEndsWhatItSealed(t *testing.T) {
 	inWorld(t, func(w *world) {
 		b := newBrowser()

@@ -29,6 +29,7 @@ type ticket interface {
 type sealer struct {
 	name   string // of the cookie: part of what the MAC covers
 	codecs []*securecookie.SecureCookie
+	oldKey func() // told when another key than the first has opened a cookie
 }
 
 // sealers are the two that belong to one set of keys, and what these have opened.
@@ -40,7 +41,7 @@ type sealers struct {
 // newSealers derives all keys. securecookie's own time check goes by the clocks
 // of two nodes. For the access cookie it is a second line. For the refresh
 // cookie there is none: a node's wrong clock would log people out.
-func newSealers(keys Keys, cfg Config, names cookieNames) (*sealers, error) {
+func newSealers(keys Keys, cfg Config, names cookieNames, oldKey func()) (*sealers, error) {
 	access, err := newSealer(keys, cfg.App, names.access, "access", cfg.AccessTTL+clockTolerance)
 	if err != nil {
 		return nil, err
@@ -49,6 +50,7 @@ func newSealers(keys Keys, cfg Config, names cookieNames) (*sealers, error) {
 	if err != nil {
 		return nil, err
 	}
+	access.oldKey, refresh.oldKey = oldKey, oldKey
 	return &sealers{access, refresh, newOpened()}, nil
 }
 
@@ -78,7 +80,7 @@ func (s *sealers) openRefresh(value string) (t refreshTicket, id ID, ok bool) {
 // newSealer derives the keys of one kind of ticket. A maxAge of 0 sets no limit:
 // the ticket's own times judge.
 func newSealer(keys Keys, app, name, kind string, maxAge time.Duration) (*sealer, error) {
-	s := &sealer{name: name}
+	s := &sealer{name: name, oldKey: func() {}}
 	for _, master := range keys.masters {
 		mac, err := derive(master, app, kind+"|mac")
 		if err != nil {
@@ -116,10 +118,13 @@ func (s *sealer) open(value string, t ticket) bool {
 	if !canonical(value, s.name) || !dated(value) {
 		return false
 	}
-	for _, codec := range s.codecs {
+	for i, codec := range s.codecs {
 		// The MAC is checked before anything is decoded, so t is written to by
 		// the key that sealed it or by none.
 		if codec.Decode(s.name, value, t) == nil {
+			if i > 0 {
+				s.oldKey()
+			}
 			return true
 		}
 	}
