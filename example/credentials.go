@@ -12,8 +12,8 @@ import (
 )
 
 // credentials is the one place that judges a password, at a login, before a
-// change of it, and where a program sends it with a request: with the throttle, and in the same time for users there are and
-// users there are not.
+// change of it, and where a program sends it with a request: with the throttle,
+// and in the same time for users there are and users there are not.
 type credentials struct {
 	users     *userTable
 	passwords *hasher
