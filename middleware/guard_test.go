@@ -202,8 +202,15 @@ func TestALateRequestDeletesNoNewLogin(t *testing.T) {
 		b.do("POST", "/logout", "")
 		b.login("ada")
 		time.Sleep(8 * time.Second)
-		if rec := slow.do("POST", "/account", ""); rec.Code != http.StatusSeeOther || len(rec.Result().Cookies()) != 0 {
-			a.Errorf("%d, cookies %v", rec.Code, rec.Result().Cookies())
+		rec := slow.do("POST", "/account", "")
+		if got := cookiesOf(rec.Result().Cookies()); rec.Code != http.StatusSeeOther || got != "clear access" {
+			a.Errorf("%d, cookies %q", rec.Code, got)
+		}
+		for _, c := range rec.Result().Cookies() {
+			delete(b.jar, c.Name)
+		}
+		if rec := b.do("GET", "/account", ""); rec.Code != http.StatusOK || cookiesOf(rec.Result().Cookies()) != "access" {
+			a.Errorf("the new session: %d, cookies %v", rec.Code, rec.Result().Cookies())
 		}
 	})
 }

@@ -38,7 +38,7 @@ func (m *Manager) addCookies(v *Verdict, refresh *refreshTicket, snap Snapshot) 
 		*v = Verdict{}
 		return err
 	}
-	life := min(time.UnixMilli(refresh.expires).Sub(snap.Now), snap.Record.EndsAt.Sub(snap.Now))
+	life := min(refresh.expires.Sub(snap.Now), snap.Record.EndsAt.Sub(snap.Now))
 	v.Cookies = append(v.Cookies, m.names.cookie(m.names.refresh, value, life))
 	return nil
 }
@@ -58,10 +58,10 @@ func (m *Manager) accessFor(snap Snapshot) *accessTicket {
 			UserID:    row.UserID,
 			Roles:     row.User.Roles,
 			Attrs:     row.User.Attrs,
-			AuthTime:  stamp(row.AuthTime.UnixMilli()),
-			IssuedAt:  stamp(snap.Now.UnixMilli()),
-			ExpiresAt: stamp(expires.UnixMilli()),
-			EndsAt:    stamp(row.EndsAt.UnixMilli()),
+			AuthTime:  stamp(row.AuthTime),
+			IssuedAt:  stamp(snap.Now),
+			ExpiresAt: stamp(expires),
+			EndsAt:    stamp(row.EndsAt),
 		},
 		id:          row.ID,
 		reload:      row.Reload,

@@ -55,7 +55,7 @@ func (m *Manager) Issue(r *http.Request, login Login) (Verdict, error) {
 		return Verdict{}, err
 	}
 	idle, _ := m.cfg.timeouts(t.remember)
-	t.issued, t.expires = snap.Now.UnixMilli(), snap.Now.Add(idle).UnixMilli()
+	t.issued, t.expires = stamp(snap.Now), stamp(snap.Now.Add(idle))
 	v := Verdict{manager: m, ticket: m.accessFor(snap), decided: time.Now()}
 	if err := m.addCookies(&v, &t, snap); err != nil {
 		m.end(ctx, []ID{snap.Record.ID}, ReasonReplaced)

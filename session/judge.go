@@ -47,15 +47,14 @@ func rulesFor(accessTTL time.Duration) rules {
 //
 // Generations are compared by adding, never by subtracting: a login is 0.
 func (r rules) judge(s Snapshot, t refreshTicket) class {
-	issued := time.UnixMilli(t.issued)
 	row := s.Record
 	if row == nil {
-		if t.generation == 0 && s.Now.Sub(issued) < pendingFor {
+		if t.generation == 0 && s.Now.Sub(t.issued) < pendingFor {
 			return classPending
 		}
 		return classMissing
 	}
-	if s.over() || !s.Now.Before(time.UnixMilli(t.expires)) {
+	if s.over() || !s.Now.Before(t.expires) {
 		return classEnded
 	}
 
@@ -63,7 +62,7 @@ func (r rules) judge(s Snapshot, t refreshTicket) class {
 	next := t.generation == row.Generation+1 && t.parentDigest() == row.Confirmed
 	ahead := t.generation > row.Generation+1
 	switch {
-	case (same || next || ahead) && s.Now.Sub(issued) < r.young:
+	case (same || next || ahead) && s.Now.Sub(t.issued) < r.young:
 		// Its siblings may still be on their way to the browser, and one of them
 		// may replace it there: confirming it now would make reuse of that one.
 		// So too for a ticket that the row is behind.

@@ -9,7 +9,7 @@ import (
 // young 100 s, straggler 10 s.
 func TestJudgeByClassAndBoundary(t *testing.T) {
 	now := time.UnixMilli(1_800_000_000_000)
-	at := func(d time.Duration) int64 { return now.Add(d).UnixMilli() }
+	at := func(d time.Duration) time.Time { return now.Add(d) }
 	id := func(n byte) (id [16]byte) { id[0] = n; return id }
 	digest := func(n byte) Digest { return refreshTicket{id: id(n)}.digest() }
 
@@ -105,7 +105,7 @@ func TestJudgeAgreesWithTheStoresConditions(t *testing.T) {
 			for s := range 7 {
 				for self := range 4 {
 					for parent := range 4 {
-						ticket := refreshTicket{generation: uint64(s), id: id(self), parent: id(parent), issued: now.Add(-2 * time.Minute).UnixMilli(), expires: now.Add(time.Hour).UnixMilli()}
+						ticket := refreshTicket{generation: uint64(s), id: id(self), parent: id(parent), issued: now.Add(-2 * time.Minute), expires: now.Add(time.Hour)}
 						class := rulesFor(2*time.Minute).judge(Snapshot{Now: now, Record: &row}, ticket)
 						p := Presented{Generation: ticket.generation, Digest: ticket.digest(), Parent: ticket.parentDigest()}
 						takes, supersedes := row.Takes(p), row.Supersedes(p)

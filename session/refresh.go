@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -66,7 +67,7 @@ func (m *Manager) round(ctx context.Context, id ID, t refreshTicket, p Presented
 	case classSame, classNext, classAhead:
 		// A prefetch may never be looked at, and its cookies never be stored.
 		// While there is time, it changes nothing (Sec-Purpose, Fetch standard).
-		if left := time.UnixMilli(t.expires).Sub(o.snap.Now); prefetch && left > idle/2 {
+		if left := t.expires.Sub(o.snap.Now); prefetch && left > idle/2 {
 			o.class = classYoung
 			return o, true, nil
 		}
@@ -135,14 +136,14 @@ var (
 	errBehind  = errors.New("the store's answer is older than a revocation that this node knows of")
 )
 
-// refuse tells a session that is over. Its cookies are deleted, but not within an
-// access lifetime of its revocation: a request that was sent before that may
-// arrive after the next login on this browser, and must not delete the new
-// session's.
+// refuse tells a session that is over, and deletes its cookies. But a request that
+// was sent before the revocation may arrive after the next login on this browser,
+// and must not end that: for an access lifetime the refresh cookie is left alone.
+// If it is the new session's access cookie that goes, that costs it a refresh.
 func (m *Manager) refuse(o outcome) (Verdict, error) {
-	over := unauthenticated("the session is over (" + o.class.String() + ")")
+	cookies := m.names.cleared()
 	if row := o.snap.Record; o.class == classReuse || row != nil && !row.RevokedAt.IsZero() && o.snap.Now.Sub(row.RevokedAt) < m.cfg.AccessTTL {
-		return Verdict{}, over
+		cookies = slices.DeleteFunc(cookies, func(c *http.Cookie) bool { return c.Name == m.names.refresh })
 	}
-	return Verdict{Cookies: m.names.cleared()}, over
+	return Verdict{Cookies: cookies}, unauthenticated("the session is over (" + o.class.String() + ")")
 }

@@ -19,8 +19,8 @@ const clockTolerance = 5 * time.Second
 
 // ticket is what a sealer seals and opens: *accessTicket and *refreshTicket.
 type ticket interface {
-	appendTo(b []byte, app string) []byte
-	parse(b []byte, app string) error
+	appendTo(b []byte) []byte
+	parse(b []byte) error
 }
 
 // sealer turns tickets of one kind into cookie values and back. Keys are
@@ -93,7 +93,7 @@ func newSealer(keys Keys, app, name, kind string, maxAge time.Duration) (*sealer
 		// securecookie keeps the slices it is given and judges them at first use;
 		// these two are private to it, never nil, and 32 bytes each.
 		codec := securecookie.New(mac, enc)
-		codec.SetSerializer(ticketSerializer{app})
+		codec.SetSerializer(ticketSerializer{})
 		codec.MaxAge(int(maxAge.Seconds()))
 		s.codecs = append(s.codecs, codec)
 	}
@@ -170,12 +170,12 @@ func dated(value string) bool {
 // ticketSerializer lets securecookie carry the tickets' own format. Unlike
 // securecookie's NopEncoder it hands out a buffer of its own, which securecookie
 // may encrypt in place.
-type ticketSerializer struct{ app string }
+type ticketSerializer struct{}
 
-func (s ticketSerializer) Serialize(src any) ([]byte, error) {
-	return src.(ticket).appendTo(make([]byte, 0, 256), s.app), nil
+func (ticketSerializer) Serialize(src any) ([]byte, error) {
+	return src.(ticket).appendTo(make([]byte, 0, 256)), nil
 }
 
-func (s ticketSerializer) Deserialize(src []byte, dst any) error {
-	return dst.(ticket).parse(src, s.app)
+func (ticketSerializer) Deserialize(src []byte, dst any) error {
+	return dst.(ticket).parse(src)
 }

@@ -102,8 +102,8 @@ func (o *searchOracle) real(q searchQuestion, lowest uint64, salt uint64) (Snaps
 			generation: lowest + uint64(q.ticket.generation-before),
 			id:         id(q.ticket.id),
 			parent:     id(q.ticket.parent), // 0 is nobody's id
-			issued:     now.Add(-time.Duration(q.ticket.age) * o.tick).UnixMilli(),
-			expires:    ends.UnixMilli(),
+			issued:     now.Add(-time.Duration(q.ticket.age) * o.tick),
+			expires:    ends,
 		}
 }
 

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// A ticket is the decoded content of a cookie. Times are the store's clock, in
-// milliseconds, as a login or a refresh returned it.
+// A ticket is the decoded content of a cookie. Times are the store's clock, as a
+// login or a refresh returned it.
 
 // accessTicket is believed by itself: it says who a request is. Requests share
 // it, so nothing changes it once it is made, and copy is all that is handed out.
@@ -20,10 +20,11 @@ type accessTicket struct {
 	id          ID
 	reload      uint64
 	globalEpoch uint64
+	room        [fewRoles]string // of Roles, if they fit
 }
 
-// fewRoles is how many roles a copy of a session has room for on its caller's
-// stack.
+// fewRoles is how many roles there is room for in a ticket itself, and on the
+// stack of whoever gets a copy.
 const fewRoles = 4
 
 // copy makes s what the ticket says, and returns the roles to go with it, in the
@@ -39,9 +40,6 @@ func (t *accessTicket) copy(s *Session, room []string) []string {
 	return append(room, t.Roles...)
 }
 
-// stamp is a moment as tickets carry it.
-func stamp(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
-
 // refreshTicket is believed only as far as the row agrees.
 type refreshTicket struct {
 	root       [16]byte // known to the browser alone; the session's ID is its digest
@@ -49,8 +47,8 @@ type refreshTicket struct {
 	id         [16]byte // distinct in every ticket ever minted
 	parent     [16]byte // the id of the ticket it answers
 	remember   bool
-	issued     int64
-	expires    int64 // the idle end
+	issued     time.Time
+	expires    time.Time // the idle end
 }
 
 func (t refreshTicket) sessionID() ID {
@@ -71,8 +69,8 @@ func (t refreshTicket) child(now time.Time, idle time.Duration) refreshTicket {
 		id:         random16(),
 		parent:     t.id,
 		remember:   t.remember,
-		issued:     now.UnixMilli(),
-		expires:    now.Add(idle).UnixMilli(),
+		issued:     stamp(now),
+		expires:    stamp(now.Add(idle)),
 	}
 }
 
@@ -81,70 +79,101 @@ func random16() (b [16]byte) {
 	return b
 }
 
-// The wire format: one byte for the version, one for the kind, then the fields
-// in order, integers as varints, strings and lists behind their length. It is
-// strict: a ticket is read to its last byte, or not at all. The app's name comes
-// first, so that a ticket is good in the app that wrote it only, even if two
-// apps were given the same keys.
+// The wire format is small, because it travels with every request: one byte for
+// kind and version, then the fields in order, numbers as varints, texts behind
+// their length. It is strict: a ticket is read to its last byte, or not at all.
+// The app needs no mention: it is part of the keys, and of the cookie's name.
+//
+// A ticket's times are hundredths of a second: that of its issue since 2025, the
+// others as how far they are from it.
 const (
-	ticketVersion = 1
-	kindAccess    = 'a'
-	kindRefresh   = 'r'
+	accessV1  = 'a'
+	refreshV1 = 'r'
 )
 
-var errTicket = errors.New("session: not a ticket of this version, kind and app")
+var errTicket = errors.New("session: not a ticket of this version and kind")
+
+const tick = 10 // milliseconds
+
+var firstTick = time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli() / tick
+
+// stamp is a moment as tickets carry it.
+func stamp(t time.Time) time.Time { return time.UnixMilli(t.UnixMilli() / tick * tick).UTC() }
+
+func appendIssued(b []byte, t time.Time) []byte {
+	return binary.AppendVarint(b, t.UnixMilli()/tick-firstTick)
+}
+
+// appendSpan writes the time from one moment to a later one. Only a clock that was
+// set back in between makes it the earlier one; then it is none.
+func appendSpan(b []byte, from, to time.Time) []byte {
+	return binary.AppendUvarint(b, uint64(max(0, to.UnixMilli()/tick-from.UnixMilli()/tick)))
+}
 
 func appendString(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-func (t *accessTicket) appendTo(b []byte, app string) []byte {
-	b = appendString(append(b, ticketVersion, kindAccess), app)
+// Roles and attributes come last, in a row: the lowest bit of their first length
+// tells which it is.
+const (
+	isRole = iota
+	isAttr
+)
+
+func appendTagged(b []byte, s string, tag uint64) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))<<1|tag), s...)
+}
+
+func (t *accessTicket) appendTo(b []byte) []byte {
+	b = append(b, accessV1)
 	b = append(b, t.id[:]...)
+	b = appendIssued(b, t.IssuedAt)
+	b = appendSpan(b, t.AuthTime, t.IssuedAt)
+	b = appendSpan(b, t.IssuedAt, t.ExpiresAt)
+	b = appendSpan(b, t.IssuedAt, t.EndsAt)
+	b = binary.AppendUvarint(b, t.reload)
+	b = binary.AppendUvarint(b, t.globalEpoch)
 	b = appendString(b, t.UserID)
-	b = binary.AppendUvarint(b, uint64(len(t.Roles)))
 	for _, role := range t.Roles {
-		b = appendString(b, role)
+		b = appendTagged(b, role, isRole)
 	}
-	b = binary.AppendUvarint(b, uint64(len(t.Attrs)))
 	for _, name := range slices.Sorted(maps.Keys(t.Attrs)) {
-		b = appendString(appendString(b, name), t.Attrs[name])
-	}
-	for _, n := range []uint64{t.reload, t.globalEpoch} {
-		b = binary.AppendUvarint(b, n)
-	}
-	for _, at := range []time.Time{t.AuthTime, t.IssuedAt, t.ExpiresAt, t.EndsAt} {
-		b = binary.AppendVarint(b, at.UnixMilli())
+		b = appendString(appendTagged(b, name, isAttr), t.Attrs[name])
 	}
 	return b
 }
 
-func (t *accessTicket) parse(b []byte, app string) error {
-	r := reader{b: b}
-	r.header(kindAccess, app)
+func (t *accessTicket) parse(b []byte) error {
+	r := newReader(b, accessV1)
 	r.bytes(t.id[:])
 	t.ID = t.id.String()
-	t.UserID = r.string()
-	if n := r.count(); n > 0 {
-		t.Roles = make([]string, n)
-	}
-	for i := range t.Roles {
-		t.Roles[i] = r.string()
-	}
-	if n := r.count(); n > 0 {
-		t.Attrs = make(map[string]string, n)
-		for range n {
-			name := r.string()
-			t.Attrs[name] = r.string()
+	t.IssuedAt = r.issued()
+	t.AuthTime = t.IssuedAt.Add(-r.span())
+	t.ExpiresAt = t.IssuedAt.Add(r.span())
+	t.EndsAt = t.IssuedAt.Add(r.span())
+	t.reload, t.globalEpoch = r.uvarint(), r.uvarint()
+	t.UserID = r.text(r.uvarint())
+	for !r.over() {
+		switch n := r.uvarint(); n & 1 {
+		case isRole:
+			if t.Roles == nil {
+				t.Roles = t.room[:0]
+			}
+			t.Roles = append(t.Roles, r.text(n>>1))
+		case isAttr:
+			if t.Attrs == nil {
+				t.Attrs = map[string]string{}
+			}
+			name := r.text(n >> 1)
+			t.Attrs[name] = r.text(r.uvarint())
 		}
 	}
-	t.reload, t.globalEpoch = r.uvarint(), r.uvarint()
-	t.AuthTime, t.IssuedAt, t.ExpiresAt, t.EndsAt = r.time(), r.time(), r.time(), r.time()
 	return r.end()
 }
 
-func (t *refreshTicket) appendTo(b []byte, app string) []byte {
-	b = appendString(append(b, ticketVersion, kindRefresh), app)
+func (t *refreshTicket) appendTo(b []byte) []byte {
+	b = append(b, refreshV1)
 	b = append(b, t.root[:]...)
 	b = binary.AppendUvarint(b, t.generation)
 	b = append(b, t.id[:]...)
@@ -154,111 +183,18 @@ func (t *refreshTicket) appendTo(b []byte, app string) []byte {
 		remember = 1
 	}
 	b = append(b, remember)
-	b = binary.AppendVarint(b, t.issued)
-	return binary.AppendVarint(b, t.expires)
+	b = appendIssued(b, t.issued)
+	return appendSpan(b, t.issued, t.expires)
 }
 
-func (t *refreshTicket) parse(b []byte, app string) error {
-	r := reader{b: b}
-	r.header(kindRefresh, app)
+func (t *refreshTicket) parse(b []byte) error {
+	r := newReader(b, refreshV1)
 	r.bytes(t.root[:])
 	t.generation = r.uvarint()
 	r.bytes(t.id[:])
 	r.bytes(t.parent[:])
 	t.remember = r.bool()
-	t.issued, t.expires = r.varint(), r.varint()
+	t.issued = r.issued()
+	t.expires = t.issued.Add(r.span())
 	return r.end()
-}
-
-// reader takes a ticket apart. After the first fault everything it returns is
-// zero, and end reports it.
-type reader struct {
-	b      []byte
-	text   string // b once more, from the first string on, for all strings to be cut from
-	failed bool
-}
-
-func (r *reader) fail() { r.b, r.failed = nil, true }
-
-func (r *reader) take(n int) []byte {
-	if n > len(r.b) {
-		r.fail()
-		return nil
-	}
-	out := r.b[:n]
-	r.b = r.b[n:]
-	return out
-}
-
-func (r *reader) header(kind byte, app string) {
-	if h := r.take(2); h == nil || h[0] != ticketVersion || h[1] != kind {
-		r.fail()
-	}
-	if string(r.take(r.count())) != app {
-		r.fail()
-	}
-}
-
-func (r *reader) bytes(dst []byte) { copy(dst, r.take(len(dst))) }
-
-func (r *reader) uvarint() uint64 {
-	v, n := binary.Uvarint(r.b)
-	if n <= 0 {
-		r.fail()
-		return 0
-	}
-	r.b = r.b[n:]
-	return v
-}
-
-func (r *reader) varint() int64 {
-	v, n := binary.Varint(r.b)
-	if n <= 0 {
-		r.fail()
-		return 0
-	}
-	r.b = r.b[n:]
-	return v
-}
-
-// count reads a length. Every element takes a byte or more, so one that exceeds
-// what is left is a fault, and no reason to allocate.
-func (r *reader) count() int {
-	n := r.uvarint()
-	if n > uint64(len(r.b)) {
-		r.fail()
-		return 0
-	}
-	return int(n)
-}
-
-func (r *reader) string() string {
-	n := r.count()
-	if n == 0 {
-		return ""
-	}
-	if r.text == "" {
-		r.text = string(r.b)
-	}
-	from := len(r.text) - len(r.b)
-	r.b = r.b[n:]
-	return r.text[from : from+n]
-}
-
-func (r *reader) time() time.Time { return stamp(r.varint()) }
-
-func (r *reader) bool() bool {
-	b := r.take(1)
-	if b == nil || b[0] > 1 {
-		r.fail()
-		return false
-	}
-	return b[0] == 1
-}
-
-func (r *reader) end() error {
-	if r.failed || len(r.b) != 0 {
-		return errTicket
-	}
-	return nil
 }

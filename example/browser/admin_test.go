@@ -26,9 +26,7 @@ func TestAdmin(t *testing.T) {
 		if got := hers.text(); !strings.Contains(got, "may not log in") {
 			hers.fatalf("the page does not say why:\n%s", got)
 		}
-		if jar := hers.jar(); len(jar) != 0 {
-			hers.fatalf("the jar has %v", names(jar))
-		}
+		hers.keepsNoAccess()
 		admin.open("/admin")
 		admin.isAt("/admin")
 

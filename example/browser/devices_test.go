@@ -80,9 +80,7 @@ func TestDevices(t *testing.T) {
 		here.isAt("/devices?done=others")
 		there.open("/account")
 		there.isAtLogin("/account")
-		if jar := there.jar(); len(jar) != 0 {
-			there.fatalf("the jar has %v", names(jar))
-		}
+		there.keepsNoAccess()
 		here.open("/account")
 		here.isAt("/account")
 		if n := here.rows(); n != 1 {

@@ -57,6 +57,16 @@ func (b *tab) hasRefresh() (access, refresh *network.Cookie) {
 	return access, refresh
 }
 
+// keepsNoAccess fails if the device has an access cookie. What is left of a session
+// that was ended elsewhere a moment ago is at most a refresh cookie that is good
+// for nothing.
+func (b *tab) keepsNoAccess() {
+	b.Helper()
+	if jar := b.jar(); jar[b.app.access()] != nil {
+		b.fatalf("the jar has %v", names(jar))
+	}
+}
+
 // untilGone waits until the browser has let a cookie go.
 func (b *tab) untilGone(cookies ...string) {
 	b.Helper()
