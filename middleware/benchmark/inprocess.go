@@ -26,8 +26,11 @@ type local struct {
 	before  func() // each turn, if not nil
 	request *http.Request
 	answer  *discard
-	n       int // requests in a turn
-	costs   []cost
+	n       int    // requests in a turn
+	costs   []cost // one for each turn
+
+	base  *local // what it is compared with
+	added []cost // what it costs more than its base right beside it, one for each round
 }
 
 func newLocal(site http.Handler, visit visitor) *local {
@@ -92,29 +95,32 @@ func (l *local) turn(n int) cost {
 // calibrate finds how many requests make a turn of that length. A multiple of
 // 26: there is then one refresh in each 26.
 func (l *local) calibrate(length time.Duration) {
-	if l.n == 0 {
-		l.turn(10 * 26) // the first ones are slow
-		l.n = 26 * max(1, int(float64(length.Nanoseconds())/l.turn(10*26).cpu/26))
+	if l.n > 0 {
+		return
 	}
+	l.turn(10 * 26) // the first ones are slow
+	each := min(l.turn(10*26).cpu, l.turn(10*26).cpu, l.turn(10*26).cpu)
+	l.n = 26 * max(1, int(float64(length.Nanoseconds())/each/26))
 }
 
 // inProcess gives all contenders one turn a round, each round in another order.
+// What is compared runs back to back: the neighbours do not change much in
+// between.
 func inProcess(contenders []*local, rounds int, length time.Duration) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	for _, l := range contenders {
 		l.calibrate(length)
+		l.base.calibrate(length)
 	}
 	for range rounds {
 		for _, i := range rand.Perm(len(contenders)) {
 			l := contenders[i]
-			l.costs = append(l.costs, l.turn(l.n))
+			pair := []*local{l, l.base}
+			for _, j := range rand.Perm(2) {
+				pair[j].costs = append(pair[j].costs, pair[j].turn(pair[j].n))
+			}
+			own, base := l.costs[len(l.costs)-1], l.base.costs[len(l.base.costs)-1]
+			l.added = append(l.added, cost{own.cpu - base.cpu, own.allocs - base.allocs})
 		}
 	}
-}
-
-func (l *local) spread(of func(cost) float64) (s spread) {
-	for _, c := range l.costs {
-		s = append(s, of(c))
-	}
-	return s
 }

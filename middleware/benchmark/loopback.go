@@ -87,10 +87,3 @@ func overLoopback(contenders []*remote, db *database, rounds int, length time.Du
 		}
 	}
 }
-
-func (r *remote) spread(of func(traffic) float64) (s spread) {
-	for _, t := range r.turns {
-		s = append(s, of(t))
-	}
-	return s
-}

@@ -42,7 +42,7 @@ func main() {
 	flag.Parse()
 	p := plan{
 		rounds: 40, turn: 30 * time.Millisecond,
-		httpRounds: 12, refreshRounds: 10, httpTurn: 1200 * time.Millisecond,
+		httpRounds: 30, refreshRounds: 20, httpTurn: 500 * time.Millisecond,
 		pageTTL: 12 * time.Second, pageLoads: 200,
 	}
 	if *short {

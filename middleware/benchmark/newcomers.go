@@ -48,3 +48,6 @@ func (n *newcomers) visit([]string) string {
 
 // arrive brings as many new ones as there are users.
 func (n *newcomers) arrive() { n.cookies, n.visited = pack(headers(fromElsewhere(users))), 0 }
+
+// receive lets newcomers in, in place of whoever came before.
+func (l *local) receive(n *newcomers) { l.visit, l.before, l.n = n.visit, n.arrive, users }

@@ -46,14 +46,13 @@ func refusals(p plan) (all []refusal) {
 	add := func(name string, good bool, cookies []string) *local {
 		crowd := oneOf(cookies)
 		l := newLocal(judged(good), crowd())
-		contenders, all = append(contenders, l, newLocal(nothing, crowd())), append(all, refusal{name: name})
+		l.base = newLocal(nothing, crowd())
+		contenders, all = append(contenders, l), append(all, refusal{name: name})
 		return l
 	}
 	good := each(func(j jar) jar { return j })
 	add("good, seen before", true, good)
-	fresh := &newcomers{}
-	first := add("good, at first sight", true, good)
-	first.visit, first.before, first.n = fresh.visit, fresh.arrive, users
+	add("good, at first sight", true, good).receive(&newcomers{})
 	add("one character wrong", false, each(func(j jar) jar { return jar{damaged(j[0])} }))
 	add("one character wrong in both cookies", false, each(func(j jar) jar { return jar{damaged(j[0]), damaged(j[1])} }))
 	add("20 characters of nonsense", false, nonsense(20))
@@ -64,7 +63,7 @@ func refusals(p plan) (all []refusal) {
 
 	inProcess(contenders, p.rounds, p.turn)
 	for i := range all {
-		all[i].cpu = contenders[2*i].spread(cpu).paired(contenders[2*i+1].spread(cpu), minus)
+		all[i].cpu = spreadOf(contenders[i].added, cpu)
 	}
 	return all
 }

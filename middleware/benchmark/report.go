@@ -42,15 +42,11 @@ func (all results) print(w io.Writer, version string, p plan) {
 }
 
 func (all results) printRefreshes(w io.Writer) {
-	of := func(paces []pace, of func(pace) float64) (s spread) {
-		for _, p := range paces {
-			s = append(s, of(p))
-		}
-		return s
+	compare := func(f func(pace) float64) string {
+		return spreadOf(all.kitPace, f).paired(spreadOf(all.loopPace, f), over).show(2)
 	}
-	compare := func(f func(pace) float64) string { return of(all.kitPace, f).paired(of(all.loopPace, f), over).show(2) }
 	fmt.Fprintf(w, "- Refreshes: %s a second; %s times as many as a bare loop that sends the same two statements, at %s times its CPU time and %s times the database's.\n",
-		number(of(all.kitPace, func(p pace) float64 { return p.rate }).median(), 0),
+		number(spreadOf(all.kitPace, func(p pace) float64 { return p.rate }).median(), 0),
 		compare(func(p pace) float64 { return p.rate }), compare(func(p pace) float64 { return p.cpu }), compare(func(p pace) float64 { return p.databaseCPU }))
 	var counts []string
 	for i, within := range arrivals {
@@ -63,15 +59,18 @@ func (all results) printRefreshes(w io.Writer) {
 
 // printClaims puts the table's figures against each other, inside each round.
 func (t *table) printClaims(w io.Writer) {
-	adds := func(r *row) spread { return r.local.spread(cpu).paired(r.base.local.spread(cpu), minus) }
-	part := func(a, b *row) string { return adds(a).paired(adds(b), over).show(3) }
-	more := func(r *row) string { return t.everyone.remote.spread(rate).paired(r.remote.spread(rate), over).show(1) }
+	part := func(a, b *row) string {
+		return spreadOf(a.local.added, cpu).paired(spreadOf(b.local.added, cpu), over).show(3)
+	}
+	more := func(r *row) string {
+		return spreadOf(t.everyone.remote.turns, rate).paired(spreadOf(r.remote.turns, rate), over).show(1)
+	}
 	less := func(a, b *row) string {
-		return b.remote.spread(allCPU).paired(a.remote.spread(allCPU), over).show(1)
+		return spreadOf(b.remote.turns, allCPU).paired(spreadOf(a.remote.turns, allCPU), over).show(1)
 	}
 	fmt.Fprintf(w, "- Bare echo itself: %s ns and %s allocations a request in process; %s µs of server CPU and %s requests a second over loopback.\n",
-		t.bare.local.spread(cpu).show(0), number(t.bare.local.spread(allocs).median(), 1),
-		t.bare.remote.spread(func(t traffic) float64 { return 1e6 * t.serverCPU }).show(1), t.bare.remote.spread(rate).show(0))
+		spreadOf(t.bare.local.costs, cpu).show(0), number(spreadOf(t.bare.local.costs, allocs).median(), 1),
+		spreadOf(t.bare.remote.turns, func(t traffic) float64 { return 1e6 * t.serverCPU }).show(1), spreadOf(t.bare.remote.turns, rate).show(0))
 	fmt.Fprintf(w, "- In process sessionkit adds, of what echo-jwt adds: %s at first sight, %s to a cookie seen before; of scs in memory: %s and %s.\n",
 		part(t.first, t.jwt), part(t.seen, t.jwt), part(t.first, t.memory), part(t.seen, t.memory))
 	fmt.Fprintf(w, "- Between refreshes it serves %s times the requests a second of scs on MySQL, %s of the tuned one, %s with IdleTimeout; app and database together use 1/%s of the CPU time of scs on MySQL, 1/%s of the tuned one's.\n",

@@ -10,6 +10,14 @@ import (
 // A spread is one figure of each round, in the order of the rounds.
 type spread []float64
 
+// spreadOf takes one figure out of each result.
+func spreadOf[T any](all []T, figure func(T) float64) (s spread) {
+	for _, one := range all {
+		s = append(s, figure(one))
+	}
+	return s
+}
+
 // paired holds each figure against the one of the same round, so that what
 // disturbed a whole round disturbs no result.
 func (s spread) paired(other spread, f func(a, b float64) float64) spread {
@@ -20,8 +28,7 @@ func (s spread) paired(other spread, f func(a, b float64) float64) spread {
 	return both
 }
 
-func minus(a, b float64) float64 { return a - b }
-func over(a, b float64) float64  { return a / b }
+func over(a, b float64) float64 { return a / b }
 
 // at is the figure below which that part of the others lies.
 func (s spread) at(part float64) float64 {

@@ -20,18 +20,18 @@ func (t *table) print(w io.Writer) {
 	lines := [][]string{columns}
 	for _, r := range t.rows {
 		line := []string{r.name,
-			r.local.spread(cpu).paired(r.base.local.spread(cpu), minus).show(0),
-			number(r.local.spread(allocs).paired(r.base.local.spread(allocs), minus).median(), 1),
+			spreadOf(r.local.added, cpu).show(0),
+			number(spreadOf(r.local.added, allocs).median(), 1),
 		}
-		if r.remote == nil {
+		if r.loopback == nil {
 			line = append(line, "", "", "", "", "")
 		} else {
 			line = append(line,
-				t.bare.remote.spread(serverCPU).paired(r.remote.spread(serverCPU), over).show(2),
-				r.remote.spread(rate).paired(t.bare.remote.spread(rate), over).show(2),
-				number(1e6*r.remote.spread(databaseCPU).median(), 1),
-				number(1000*r.remote.spread(statements).median(), 1),
-				number(1000*r.remote.spread(prepares).median(), 1))
+				spreadOf(t.bare.remote.turns, serverCPU).paired(spreadOf(r.remote.turns, serverCPU), over).show(2),
+				spreadOf(r.remote.turns, rate).paired(spreadOf(t.bare.remote.turns, rate), over).show(2),
+				number(1e6*spreadOf(r.remote.turns, databaseCPU).median(), 1),
+				number(1000*spreadOf(r.remote.turns, statements).median(), 1),
+				number(1000*spreadOf(r.remote.turns, prepares).median(), 1))
 		}
 		lines = append(lines, line)
 	}
