@@ -10,10 +10,14 @@ import (
 	"time"
 )
 
-// scaling is what two cores do in the time of one: the requests per second, and
-// the CPU time of each, which grows where cores fight over something. Both as
-// ratios, two cores over one.
-type scaling struct{ rate, cpu spread }
+// scaling is what two cores do in the time of one: the requests per second on one
+// core and on two, and by what factor the CPU time of a request grows, as it does
+// where cores fight over something.
+type scaling struct{ one, two, cpu spread }
+
+// atBest compares the quietest turns on two cores with the quietest on one.
+// Neighbours take away a core, or a part of one, and never give any.
+func (s scaling) atBest() float64 { return s.two.at(0.95) / s.one.at(0.95) }
 
 // cores lets two goroutines make requests, on one core and on two.
 func cores(ctx context.Context, db *database, p plan) (ofKit, ofBare scaling) {
@@ -29,14 +33,14 @@ func cores(ctx context.Context, db *database, p plan) (ofKit, ofBare scaling) {
 		scaling *scaling
 	}{{two(kit), &ofKit}, {two(bare), &ofBare}}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
-	for range p.rounds {
+	for range 4 * p.rounds {
 		for _, i := range rand.Perm(len(contenders)) {
 			c := contenders[i]
 			var rate, cpu [3]float64
 			for _, j := range rand.Perm(2) {
-				rate[j+1], cpu[j+1] = together(c.locals, j+1, 5*p.turn)
+				rate[j+1], cpu[j+1] = together(c.locals, j+1, 50*time.Millisecond)
 			}
-			c.scaling.rate = append(c.scaling.rate, rate[2]/rate[1])
+			c.scaling.one, c.scaling.two = append(c.scaling.one, rate[1]), append(c.scaling.two, rate[2])
 			c.scaling.cpu = append(c.scaling.cpu, cpu[2]/cpu[1])
 		}
 	}

@@ -18,8 +18,8 @@ import (
 )
 
 // refreshing is how many sessions are refreshed in turn: so many that each has a
-// rest of surfTTL at 6,000 refreshes a second.
-const refreshing = 6_000
+// rest of surfTTL at that many refreshes a second.
+const refreshing = 12_000
 
 // pace is what came of a turn of refreshes: how many a second, and the CPU time
 // of this process and of the database for each, in seconds.
