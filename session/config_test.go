@@ -81,16 +81,38 @@ func TestSetCookiesToTheByte(t *testing.T) {
 	}
 }
 
+// Both travel with every request. The figures in the package's documentation are
+// those that this test logs.
 func TestTheCookiesAreSmall(t *testing.T) {
 	inWorld(t, func(w *world) {
-		b := newBrowser()
-		w.login(b, Login{})
-		for _, c := range b.request().Cookies() {
-			size := len(c.Name) + len(c.Value)
-			w.Logf("%s: %d bytes", c.Name, size)
-			if size > 400 {
-				w.Errorf("%s takes %d bytes", c.Name, size)
+		const user = "01K5Q8ZT4X9M7WV3B2RC000000"
+		sizes := func(u User) (access, refresh int) {
+			u.Epoch = 1
+			w.users.SetUser(user, u)
+			b := newBrowser()
+			w.login(b, Login{UserID: user, Remember: true})
+			for range 200 { // some hours on, numbers are longer
+				w.nextPeriod()
+				w.in(b)
 			}
+			return len(b.jar[w.names.access].value), len(b.jar[w.names.refresh].value)
 		}
+		access, refresh := sizes(User{Roles: []string{"user", "staff", "admin"}})
+		if access > 230 || refresh > 240 {
+			w.Errorf("an access cookie of %d bytes and a refresh cookie of %d; want at most 230 and 240", access, refresh)
+		}
+		w.Logf("a user id of 26 bytes, three roles of 14 letters: %d bytes; refresh: %d", access, refresh)
+		none, _ := sizes(User{})
+		w.Logf("no role: %d", none)
+		for _, letters := range []int{4, 8, 16} {
+			var u User
+			for i := range 10 {
+				u.Roles = append(u.Roles, strings.Repeat("x", letters-1)+string(rune('a'+i)))
+			}
+			access, _ := sizes(u)
+			w.Logf("each role of %d letters: %.1f more", letters, float64(access-none)/10)
+		}
+		access, _ = sizes(User{Attrs: map[string]string{"name": "Ada Lovelace", "email": "ada@example.com"}})
+		w.Logf("name=Ada Lovelace and email=ada@example.com: %d more", access-none)
 	})
 }

@@ -30,6 +30,18 @@
 // A revoked session is refused at its next refresh. With [Manager.Run], every
 // node also learns within about a second to believe its access cookie no more.
 //
+// # Size
+//
+// Both cookies travel with every request, and a browser keeps none of more than
+// 4096 bytes. The values take
+//
+//	refresh cookie                            196 bytes
+//	access cookie, a user id of 26 bytes      204
+//	  and each role of 4, 8, 16 letters        8, 16, 30 more
+//	  and each attribute                       1.8 times the letters of its name and value, plus 2
+//
+// A user who does not fit cannot log in: see [ErrTooLarge].
+//
 // # Failure
 //
 // No new right is granted without the store, a right that is sealed in an access

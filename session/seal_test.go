@@ -136,8 +136,8 @@ func TestOneCookieNeverPassesForAnother(t *testing.T) {
 	// Even under one key and name, kind and version count.
 	for name, payload := range map[string][]byte{
 		"a refresh":       (&refreshTicket{}).appendTo(nil),
-		"half a role":     append(anAccessTicket("").appendTo(nil), 2<<1|isRole, 'x'),
-		"half an attr":    append(anAccessTicket("").appendTo(nil), 1<<1|isAttr, 'x'),
+		"half a role":     append(anAccessTicket("").appendTo(nil), 2<<1, 'x'),
+		"half an attr":    append(anAccessTicket("").appendTo(nil), 1<<1|1, 'x'),
 		"another version": append([]byte{'b'}, anAccessTicket("").appendTo(nil)[1:]...),
 		"nothing":         {},
 	} {

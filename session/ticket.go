@@ -117,8 +117,8 @@ func appendString(b []byte, s string) []byte {
 // Roles and attributes come last, in a row: the lowest bit of their first length
 // tells which it is.
 const (
-	isRole = iota
-	isAttr
+	isRole uint64 = 0
+	isAttr uint64 = 1
 )
 
 func appendTagged(b []byte, s string, tag uint64) []byte {
