@@ -58,8 +58,13 @@ func TestEveryStatementUsesItsIndex(t *testing.T) {
 			}
 			id := list[0].ID[:]
 			digest := newDigest()
+			var seven []any // more than have outlived
+			for range 7 {
+				other := newDigest()
+				seven = append(seven, other[:16])
+			}
 			for name, args := range map[string][]any{
-				"find": {id}, "list": user, "changes": {time.Minute.Microseconds()}, "outlived": {200},
+				"find": {id}, "list": user, "changes": {time.Minute.Microseconds()}, "outlived": {200}, "prune": seven,
 				"confirm":    {digest[:], 1, 1, id, 1, 1, digest[:]},
 				"revokeUser": append([]any{"reason"}, user...), "reload": user,
 			} {
@@ -67,6 +72,10 @@ func TestEveryStatementUsesItsIndex(t *testing.T) {
 				for _, step := range plan {
 					if step.rows > 20 {
 						t.Errorf("%s reads %d rows of %s by %s, with index %q", name, step.rows, step.table, step.access, step.key)
+					}
+					// Two nodes that prune in different orders deadlock.
+					if name == "prune" && step.key != "PRIMARY" {
+						t.Errorf("prune goes by %s, with index %q", step.access, step.key)
 					}
 				}
 			}

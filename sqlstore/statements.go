@@ -121,9 +121,11 @@ WHERE g.id = 1`),
 
 		// First read without a lock which rows may go, then remove them by
 		// primary key: whoever refreshes or prunes at the same time locks in the
-		// same order. A DELETE with LIMIT would lock what it merely looks at.
+		// same order. A DELETE with LIMIT would lock what it merely looks at, and
+		// without the + 0 the database may take the index on expires_at instead,
+		// and two nodes deadlock.
 		outlived: r.Replace(`SELECT id FROM {sessions} WHERE expires_at < {now} ORDER BY expires_at LIMIT ?`),
-		prune:    r.Replace(`DELETE FROM {sessions} WHERE expires_at < {now} AND id IN (`),
+		prune:    r.Replace(`DELETE FROM {sessions} WHERE expires_at + 0 < {now} AND id IN (`),
 
 		hasEpoch: r.Replace(`SELECT COUNT(*) FROM {epochs} WHERE id = 1`),
 		addEpoch: r.Replace(`INSERT INTO {epochs} (id, epoch) VALUES (1, 0) {keep epoch}`),
