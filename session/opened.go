@@ -11,8 +11,8 @@ import (
 // It grants nothing: what is found here is judged like what has just been
 // decrypted, by its own end and by the feed. Strangers cannot fill it, because
 // only what a key has sealed is put in; it belongs to one set of keys, and goes
-// with them. Its size is fixed: where a bucket is full, the cookie that runs out
-// first makes room, and is opened once more if it comes again.
+// with them. Its size is fixed, some 20 MB when it is full: where a bucket is, the
+// cookie that runs out first makes room, and is opened once more if it comes again.
 //
 // It is safe for concurrent use, and nobody waits: a reader sees a cookie whole
 // or not at all, and of two writers of one place the later wins.

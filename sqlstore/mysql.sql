@@ -36,8 +36,8 @@ CREATE TABLE IF NOT EXISTS {sessions} (
 
 	-- Raised when roles or attributes are to be read again.
 	reload           BIGINT UNSIGNED  NOT NULL,
-	-- NULL unless the row was revoked or reloaded, so that the index on it stays
-	-- small: every node asks once a second for what is new in it.
+	-- NULL unless the row was revoked or reloaded, so that what every node asks
+	-- for once a second is a short range of the index on it.
 	changed_at       BIGINT           NULL,
 
 	revoked_at       BIGINT           NULL,
