@@ -1,0 +1,160 @@
+package scaling
+
+import (
+	"context"
+	"database/sql"
+	"encoding/binary"
+	"math/rand/v2"
+	"net/netip"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	_ "github.com/go-sql-driver/mysql"
+
+	"github.com/sessionkit/sessionkit/session"
+	"github.com/sessionkit/sessionkit/sqlstore"
+	"github.com/sessionkit/sessionkit/sqlstore/mysqltest"
+)
+
+// connections is how many statements are under way at once.
+const connections = 32
+
+// database is a real one with many sessions in it.
+type database struct {
+	*testing.T
+	db       *sql.DB
+	store    *sqlstore.Store
+	keepFor  time.Duration
+	sessions []storedSession
+}
+
+type storedSession struct {
+	id         session.ID
+	generation uint64
+	confirmed  session.Digest
+}
+
+// openDatabase makes one with so many users that each has two sessions.
+func openDatabase(t *testing.T, kind sqlstore.IDKind, sessions int, keepFor time.Duration) *database {
+	db, err := sql.Open("mysql", mysqltest.Database(t, "interpolateParams=true"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	db.SetMaxOpenConns(connections)
+	db.SetMaxIdleConns(connections)
+	d := &database{T: t, db: db, keepFor: keepFor, sessions: make([]storedSession, sessions)}
+	// The table has to fit into memory, as it must in production.
+	d.exec("SET GLOBAL innodb_buffer_pool_size = 512 * 1024 * 1024")
+	id := "BIGINT UNSIGNED"
+	if kind == sqlstore.Text {
+		id = "VARCHAR(26) CHARACTER SET ascii COLLATE ascii_bin"
+	}
+	d.exec("CREATE TABLE users (id " + id + ` PRIMARY KEY, session_epoch BIGINT UNSIGNED NOT NULL DEFAULT 1,
+		disabled BOOLEAN NOT NULL DEFAULT FALSE, roles VARCHAR(255) NOT NULL DEFAULT '["reader"]')`)
+	if d.store, err = sqlstore.New(db, sqlstore.Config{IDKind: kind}); err != nil {
+		t.Fatal(err)
+	}
+	d.must(d.store.Migrate(t.Context()))
+
+	users := make([]string, max(1, sessions/2))
+	for i := range users {
+		users[i] = userID(i)
+		if kind == sqlstore.Text {
+			users[i] = randomText(26)
+		}
+	}
+	for rest := users; len(rest) > 0; {
+		n := min(len(rest), 1000)
+		ids := make([]any, n)
+		for i := range ids {
+			ids[i] = rest[i]
+		}
+		d.exec("INSERT INTO users (id) VALUES (?)"+strings.Repeat(", (?)", n-1), ids...)
+		rest = rest[n:]
+	}
+	d.each(func(ctx context.Context, s *storedSession) {
+		random(s.id[:])
+		random(s.confirmed[:])
+		d.must(d.store.Create(ctx, session.NewSession{
+			ID: s.id, UserID: users[rand.IntN(len(users))], Confirmed: s.confirmed, Lifetime: 12 * time.Hour, KeepFor: keepFor,
+			UserAgent: agents[rand.IntN(len(agents))], IP: randomIP(),
+		}))
+	})
+	return d
+}
+
+func (d *database) must(err error) {
+	d.Helper()
+	if err != nil {
+		d.Fatal(err)
+	}
+}
+
+func (d *database) exec(query string, args ...any) {
+	d.Helper()
+	_, err := d.db.Exec(query, args...)
+	d.must(err)
+}
+
+// each does something for every session, in random order, over all connections.
+func (d *database) each(do func(context.Context, *storedSession)) {
+	var all sync.WaitGroup
+	var begun atomic.Int64
+	order := rand.Perm(len(d.sessions))
+	for range connections {
+		all.Go(func() {
+			for i := begun.Add(1) - 1; i < int64(len(order)); i = begun.Add(1) - 1 {
+				do(d.Context(), &d.sessions[order[i]])
+			}
+		})
+	}
+	all.Wait()
+}
+
+// confirm moves a session on, as each refresh but the first does.
+func (d *database) confirm(ctx context.Context, s *storedSession) {
+	p := session.Presented{ID: s.id, Generation: s.generation + 1, Parent: s.confirmed, KeepFor: d.keepFor}
+	random(p.Digest[:])
+	if won, err := d.store.Confirm(ctx, p); err != nil || !won {
+		d.Errorf("confirm: %v, %v", won, err)
+	}
+	s.generation, s.confirmed = p.Generation, p.Digest
+}
+
+// refresh is S and U1.
+func (d *database) refresh(ctx context.Context, s *storedSession) {
+	if found, err := d.store.Find(ctx, s.id); err != nil || found.Record == nil {
+		d.Errorf("find: %v, %v", found.Record, err)
+	}
+	d.confirm(ctx, s)
+}
+
+func random(b []byte) {
+	for i := range len(b) / 8 {
+		binary.LittleEndian.PutUint64(b[8*i:], rand.Uint64())
+	}
+}
+
+func randomText(n int) string {
+	const letters = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = letters[rand.IntN(len(letters))]
+	}
+	return string(b)
+}
+
+// randomIP is as often of version 4 as of version 6.
+func randomIP() string {
+	var b [16]byte
+	random(b[:])
+	if rand.IntN(2) == 0 {
+		return netip.AddrFrom4([4]byte(b[:4])).String()
+	}
+	b[0], b[1] = 0x20, 0x01
+	return netip.AddrFrom16(b).String()
+}

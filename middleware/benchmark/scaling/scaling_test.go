@@ -1,0 +1,73 @@
+package scaling
+
+import (
+	"flag"
+	"runtime"
+	"testing"
+	"time"
+)
+
+var (
+	full    = flag.Bool("full", false, "as many users and sessions as make figures to quote, in some minutes")
+	primary = flag.Float64("primary", 0, "refreshes a second that one primary does; 0: what is measured here")
+	surfing = flag.Duration("surfing", time.Hour, "how long a user surfs after a login")
+)
+
+// plan is how much is simulated and stored.
+type plan struct {
+	users       int
+	within      time.Duration
+	lasting     time.Duration
+	thinks      []think
+	nodes       []nodes
+	herd        int
+	herds       []scenario
+	herdLasting time.Duration
+	revocations []float64 // a second
+	sessions    int       // in the database
+}
+
+// fast is for `go test`: as much as its bounds need.
+var fast = plan{
+	users: 10, within: accessTTL, lasting: 30 * time.Minute,
+	thinks: []think{{5 * time.Second, false}},
+	nodes:  []nodes{{1, false}, {3, false}},
+	herd:   100, herds: []scenario{{within: time.Second, think: think{time.Second, true}}}, herdLasting: 5 * time.Minute,
+	revocations: []float64{2},
+	sessions:    1000,
+}
+
+var whole = plan{
+	users: 400, within: accessTTL, lasting: 30 * time.Minute,
+	thinks: []think{
+		{5 * time.Second, false}, {5 * time.Second, true},
+		{30 * time.Second, false}, {30 * time.Second, true},
+		{3 * time.Minute, false}, {3 * time.Minute, true},
+	},
+	nodes: []nodes{{1, false}, {3, false}, {3, true}, {10, false}},
+	herd:  10_000, herdLasting: 16 * time.Minute,
+	herds: []scenario{
+		{within: accessTTL, think: think{5 * time.Second, false}},
+		{within: 10 * time.Second, think: think{5 * time.Second, false}},
+		{within: 10 * time.Second, think: think{5 * time.Second, true}},
+		{within: 10 * time.Second, think: think{30 * time.Second, false}},
+		{within: time.Second, think: think{5 * time.Second, false}},
+	},
+	revocations: []float64{0, 1, 10},
+	sessions:    200_000,
+}
+
+func TestScaling(t *testing.T) {
+	p, command := fast, "go test -C middleware/benchmark/scaling"
+	if *full {
+		p, command = whole, "make scaling"
+	}
+	keepFor := loginKeepsRow(t)
+	db := measureStorage(t, p.sessions, keepFor)
+	say("`%s`, %s: %s, MariaDB %s, %d cores.", command, time.Now().Format(time.DateOnly), runtime.Version(), db.version, runtime.NumCPU())
+	perSession, perLogin := statements(t, p)
+	herd(t, p)
+	feed(t, p, db.polls)
+	db.print(p.sessions)
+	growth(p, perSession, perLogin, db, keepFor)
+}
