@@ -3,7 +3,7 @@
 # packages, and where it may not, it says what to install and fails: a test
 # that quietly did not run is worth less than none.
 
-.PHONY: test lint deps run bench
+.PHONY: test lint deps run bench scaling
 
 test: deps lint
 	go test -race -shuffle=on ./...
@@ -30,3 +30,8 @@ run:
 # machine alone meanwhile.
 bench:
 	@go run -C middleware/benchmark . $(BENCH)
+
+# What many users ask of the database, counted in fake time and measured on a
+# MariaDB of its own, in some minutes.
+scaling:
+	@go test -C middleware/benchmark/scaling -count=1 -timeout=30m -full $(SCALING)
