@@ -25,6 +25,8 @@ type feed struct {
 	marks sync.Map                  // ID to mark
 
 	mu      sync.Mutex    // guards what follows, and is held to write to the others
+	look    time.Time     // when the last look at the store began that has succeeded
+	farLook time.Time     // the last one over all of keep
 	count   int           // of marks
 	sweep   int           // how many marks there may be before the dead ones are looked for
 	changed chan struct{} // closed and replaced whenever something new is learned
@@ -86,6 +88,35 @@ func (f *feed) news() <-chan struct{} {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.changed
+}
+
+// lookOverlap is how far a look at the store goes back behind the last one.
+const lookOverlap = 5 * time.Second
+
+// farLookEvery is how often one goes over all that can matter: seldom enough that
+// busy apps do not read each revocation over and over, and often enough that it
+// is worth something to what shows late.
+func (f *feed) farLookEvery() time.Duration { return f.keep / 12 }
+
+// lookBack returns how far the next look is to go, and what to call when it has
+// succeeded. Only this node's time between two looks goes into it.
+func (f *feed) lookBack() (back time.Duration, looked func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	now := time.Now()
+	far := now.Sub(f.farLook) >= f.farLookEvery()
+	back = f.keep
+	if !far {
+		back = min(back, now.Sub(f.look)+lookOverlap)
+	}
+	return back, func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.look = now
+		if far {
+			f.farLook = now
+		}
+	}
 }
 
 // revoked marks a session that was revoked here.

@@ -72,17 +72,22 @@ func sleep(ctx context.Context, d time.Duration) bool {
 // jitter returns d give or take a fifth, so that nodes do not march in step.
 func jitter(d time.Duration) time.Duration { return d*4/5 + rand.N(d*2/5) }
 
-// poll asks the store for what has changed of late. It always looks back over a
-// whole access lifetime, not to where the last poll ended: a revocation that was
-// committed late, or stamped by a clock that was set back, is in a later poll.
-// Only a database whose clock jumps ahead by more than that, while a node's polls
-// fail, has one slip by; then it acts at the next refresh.
+// poll asks the store for what has changed of late.
+//
+// It looks back to a while before the last poll, for revocations that were
+// committed late, and now and then over a whole access lifetime and more: what was
+// committed very late, or stamped by the slower clock of a database that another
+// has replaced since, is in that. A revocation slips by only if the database's
+// clock jumps ahead by more, and then acts at the next refresh. Where it was set
+// back, stamps are in the future, and in every poll.
 func (m *Manager) poll(ctx context.Context) error {
-	changes, err := m.store.Changes(ctx, m.feed.keep)
+	back, looked := m.feed.lookBack()
+	changes, err := m.store.Changes(ctx, back)
 	if err != nil {
 		return m.trouble(err)
 	}
 	m.feed.learn(changes)
+	looked()
 	return nil
 }
 
