@@ -2,7 +2,9 @@ package session
 
 import (
 	"hash/maphash"
+	"math/rand/v2"
 	"sync/atomic"
+	"time"
 )
 
 // opened remembers the access cookies that this node has opened, or sealed, so
@@ -11,8 +13,9 @@ import (
 // It grants nothing: what is found here is judged like what has just been
 // decrypted, by its own end and by the feed. Strangers cannot fill it, because
 // only what a key has sealed is put in; it belongs to one set of keys, and goes
-// with them. Its size is fixed, some 20 MB when it is full: where a bucket is, the
-// cookie that runs out first makes room, and is opened once more if it comes again.
+// with them. Its size is fixed, some 20 MB when it is full: where a bucket is, a
+// cookie that has run out makes room, or else any, and is opened once more if it
+// comes again. So one that is in use is soon back, however many others come once.
 //
 // It is safe for concurrent use, and nobody waits: a reader sees a cookie whole
 // or not at all, and of two writers of one place the later wins.
@@ -47,16 +50,12 @@ func (o *opened) get(value string) (*accessTicket, bool) {
 }
 
 func (o *opened) put(c *openedCookie) {
-	b := o.bucket(c.value)
-	place := &b[0]
+	b, now := o.bucket(c.value), time.Now()
+	place := &b[rand.N(len(b))]
 	for i := range b {
-		is := b[i].Load()
-		if is == nil {
+		if is := b[i].Load(); is == nil || is.ticket.ExpiresAt.Before(now) {
 			place = &b[i]
 			break
-		}
-		if is.ticket.ExpiresAt.Before(place.Load().ticket.ExpiresAt) {
-			place = &b[i]
 		}
 	}
 	place.Store(c)
