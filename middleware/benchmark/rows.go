@@ -7,7 +7,7 @@ import (
 )
 
 // sites are all there are, for the process that serves one of them.
-var sites = []*site{bare, empty, echoJWT, echoContrib, gorilla, scsMemory, scsDefault, scsTuned, scsIdle, scsPool, kit, kitSurfed}
+var sites = []*site{bare, empty, echoJWT, echoContrib, gorilla, scsMemory, scsDefault, scsTuned, scsIdle, scsPool, kit, kitFirst, kitSurfed}
 
 // A row is a line of the table: a site, and who visits it, in process and over
 // loopback HTTP.
@@ -51,7 +51,7 @@ func newTable() *table {
 	t.seen = add("sessionkit, a cookie seen before", kit, same, same)
 
 	t.everyone = add("sessionkit, all users in random order", kit, anyone, anyone)
-	t.first = add("sessionkit, first sight of each cookie", kit, same, nil)
+	t.first = add("sessionkit, first sight of each cookie", kitFirst, same, nil)
 	t.surfed = add(kitSurfed.name, kitSurfed, surfers, surfers)
 	t.everyone.many, t.first.many, t.surfed.many = true, true, true
 	return t
