@@ -87,6 +87,6 @@ func createKeyFile(path string) error {
 	case err != nil:
 		return err
 	}
-	slog.Info("a new key was made: sessions under another one are no longer good", "file", path)
+	slog.Info("made a key for the cookies", "file", path)
 	return nil
 }
