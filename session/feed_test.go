@@ -27,15 +27,14 @@ func (s *lookingStore) Changes(ctx context.Context, within time.Duration) (Chang
 	return s.MemoryStore.Changes(ctx, within)
 }
 
-// looks returns how far back the polls of a time have looked.
-func (s *lookingStore) looks(d time.Duration) []time.Duration {
-	s.mu.Lock()
-	s.back = nil
-	s.mu.Unlock()
+// looks waits, and returns how far back the polls since it was last called have
+// looked.
+func (s *lookingStore) looks(d time.Duration) (back []time.Duration) {
 	time.Sleep(d)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.back
+	back, s.back = s.back, nil
+	return back
 }
 
 func TestPollsLookNoFartherBackThanTheyMust(t *testing.T) {
@@ -70,7 +69,7 @@ func TestPollsLookNoFartherBackThanTheyMust(t *testing.T) {
 		store.mu.Lock()
 		store.down = false
 		store.mu.Unlock()
-		if after := store.looks(9 * time.Second); len(after) == 0 || after[0] < 13*time.Second {
+		if after := store.looks(10 * time.Second); len(after) == 0 || after[0] < 13*time.Second {
 			w.Errorf("after 13 seconds without one, the polls look back %v", after)
 		}
 	})
