@@ -38,20 +38,18 @@ func (v Verdict) Session() (s Session) {
 // with them: a Set-Cookie does not keep an answer out of caches (RFC 9111,
 // section 7.3). Without cookies it does nothing. Call it before the answer's
 // first byte.
+//
+// Cookies of the same names that the header already sets are replaced: of two a
+// browser keeps the last, and no reader knows which.
 func (v Verdict) SetCookies(w http.ResponseWriter) {
-	setCookies(w.Header(), v.Cookies)
-}
-
-// setCookies replaces cookies of the same names that the header already sets: of
-// two Set-Cookies of one name a browser keeps the last, and no reader knows which.
-func setCookies(h http.Header, cookies []*http.Cookie) {
-	if len(cookies) == 0 {
+	if len(v.Cookies) == 0 {
 		return
 	}
+	h := w.Header()
 	h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], func(line string) bool {
-		return slices.ContainsFunc(cookies, func(c *http.Cookie) bool { return setsCookie(line, c.Name) })
+		return slices.ContainsFunc(v.Cookies, func(c *http.Cookie) bool { return setsCookie(line, c.Name) })
 	})
-	for _, c := range cookies {
+	for _, c := range v.Cookies {
 		h.Add("Set-Cookie", c.String())
 	}
 	h.Set("Cache-Control", "no-store")
