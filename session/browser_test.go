@@ -81,6 +81,7 @@ type world struct {
 func inWorld(t *testing.T, test func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
+		defer time.Sleep(storeTimeout + time.Second) // a probe of the store may still be waiting
 		users := NewMemoryStore()
 		users.SetUser("1", User{Epoch: 1, Roles: []string{"staff"}, Attrs: map[string]string{"name": "Ada"}})
 		users.SetUser("2", User{Epoch: 1})
@@ -161,6 +162,12 @@ func (w *world) statements(f func()) int64 {
 	before := w.faults.calls()
 	f()
 	return w.faults.calls() - before
+}
+
+// mend ends the store's trouble, and lets what was found out about it grow old.
+func (w *world) mend() {
+	w.faults.set(nil, nil)
+	time.Sleep(openFor)
 }
 
 // nextPeriod waits until the access cookie has run out.

@@ -11,7 +11,7 @@ import (
 type Event struct {
 	Kind      EventKind
 	SessionID string // may be empty
-	Err       error  // for EventStoreTrouble
+	Err       error  // for EventStoreTrouble and EventStoreDown
 }
 
 // EventKind names what happened.
@@ -31,11 +31,13 @@ const (
 	EventAmbiguous    EventKind = "ambiguous"     // two valid cookies of one name and different sessions
 	EventTooLarge     EventKind = "too-large"     // a user's id, roles and attributes do not fit into a cookie: see ErrTooLarge
 	EventStoreTrouble EventKind = "store-trouble" // the store gave no definite answer
+	EventStoreDown    EventKind = "store-down"    // nor does it answer a probe: until it does, what needs it is refused at once
+	EventStoreBack    EventKind = "store-back"    // it answers again
 )
 
 var eventKinds = []EventKind{
 	EventIssued, EventRefreshed, EventStraggler, EventReuse, EventAhead, EventEnded, EventRevoked, EventUndone,
-	EventUndecodable, EventOldKey, EventAmbiguous, EventTooLarge, EventStoreTrouble,
+	EventUndecodable, EventOldKey, EventAmbiguous, EventTooLarge, EventStoreTrouble, EventStoreDown, EventStoreBack,
 }
 
 // LogEvents returns a function for Config.OnEvent that logs each event: at
@@ -60,7 +62,7 @@ func (k EventKind) level() slog.Level {
 		return slog.LevelDebug
 	case EventReuse, EventAhead, EventAmbiguous, EventUndone, EventTooLarge:
 		return slog.LevelWarn
-	case EventStoreTrouble:
+	case EventStoreTrouble, EventStoreDown:
 		return slog.LevelError
 	default:
 		return slog.LevelInfo
@@ -85,9 +87,9 @@ func (m *Manager) event(e Event) {
 }
 
 // Stats returns how many events of each kind this Manager has raised. Alarm on
-// EventReuse, which is a theft or a copied browser profile, on EventUndone, and
-// on EventEnded or EventUndecodable far above their usual rate, which is people
-// being logged out. It is safe for concurrent use, and cheap.
+// EventReuse, which is a theft or a copied browser profile, on EventStoreDown and
+// EventUndone, and on EventEnded or EventUndecodable far above their usual rate,
+// which is people being logged out. It is safe for concurrent use, and cheap.
 func (m *Manager) Stats() map[EventKind]uint64 {
 	stats := make(map[EventKind]uint64, len(m.counters))
 	for kind, n := range m.counters {

@@ -28,6 +28,7 @@ type Manager struct {
 	flights  singleflight.Group // of settle, by ticket
 	recent   *recent
 	undone   *undone
+	breaker  *breaker
 	counters counters
 }
 
@@ -54,6 +55,7 @@ func New(keys Keys, store Store, cfg Config) (*Manager, error) {
 
 		counters: newCounters(),
 	}
+	m.breaker = &breaker{probe: m.probe, event: m.event}
 	if err := m.SetKeys(keys); err != nil {
 		return nil, err
 	}
@@ -147,25 +149,43 @@ func limited(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 }
 
-// ask does one step against the store, and once more if it gives no definite
-// answer: a lost reply or a deadlock is over by then, as a rule. Every step is
-// harmless when repeated.
+// tries is how often a step is done that gets no answer.
+const tries = 3
+
+// ask does one step against the store, and again if it gives no definite answer:
+// a lost reply or a deadlock is over by then, as a rule. Every step is harmless
+// when repeated.
 func (m *Manager) ask(ctx context.Context, step func(context.Context) error) error {
-	err := step(ctx)
-	if err == nil || definite(err) {
-		return err
+	if err := m.breaker.refusal(); err != nil {
+		return noAnswer(err)
 	}
-	if again(ctx) {
-		err = step(ctx)
+	err := repeat(ctx, step)
+	if !answers(err) {
+		m.breaker.suspect()
+		return m.trouble(err)
 	}
-	if err == nil || definite(err) {
-		return err
-	}
-	return m.trouble(err)
+	m.breaker.spoke()
+	return err
 }
 
-func definite(err error) bool {
-	return errors.Is(err, ErrUserDisabled) || errors.Is(err, ErrNotFound) || errors.Is(err, ErrUnauthenticated)
+func repeat(ctx context.Context, step func(context.Context) error) (err error) {
+	for try := 1; ; try++ {
+		if err = step(ctx); answers(err) || try == tries || !again(ctx) {
+			return err
+		}
+	}
+}
+
+// askInTime asks with storeTimeout for it.
+func (m *Manager) askInTime(ctx context.Context, step func(context.Context) error) error {
+	ctx, cancel := limited(ctx)
+	defer cancel()
+	return m.ask(ctx, step)
+}
+
+// answers says whether a step's result is an answer of the store's.
+func answers(err error) bool {
+	return err == nil || errors.Is(err, ErrUserDisabled) || errors.Is(err, ErrNotFound) || errors.Is(err, ErrUnauthenticated)
 }
 
 // again waits a moment before a step is repeated, so that two that met in a
@@ -174,7 +194,22 @@ func again(ctx context.Context) bool {
 	return sleep(ctx, rand.N(40*time.Millisecond))
 }
 
+// probe finds out whether the store answers at all.
+func (m *Manager) probe() error {
+	ctx, cancel := limited(context.Background())
+	defer cancel()
+	return repeat(ctx, func(ctx context.Context) error {
+		_, err := m.store.Find(ctx, ID{}) // nobody's
+		return err
+	})
+}
+
+// trouble tells the operator of a call that the store did not answer.
 func (m *Manager) trouble(err error) error {
 	m.event(Event{Kind: EventStoreTrouble, Err: err})
+	return noAnswer(err)
+}
+
+func noAnswer(err error) error {
 	return fmt.Errorf("session: the store gave no definite answer: %w", err)
 }

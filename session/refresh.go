@@ -22,37 +22,41 @@ type outcome struct {
 // request has. Nobody is logged out for that.
 var errContended = errors.New("the session's row kept changing")
 
-// maxRounds bounds how often a request reads the row.
+// maxRounds bounds how often a request reads a row that keeps changing.
 const maxRounds = 3
 
 // settle finds out what a ticket is, in one to two statements as a rule. It is
 // the only caller of Store.Confirm and Store.RevokeReused.
 func (m *Manager) settle(ctx context.Context, t refreshTicket, prefetch bool) (outcome, error) {
+	if err := m.breaker.refusal(); err != nil {
+		return outcome{}, noAnswer(err)
+	}
 	id := t.sessionID()
 	idle, _ := m.cfg.timeouts(t.remember)
 	presented := Presented{ID: id, Generation: t.generation, Digest: t.digest(), Parent: t.parentDigest(), KeepFor: m.cfg.keepFor(t.remember)}
 
-	var failed error // the first trouble, which is repeated once, from the start
+	failures, rounds := 0, 0
 	killing := false // a kill whose answer was lost may have been ours
-	for range maxRounds {
+	for {
 		o, written, err := m.round(ctx, id, t, presented, prefetch, idle)
-		if err != nil {
-			if failed != nil || !again(ctx) {
+		switch {
+		case err != nil:
+			killing = killing || o.class == classReuse
+			if failures++; failures == tries || !again(ctx) {
+				m.breaker.suspect()
 				return outcome{}, m.trouble(err)
 			}
-			failed, killing = err, o.class == classReuse
-			continue
+		case written:
+			m.breaker.spoke()
+			m.note(o, id, killing)
+			return o, nil
+		default:
+			// The row was changed in between: what it says now decides.
+			if rounds++; rounds == maxRounds {
+				return outcome{}, m.trouble(errContended)
+			}
 		}
-		if !written {
-			continue // the row was changed in between: what it says now decides
-		}
-		m.note(o, id, killing)
-		return o, nil
 	}
-	if failed == nil {
-		failed = errContended
-	}
-	return outcome{}, m.trouble(failed)
 }
 
 // round reads the row once and does what follows from it. It reports whether

@@ -76,7 +76,7 @@ func TestALogoutThatTheStoreMissedIsRepeated(t *testing.T) {
 		w.out2(restored) // not believed here, though the store has not been told
 		go w.Manager.Run(ctx)
 		time.Sleep(time.Minute)
-		w.faults.set(nil, nil)
+		w.mend()
 		time.Sleep(15 * time.Second)
 		if snap, _ := w.users.Find(ctx, id); snap.Record.RevokedAt.IsZero() || snap.Record.Reason != ReasonLogout {
 			w.Errorf("row = %+v", snap.Record)
@@ -303,7 +303,7 @@ func TestALogoutOutlastsTheLongestOutage(t *testing.T) {
 			w.Error("a logout that the store did not hear of was said to be done")
 		}
 		time.Sleep(10 * time.Minute) // longer than any mark lives
-		w.faults.set(nil, nil)
+		w.mend()
 		for range 150 {
 			if _, err := w.visit(copied); err == nil {
 				w.Fatal("a restored cookie was served on the node of the logout")

@@ -25,7 +25,7 @@ const (
 // repeated, and nothing is cleaned up. The store's trouble does not end it.
 func (m *Manager) Run(ctx context.Context) error {
 	var loops sync.WaitGroup
-	loops.Go(func() { every(ctx, pollEvery, inTime(m.poll)) })
+	loops.Go(func() { every(ctx, pollEvery, m.pollInTime) })
 	loops.Go(func() { every(ctx, retryEvery, m.retryUndone) })
 	loops.Go(func() { every(ctx, pruneEvery, m.prune) })
 	loops.Wait()
@@ -35,27 +35,14 @@ func (m *Manager) Run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// every does do now and then, until ctx ends. Where that fails, it waits twice
-// as long each time, up to eight times as long.
+// every does do now and then, until ctx ends. What fails is done again in its
+// turn: a store that does not answer is spared by the breaker.
 func every(ctx context.Context, interval time.Duration, do func(context.Context) error) {
-	for pause := interval; ; {
-		if err := do(ctx); err == nil {
-			pause = interval
-		} else {
-			pause = min(2*pause, 8*interval)
-		}
-		if !sleep(ctx, jitter(pause)) {
+	for {
+		_ = do(ctx) // an event has told of it
+		if !sleep(ctx, jitter(interval)) {
 			return
 		}
-	}
-}
-
-// inTime returns do with storeTimeout for it.
-func inTime(do func(context.Context) error) func(context.Context) error {
-	return func(ctx context.Context) error {
-		ctx, cancel := limited(ctx)
-		defer cancel()
-		return do(ctx)
 	}
 }
 
@@ -82,13 +69,23 @@ func jitter(d time.Duration) time.Duration { return d*4/5 + rand.N(d*2/5) }
 // back, stamps are in the future, and in every poll.
 func (m *Manager) poll(ctx context.Context) error {
 	back, looked := m.feed.lookBack()
-	changes, err := m.store.Changes(ctx, back)
+	var changes Changes
+	err := m.ask(ctx, func(ctx context.Context) (err error) {
+		changes, err = m.store.Changes(ctx, back)
+		return err
+	})
 	if err != nil {
-		return m.trouble(err)
+		return err
 	}
 	m.feed.learn(changes)
 	looked()
 	return nil
+}
+
+func (m *Manager) pollInTime(ctx context.Context) error {
+	ctx, cancel := limited(ctx)
+	defer cancel()
+	return m.poll(ctx)
 }
 
 // prune removes dead rows, a small batch at a time: any number of nodes may be at
@@ -96,12 +93,12 @@ func (m *Manager) poll(ctx context.Context) error {
 func (m *Manager) prune(ctx context.Context) error {
 	for {
 		var n int
-		err := inTime(func(ctx context.Context) (err error) {
+		err := m.askInTime(ctx, func(ctx context.Context) (err error) {
 			n, err = m.store.Prune(ctx, pruneBatch)
 			return err
-		})(ctx)
+		})
 		if err != nil {
-			return m.trouble(err)
+			return err
 		}
 		if n < pruneBatch || !sleep(ctx, jitter(prunePause)) {
 			return nil
@@ -112,12 +109,12 @@ func (m *Manager) prune(ctx context.Context) error {
 // retryUndone tells the store of the logouts that it missed.
 func (m *Manager) retryUndone(ctx context.Context) error {
 	for id, reason := range m.undone.some(100) {
-		err := inTime(func(ctx context.Context) error {
+		err := m.askInTime(ctx, func(ctx context.Context) error {
 			_, err := m.store.Revoke(ctx, id, "", reason)
 			return err
-		})(ctx)
+		})
 		if err != nil {
-			return m.trouble(err)
+			return err
 		}
 		m.feed.revoked(id)
 		m.undone.done(id)

@@ -51,3 +51,16 @@ func (s ctxStore) Find(ctx context.Context, id ID) (Snapshot, error) {
 	}
 	return s.Store.Find(ctx, id)
 }
+
+// brokenRow cannot read one session's row.
+type brokenRow struct {
+	Store
+	id ID
+}
+
+func (s brokenRow) Find(ctx context.Context, id ID) (Snapshot, error) {
+	if id == s.id {
+		return Snapshot{}, errDown
+	}
+	return s.Store.Find(ctx, id)
+}

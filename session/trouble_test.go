@@ -36,7 +36,7 @@ func TestTheStoresTroubleIsNeverALogout(t *testing.T) {
 			if w.count(EventStoreTrouble) == 0 {
 				w.Errorf("%s: no event", name)
 			}
-			w.faults.set(nil, nil)
+			w.mend()
 			w.in(b)
 		})
 	}
@@ -64,9 +64,9 @@ func TestAStoreThatHangsIsGivenTwoSeconds(t *testing.T) {
 	})
 }
 
-func TestADeadlockIsRepeatedOnce(t *testing.T) {
+func TestWhatADeadlockStoppedIsRepeated(t *testing.T) {
 	for _, step := range []string{"find", "confirm", "kill"} {
-		for failures, wantOK := range []bool{true, true, false} {
+		for failures, wantOK := range []bool{true, true, true, false} {
 			inWorld(t, func(w *world) {
 				b, twin := refreshable(w, step == "kill")
 				left := failures
@@ -192,7 +192,7 @@ func TestALoginThatFailsLeavesTheOldSession(t *testing.T) {
 		if _, err := w.Issue(b.request(), Login{UserID: "1"}); !errors.Is(err, errDown) {
 			w.Errorf("store down: got %v", err)
 		}
-		w.faults.set(nil, nil)
+		w.mend()
 		w.nextPeriod()
 		w.in(b)
 	})

@@ -14,10 +14,13 @@ const (
 	// rest is for a machine that is busy with other tests.
 	refusedWithin = 2200*time.Millisecond + 1300*time.Millisecond
 
+	// noWait is what a refusal takes that waits for nothing, on such a machine.
+	noWait = 250 * time.Millisecond
+
 	// recoveredWithin is how long after its return the database may be unknown
-	// to be back: the pools' connections are broken, and Run polls less often
-	// the longer an outage is.
-	recoveredWithin = 20 * time.Second
+	// to be back: a probe that it swallowed may be waiting for 2 s, and Run does
+	// its rounds each second.
+	recoveredWithin = 5 * time.Second
 )
 
 // TestTheDatabaseGoesAndComesBack stops it in both ways in which a database
@@ -51,6 +54,7 @@ func TestTheDatabaseGoesAndComesBack(t *testing.T) {
 			outage.down(t)
 			begin := time.Now()
 			everybodyMeanwhile(t, c, staying)
+			nobodyWaits(t, c, staying)
 			stolen := c.leaveMeanwhile(t, gone)
 			t.Logf("down for %v", time.Since(begin).Round(100*time.Millisecond))
 			outage.up(t)
@@ -105,6 +109,21 @@ func everybodyMeanwhile(t *testing.T, c *cluster, browsers []*browser) {
 		public.Add(1)
 	})
 	t.Logf("valid access cookies: %d served, %v; others: %d times 503, %v; public pages: %d served", served.Load(), &valid, refused.Load(), &invalid, public.Load())
+}
+
+// nobodyWaits refuses at once, now that the outage is known.
+func nobodyWaits(t *testing.T, c *cluster, browsers []*browser) {
+	time.Sleep(refusedWithin) // for the probes
+	var refused durations
+	inParallel(len(browsers), 4, func(i int) {
+		b := browsers[i]
+		a := b.sendWith(c.nodes[i%len(c.nodes)].base(), me, b.cookies().but(accessCookie))
+		if a.err != nil || a.status != http.StatusServiceUnavailable || len(a.cookies) > 0 || a.took() > noWait {
+			t.Errorf("in an outage that is known: %v after %v; want 503 and no cookies within %v", a, a.took(), noWait)
+		}
+		refused.add(a.took())
+	})
+	t.Logf("once it is known: %d times 503, %v", len(browsers), &refused)
 }
 
 // leaveMeanwhile logs browsers out, and returns the cookies that somebody has kept.

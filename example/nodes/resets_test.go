@@ -165,7 +165,7 @@ func TestLostAnswersOfTheDatabaseLogNobodyOut(t *testing.T) {
 	if n := s.broken.Load(); n > 0 {
 		t.Errorf("%d requests were broken off, the first: %v", n, s.breaks[0])
 	}
-	t.Logf("%v; resets: %d before a statement arrived, %d after, %d on the way back",
-		s, breaker.before.Load(), breaker.after.Load(), breaker.lost.Load())
+	t.Logf("%v; resets: %d before a statement arrived, %d after, %d on the way back; the database was called down %d times",
+		s, breaker.before.Load(), breaker.after.Load(), breaker.lost.Load(), total(c.events("store-down")))
 	c.noPanics()
 }
