@@ -1,6 +1,6 @@
 module github.com/sessionkit/sessionkit/example
 
-go 1.26.0
+go 1.26.4
 
 require (
 	github.com/alexedwards/argon2id v1.0.0
@@ -17,6 +17,7 @@ require (
 
 require (
 	filippo.io/edwards25519 v1.2.0 // indirect
+	github.com/c2sp/wycheproof v0.0.0-20260902155932-3fa63dd0344a // indirect
 	github.com/dustin/go-humanize v1.0.1 // indirect
 	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
 	github.com/google/uuid v1.6.0 // indirect

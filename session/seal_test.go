@@ -64,76 +64,7 @@ func TestTicketsComeBackAsTheyWere(t *testing.T) {
 	}
 }
 
-// Every bit of a cookie counts, in each of the three lengths that base64 ends in.
-func TestAChangedCookieIsNoTicket(t *testing.T) {
-	access, _ := makeSealers(t, "app", testKey)
-	pads := map[int]bool{}
-	tries := 0
-	for _, extra := range []string{"", "xxx", "xxxxxx"} {
-		value := mustSeal(t, access, anAccessTicket(extra))
-		pads[strings.Count(value, "=")] = true
-		refused := func(changed, how string) {
-			tries++
-			if changed != value && access.open(changed, new(accessTicket)) {
-				t.Errorf("accepted after %s", how)
-			}
-		}
-		for i := range len(value) {
-			for bit := range 8 {
-				b := []byte(value)
-				b[i] ^= 1 << bit
-				refused(string(b), "a flipped bit")
-			}
-			for _, c := range "ABab09-_=+/" {
-				refused(value[:i]+string(c)+value[i+1:], "another character")
-			}
-			for _, c := range []string{"\r", "\n", "\t", " ", "=", "\"", "A"} {
-				refused(value[:i]+c+value[i:], "an insertion")
-			}
-			refused(value[:i], "a cut")
-		}
-		for _, tail := range []string{"=", "\n", "\r\n", "A", "AAAA", strings.Repeat("A", 64)} {
-			refused(value+tail, "an addition")
-		}
-	}
-	if len(pads) != 3 {
-		t.Errorf("tried paddings %v; want 0, 1 and 2", pads)
-	}
-	t.Logf("%d changed cookies", tries)
-
-	// Without the check for the one spelling, some are accepted: the test bites.
-	accepted := 0
-	for _, extra := range []string{"", "xxx", "xxxxxx"} {
-		value := mustSeal(t, access, anAccessTicket(extra))
-		if access.codecs[0].Decode("session", value+"\n", new(accessTicket)) == nil {
-			accepted++
-		}
-	}
-	if accepted == 0 {
-		t.Error("securecookie refuses line breaks by itself now: canonical may go")
-	}
-}
-
-func TestOneCookieNeverPassesForAnother(t *testing.T) {
-	access, refresh := makeSealers(t, "app", testKey)
-	otherAccess, otherRefresh := makeSealers(t, "other", testKey)
-	foreign, _ := makeSealers(t, "app", GenerateKey())
-	a := mustSeal(t, access, anAccessTicket(""))
-	r := mustSeal(t, refresh, &refreshTicket{})
-	for name, opened := range map[string]bool{
-		"access as refresh":         refresh.open(a, new(refreshTicket)),
-		"refresh as access":         access.open(r, new(accessTicket)),
-		"access in another app":     otherAccess.open(a, new(accessTicket)),
-		"refresh in another app":    otherRefresh.open(r, new(refreshTicket)),
-		"access under another key":  foreign.open(a, new(accessTicket)),
-		"nothing":                   access.open("", new(accessTicket)),
-		"more than a browser keeps": access.open(strings.Repeat("A", 4096), new(accessTicket)),
-	} {
-		if opened {
-			t.Errorf("%s was accepted", name)
-		}
-	}
-	// Even under one key and name, kind and version count.
+func TestWhatIsNotWholeIsNoTicket(t *testing.T) {
 	for name, payload := range map[string][]byte{
 		"a refresh":       (&refreshTicket{}).appendTo(nil),
 		"half a role":     append(anAccessTicket("").appendTo(nil), 2<<1, 'x'),

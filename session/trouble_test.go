@@ -2,7 +2,6 @@ package session
 
 import (
 	"errors"
-	"net/http"
 	"testing"
 	"time"
 )
@@ -198,42 +197,6 @@ func TestALoginThatFailsLeavesTheOldSession(t *testing.T) {
 	})
 }
 
-func TestANodesWrongClockCostsStatementsAndNothingElse(t *testing.T) {
-	for _, off := range []time.Duration{-24 * time.Hour, -time.Hour, -6 * time.Second, time.Minute, 3 * time.Minute, time.Hour, 24 * time.Hour} {
-		inWorld(t, func(w *world) {
-			w.Manager.store = clockStore{w.faults, -off} // the store's clock, seen from the node's
-			b := newBrowser()
-			w.login(b, Login{})
-			for range 30 {
-				if s := w.in(b); s.UserID != "1" {
-					w.Fatalf("session = %+v", s)
-				}
-				time.Sleep(time.Minute)
-			}
-			if n := w.count(EventReuse) + w.count(EventEnded); n != 0 {
-				w.Errorf("a clock off by %v: %d sessions ended", off, n)
-			}
-			if _, err := w.Logout(b.request()); err != nil {
-				w.Fatal(err)
-			}
-			w.out(b)
-		})
-	}
-}
-
-func TestAnAccessTicketFromTheFutureIsNotBelieved(t *testing.T) {
-	for ahead, want := range map[time.Duration]int64{4 * time.Second: 0, 5 * time.Second: 0, 6 * time.Second: 1} {
-		inWorld(t, func(w *world) {
-			w.Manager.store = clockStore{w.faults, ahead}
-			b := newBrowser()
-			w.login(b, Login{})
-			if n := w.statements(func() { w.in(b) }); n != want {
-				w.Errorf("%v ahead: %d statements; want %d", ahead, n, want)
-			}
-		})
-	}
-}
-
 func TestUnreadableCookiesAreNobodysAndStay(t *testing.T) {
 	inWorld(t, func(w *world) {
 		b := newBrowser()
@@ -249,39 +212,6 @@ func TestUnreadableCookiesAreNobodysAndStay(t *testing.T) {
 		}
 		if w.count(EventUndecodable) != 2 {
 			w.Error("no events")
-		}
-	})
-}
-
-func TestTwoCookiesOfOneName(t *testing.T) {
-	inWorld(t, func(w *world) {
-		mine, others := newBrowser(), newBrowser()
-		w.login(mine, Login{UserID: "1"})
-		w.login(others, Login{UserID: "2"})
-		value := func(b *browser) string { return b.jar[w.names.access].value }
-		for _, c := range []struct {
-			name   string
-			values []string
-			want   string
-		}{
-			{"the same twice", []string{value(mine), value(mine)}, "1"},
-			{"garbage first", []string{"garbage", value(mine)}, "1"},
-			{"garbage last", []string{value(mine), "garbage"}, "1"},
-			{"garbage around", []string{"x", value(mine), "y"}, "1"},
-			{"two users", []string{value(mine), value(others)}, ""},
-			{"two users, the other way", []string{value(others), value(mine)}, ""},
-			{"too many to look at", []string{"a", "b", "c", "d", value(mine)}, ""},
-		} {
-			r := newBrowser().request()
-			for _, v := range c.values {
-				r.AddCookie(&http.Cookie{Name: w.names.access, Value: v})
-			}
-			if v, _ := w.Authenticate(r); v.Session().UserID != c.want {
-				w.Errorf("%s: %q; want %q", c.name, v.Session().UserID, c.want)
-			}
-		}
-		if w.count(EventAmbiguous) != 3 {
-			w.Errorf("%d events of ambiguity; want 3", w.count(EventAmbiguous))
 		}
 	})
 }

@@ -1,0 +1,89 @@
+package session
+
+import (
+	"testing"
+	"time"
+)
+
+// The refresh is judged by the store's clock alone, so a node whose clock is wrong
+// asks the store more often, and neither logs anybody out nor lets anybody stay.
+func TestANodesWrongClockCostsStatementsAndNothingElse(t *testing.T) {
+	tried := 0
+	for _, s := range []int{1, 5, 6, 60, 119, 120, 121, 1799, 1800, 1801, 3600, 86400} {
+		for _, off := range []time.Duration{time.Duration(s) * time.Second, -time.Duration(s) * time.Second} {
+			tried++
+			inWorld(t, func(w *world) {
+				w.Manager.store = clockStore{w.faults, -off} // the store's clock, seen from the node's
+				b := newBrowser()
+				w.login(b, Login{})
+				for range 30 {
+					if s := w.in(b); s.UserID != "1" {
+						w.Fatalf("session = %+v", s)
+					}
+					time.Sleep(time.Minute)
+				}
+				if n := w.count(EventReuse) + w.count(EventEnded); n != 0 {
+					w.Errorf("a clock off by %v: %d sessions ended", off, n)
+				}
+				idle := b.hoard()
+				time.Sleep(w.cfg.IdleTimeout + w.cfg.AccessTTL)
+				w.out(idle)
+				w.login(b, Login{})
+				if _, err := w.Logout(b.request()); err != nil {
+					w.Fatal(err)
+				}
+				w.out(b)
+			})
+		}
+	}
+	t.Logf("%d clocks that were wrong: half an hour of refreshes each, an idle end and a logout", tried)
+}
+
+func TestAnAccessTicketFromTheFutureIsNotBelieved(t *testing.T) {
+	for ahead, want := range map[time.Duration]int64{4 * time.Second: 0, 5 * time.Second: 0, 6 * time.Second: 1} {
+		inWorld(t, func(w *world) {
+			w.Manager.store = clockStore{w.faults, ahead}
+			b := newBrowser()
+			w.login(b, Login{})
+			if n := w.statements(func() { w.in(b) }); n != want {
+				w.Errorf("%v ahead: %d statements; want %d", ahead, n, want)
+			}
+		})
+	}
+}
+
+func TestAnAccessCookieEndsToTheMillisecond(t *testing.T) {
+	inWorld(t, func(w *world) {
+		b := newBrowser()
+		end := w.login(b, Login{}).ExpiresAt
+		b = b.hoard()
+		delete(b.jar, w.names.refresh)
+		time.Sleep(time.Until(end) - time.Millisecond)
+		w.in(b)
+		time.Sleep(time.Millisecond)
+		w.out(b)
+	})
+}
+
+// 12 hours of a request every two minutes, and then no more; in any year.
+func TestBusySessionsEndAtTheAbsoluteEnd(t *testing.T) {
+	for _, year := range []int{2026, 2037, 2038, 2100} {
+		inWorld(t, func(w *world) {
+			time.Sleep(time.Until(time.Date(year, 12, 31, 18, 0, 0, 0, time.UTC)))
+			b := newBrowser()
+			end := w.login(b, Login{}).EndsAt
+			refreshes := 0
+			for time.Now().Before(end.Add(-w.cfg.AccessTTL)) {
+				w.nextPeriod()
+				w.in(b)
+				refreshes++
+			}
+			hoarded := b.hoard()
+			time.Sleep(time.Until(end))
+			w.out(hoarded)
+			if refreshes != 359 || w.count(EventReuse) != 0 {
+				w.Errorf("%d: %d refreshes, %d taken for theft", year, refreshes, w.count(EventReuse))
+			}
+		})
+	}
+}
