@@ -13,8 +13,10 @@ import (
 	"strings"
 )
 
-// minKeyBytes is the least a master secret may hold: 256 bits.
-const minKeyBytes = 32
+const (
+	minKeyBytes = 32 // the least that a master secret may hold: 256 bits
+	maxKeys     = 3  // the most that open: each costs every forged cookie a MAC
+)
 
 // Keys are the master secrets of an app. The first seals, all open. They are
 // immutable, and print as [redacted]. The zero Keys hold none, and New refuses
@@ -35,8 +37,9 @@ func GenerateKey() string {
 // To change the key, add the new one last on every node, then move it first,
 // then drop the old one after the longest refresh life.
 //
-// Each must hold 32 random bytes or more. All faults are reported at once, and
-// none of them quotes a secret.
+// Each must hold 32 random bytes or more, and three are the most. What is plainly
+// not random, or stands in a specification, is refused. All faults are reported at
+// once, and none of them quotes a secret.
 func ParseKeys(text string) (Keys, error) {
 	fields := strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r <= ' ' })
 	if len(fields) == 0 {
@@ -44,6 +47,9 @@ func ParseKeys(text string) (Keys, error) {
 	}
 	var keys Keys
 	var faults []error
+	if len(fields) > maxKeys {
+		faults = append(faults, fmt.Errorf("session: %d keys were given: %d are the most, for a change needs the old one and the new, and what nobody can open is tried with each", len(fields), maxKeys))
+	}
 	for i, field := range fields {
 		master, err := parseKey(field)
 		if err == nil && containsKey(keys.masters, master) {
@@ -81,17 +87,8 @@ func parseKey(text string) ([]byte, error) {
 	if len(master) < minKeyBytes {
 		return nil, fmt.Errorf("it holds %d bytes: %d or more are needed, make one with session.GenerateKey", len(master), minKeyBytes)
 	}
-	// 32 random bytes show fewer than 20 different values once in some ten
-	// thousand million keys, and printable text alone practically never: what is
-	// refused here is a pattern or a pass phrase.
-	distinct := map[byte]bool{}
-	printable := true
-	for _, b := range master[:minKeyBytes] {
-		distinct[b] = true
-		printable = printable && b >= 0x20 && b < 0x7f
-	}
-	if len(distinct) < 20 || printable {
-		return nil, errors.New("it is not random: make one with session.GenerateKey")
+	if why := weakness(master); why != "" {
+		return nil, fmt.Errorf("it is %s: make one with session.GenerateKey", why)
 	}
 	return master, nil
 }
