@@ -110,7 +110,7 @@ func cookieValues(h http.Header, name string) iter.Seq[string] {
 		for _, line := range h["Cookie"] {
 			for pair := range strings.SplitSeq(line, ";") {
 				its, value, ok := strings.Cut(strings.Trim(pair, " \t"), "=")
-				if !ok || its != name {
+				if !ok || strings.TrimRight(its, " \t") != name {
 					continue
 				}
 				if n := len(value); n > 1 && value[0] == '"' && value[n-1] == '"' {

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-func parseKeys(t *testing.T, texts ...string) Keys {
+func parseKeys(t testing.TB, texts ...string) Keys {
 	t.Helper()
 	keys, err := ParseKeys(strings.Join(texts, " "))
 	if err != nil {

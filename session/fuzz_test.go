@@ -1,0 +1,135 @@
+package session
+
+import (
+	"encoding/base64"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gorilla/securecookie"
+)
+
+func FuzzTicketsAreReadToTheLastByteOrNotAtAll(f *testing.F) {
+	f.Add(anAccessTicket("").appendTo(nil))
+	f.Add((&refreshTicket{generation: 7}).appendTo(nil))
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		var a accessTicket
+		if a.parse(payload) == nil {
+			var again accessTicket
+			if err := again.parse(a.appendTo(nil)); err != nil || !sameTicket(&again, &a) {
+				t.Errorf("%+v was written as %+v, %v", a, again, err)
+			}
+		}
+		var r refreshTicket
+		if r.parse(payload) == nil {
+			var again refreshTicket
+			if err := again.parse(r.appendTo(nil)); err != nil || again != r {
+				t.Errorf("%+v was written as %+v, %v", r, again, err)
+			}
+		}
+	})
+}
+
+func FuzzNoStringOpens(f *testing.F) {
+	access, refresh := makeSealers(f, "", testKey)
+	for _, name := range []string{access.name, refresh.name} {
+		forged, err := securecookie.New([]byte("not our key"), nil).Encode(name, "x")
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(forged)
+	}
+	f.Add("MTIzfHh8eA==")
+	f.Add(base64.URLEncoding.EncodeToString([]byte("1893456000|AAAA|" + strings.Repeat("x", 32))))
+	f.Fuzz(func(t *testing.T, value string) {
+		if access.open(value, new(accessTicket)) || refresh.open(value, new(refreshTicket)) {
+			t.Errorf("%q opened", value)
+		}
+	})
+}
+
+// A header is taken apart as net/http does it, and lets nobody in but by a good
+// cookie in it.
+func FuzzACookieHeaderLetsInWhomItNames(f *testing.F) {
+	users := NewMemoryStore()
+	users.SetUser("1", User{})
+	m, err := New(parseKeys(f, testKey), users, Config{DangerouslyAllowHTTP: true}) // short names are found sooner
+	if err != nil {
+		f.Fatal(err)
+	}
+	v, err := m.Issue(httptest.NewRequest("POST", "/login", nil), Login{UserID: "1"})
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, c := range v.Cookies {
+		f.Add(c.Name+"="+c.Value, "")
+		f.Add("a=b; "+c.Name+`="`+c.Value+`"`, "c=d")
+	}
+	f.Add("session=x; session=x;;refresh", `$Version=1; refresh="x`)
+	text := regexp.MustCompile(`[\w-]{40,}={0,2}`) // what may be a cookie's value
+	f.Fuzz(func(t *testing.T, one, two string) {
+		if strings.ContainsAny(one+two, "\r\n") {
+			return // no server reads such a header
+		}
+		r := &http.Request{Header: http.Header{"Cookie": {one, two}}}
+		for _, name := range []string{m.names.access, m.names.refresh} {
+			ours := slices.Collect(cookieValues(r.Header, name))
+			for _, c := range r.CookiesNamed(name) {
+				at := slices.Index(ours, c.Value)
+				if at < 0 && c.Value != "" {
+					t.Errorf("net/http finds %s=%q in %q, %q; here it is missing: %q", name, c.Value, one, two, ours)
+				}
+				ours = ours[at+1:]
+			}
+		}
+		r = httptest.NewRequest("GET", "/", nil)
+		r.Header["Cookie"] = []string{one, two}
+		v, err := m.Authenticate(r)
+		if err != nil {
+			return
+		}
+		for _, value := range text.FindAllString(one+"\n"+two, -1) {
+			if _, id, ok := m.sealers.Load().openAccess(value); ok && id.String() == v.Session().ID {
+				return
+			}
+			if _, id, ok := m.sealers.Load().openRefresh(value); ok && id.String() == v.Session().ID {
+				return
+			}
+		}
+		t.Errorf("%q, %q was let in as %+v", one, two, v.Session())
+	})
+}
+
+var keyFault = regexp.MustCompile(`^(session: (no key was given: make one with session\.GenerateKey and pass it as text|` +
+	`\d+ keys were given: 3 are the most, for a change needs the old one and the new, and what nobody can open is tried with each|` +
+	`key \d+ of \d+: (it is (neither base64 nor hexadecimal|not random|known to everybody): make one with session\.GenerateKey|` +
+	`it holds \d+ bytes: 32 or more are needed, make one with session\.GenerateKey|the same key was given before: remove one of the two))\n)+$`)
+
+// Keys are strong or refused, and a refusal says nothing but what is wrong.
+func FuzzKeysAreStrongOrRefused(f *testing.F) {
+	f.Add(testKey)
+	f.Add(GenerateKey() + " " + GenerateKey())
+	f.Add("hunter2, " + strings.Repeat("ab", 32))
+	f.Add(strings.Repeat("0123456789abcdef", 8))
+	f.Fuzz(func(t *testing.T, text string) {
+		keys, err := ParseKeys(text)
+		if err != nil {
+			if !keyFault.MatchString(err.Error() + "\n") {
+				t.Errorf("%q was refused with %q", text, err)
+			}
+			return
+		}
+		if n := len(keys.masters); n == 0 || n > maxKeys {
+			t.Errorf("%q holds %d keys", text, n)
+		}
+		for _, master := range keys.masters {
+			again, err := ParseKeys(base64.StdEncoding.EncodeToString(master))
+			if err != nil || len(master) < minKeyBytes || weakness(master) != "" || string(again.masters[0]) != string(master) {
+				t.Errorf("%q was taken for a key of %d bytes, which is %q: %v", text, len(master), weakness(master), err)
+			}
+		}
+	})
+}
