@@ -3,13 +3,14 @@
 # packages, and where it may not, it says what to install and fails: a test
 # that quietly did not run is worth less than none.
 
-.PHONY: test lint deps run bench scaling
+.PHONY: test lint deps run bench scaling fuzz mutants
 
 test: deps lint
 	go test -race -shuffle=on ./...
 	go test -run=Allocates ./middleware
 	go -C example test -race -shuffle=on -timeout=20m ./...
 	go -C middleware/benchmark test -race -shuffle=on ./...
+	./.ci/fuzz 30s
 
 lint:
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }
@@ -35,3 +36,11 @@ bench:
 # MariaDB of its own, in some minutes.
 scaling:
 	@go test -C middleware/benchmark/scaling -count=1 -timeout=30m -full $(SCALING)
+
+# Every fuzz target, for longer than make test has time for.
+fuzz:
+	@./.ci/fuzz $(or $(FUZZTIME),5m)
+
+# Breaks the rules one by one, and says which test saw it, in some minutes.
+mutants: deps
+	@./.ci/mutants/run
