@@ -1,70 +1,191 @@
 package guard
 
 import (
+	"bufio"
+	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"strconv"
 	"strings"
 	"testing"
 )
 
-var evil = []string{
-	"//evil.com", "///evil.com", "////evil.com", "/\\evil.com", "\\\\evil.com", "\\/evil.com", "/\\/evil.com",
-	"/\t/evil.com", "/\n/evil.com", "/\r/evil.com", "\t//evil.com", " //evil.com", "/ /evil.com", "/\x0b/evil.com",
-	"https:evil.com", "https:/evil.com", "http:evil.com", "https:///evil.com", "HTTPS://evil.com", "https://evil.com/",
-	"javascript:alert(1)", "java\nscript:alert(1)", "data:text/html,x", "vbscript:x", "mailto:a@b",
-	"//evil%E3%80%82com", "//evil。com", "/%09/evil.com", "/%2f/evil.com", "/%2F%2Fevil.com", "/%5cevil.com", "/%5C%5Cevil.com",
-	"/%0d%0aSet-Cookie:x=y", "/\r\nSet-Cookie: x", "//good@evil.com", "//good:80@evil.com", "//evil.com\\@good.com",
-	"/.//evil.com", "/..//evil.com", "/foo/..//evil.com", "/foo/../..//evil.com", "/foo/../bar", "/./x", "/..", "/.", "/%2e%2e/x",
-	"//[::1]", "/\x00", "/\ufeff", "/\u2028", "/\x7f", "/é", "/%zz", "/%00", "relative", "evil", "./evil", "../evil", "?x", "#x", "", "\x00//evil.com",
-	"/login", "/login?next=/x", "/login/", "/login/x", "/log%69n", "/logout", "/logout?x", "/logout#x", "/" + strings.Repeat("a", 2048),
-	"http://example.com", "http:///example.com", "ftp://example.com", `\\example.com`, `\\\example.com`, `/\\/example.com`, `\//example.com`,
-	`http:\\example.com`, `http:\/example.com`, `http:/\example.com`, "http:///example.com", `/\example.com`, "http:example.com", "http:8080//x", "http://otherserver\\@example.com",
-	"http:\\\\testserver\\@example.com", "http://testserver\\me:pass@example.com", "\n", "1:2", "https:3",
+// refusedPaths are the lines of testdata/refused-paths, which the example's
+// browser tests read as well.
+func refusedPaths(t testing.TB) (paths []string) {
+	t.Helper()
+	file, err := os.Open("testdata/refused-paths")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	for lines := bufio.NewScanner(file); lines.Scan(); {
+		if line := lines.Text(); line != "" && line[0] != '#' {
+			path, err := strconv.Unquote(line)
+			if err != nil {
+				t.Fatalf("%s: %v", line, err)
+			}
+			paths = append(paths, path)
+		}
+	}
+	if len(paths) < 200 {
+		t.Fatalf("%d paths were read", len(paths))
+	}
+	return paths
 }
 
-var good = []string{
+var keptPaths = []string{
 	"/", "/ok", "/ok?a=b#c", "/view/?param=http://example.com", "/;@evil.com", "/a/b/c/", "/a%20b", "/a?next=//evil.com", "/loginhelp", "/a.b/..c/d..",
-	"/?x=%2f%2f", "/%E3%81%82", "/a:b@c",
+	"/?x=%2f%2f", "/%E3%81%82", "/a:b@c", "/javascript:alert(1)", "/confirm/me@example.com", "/url%20with%20spaces/", "/...", "/a?b=/../", "/*", "/a=b&c",
 }
+
+var pages = New(nil, Config{LoginPath: "/login", LogoutPath: "/logout"})
 
 func TestOnlyPathsOfThisHostAreReturnedTo(t *testing.T) {
-	g := New(nil, Config{LoginPath: "/login", LogoutPath: "/logout"})
-	back := func(next string) string {
-		return g.ReturnTo(httptest.NewRequest("GET", "/?next="+url.QueryEscape(next), nil), "/fallback")
+	back := func(next string) (string, string) {
+		form := httptest.NewRequest("POST", "/login", strings.NewReader(url.Values{"next": {next}}.Encode()))
+		form.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		query := httptest.NewRequest("GET", "/?next="+url.QueryEscape(next), nil)
+		return pages.ReturnTo(query, "/fallback"), pages.ReturnTo(form, "/fallback")
 	}
-	for _, p := range evil {
-		if got := back(p); got != "/fallback" {
-			t.Errorf("%q was returned to as %q", p, got)
+	refused := refusedPaths(t)
+	left := 0
+	for _, p := range refused {
+		if query, form := back(p); query != "/fallback" || form != "/fallback" {
+			t.Errorf("%q was returned to as %q and %q", p, query, form)
+		}
+		if resolve(p) != "https://app.test" {
+			left++
 		}
 	}
-	for _, p := range good {
-		if got := back(p); got != p {
-			t.Errorf("%q became %q", p, got)
+	for _, p := range keptPaths {
+		if query, form := back(p); query != p || form != p {
+			t.Errorf("%q became %q and %q", p, query, form)
 		}
 	}
-	form := httptest.NewRequest("POST", "/login", strings.NewReader("next=%2Fok"))
-	form.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	if got := g.ReturnTo(form, "/"); got != "/ok" {
-		t.Errorf("from a form: %q", got)
+	if left < 100 {
+		t.Errorf("a browser would leave the host for %d of the paths: this test proves little", left)
+	}
+	t.Logf("%d return paths, of which %d would leave the host: 0 kept; %d good ones: all kept", len(refused), left, len(keptPaths))
+}
+
+// Every string of the characters that readers of URLs disagree about.
+func TestNoReturnPathLeavesTheHost(t *testing.T) {
+	alphabet := []string{"/", `\`, "\t", "\n", " ", ".", "%2f", "%5c", "%2e", ":", "@", "?", "#", "\x00", "\u3002", "evil.example"}
+	checked, kept, left := 0, 0, 0
+	var each func(p string, more int)
+	each = func(p string, more int) {
+		checked++
+		origin := resolve(p)
+		if origin != "https://app.test" {
+			left++
+		}
+		if SafePath(p) {
+			kept++
+			staysHere(t, p, origin)
+		}
+		if more > 0 {
+			for _, c := range alphabet {
+				each(p+c, more-1)
+			}
+		}
+	}
+	each("", 4)
+	each("/", 4)
+	if left == 0 || kept == 0 {
+		t.Errorf("%d leave the host, %d were kept: this test proves nothing", left, kept)
+	}
+	t.Logf("%d strings, of which %d leave the host; %d were kept, and stay", checked, left, kept)
+}
+
+// The ways to write a host, in front of and behind which a check may stop looking.
+func TestNoSpellingOfAHostIsReturnedTo(t *testing.T) {
+	checked := 0
+	for _, before := range []string{"//", "///", "/\\", "\\\\", "\\/", "/\t/", "/\n\\", "\t//", " //", "\x1f//", "https://", "https:\\\\", "http:", "hTTp:/", "ftp://", "/./\\", "/%2f", "/%5c", "/%09/", "/.//", "/x/..//"} {
+		for _, user := range []string{"", "@", ":@", "app.test@", "app.test:443@", "a%40b@", "\\@", "<>@"} {
+			for _, host := range []string{"evil.example", "app.test.evil.example", "evil%E3%80%82example", "ｅvil.example", "3627734734", "0xd8.0x3a.0xd6.0xce", "0330.072.0326.0316", "472.314.470.462", "[::1]", "[::ffff:216.58.214.206]"} {
+				for _, after := range []string{"", "/", "/%2f..", "/%2e%2e", "?@app.test", "#@app.test", "\\@app.test", ":80", ":443//app.test"} {
+					checked++
+					if p := before + user + host + after; pages.goodNext(p) {
+						t.Errorf("%q may be returned to", p)
+					}
+				}
+			}
+		}
+	}
+	t.Logf("%d spellings: 0 kept", checked)
+}
+
+// staysHere fails unless a path that is kept is this host's to every reader.
+func staysHere(t *testing.T, p, origin string) {
+	t.Helper()
+	if origin != "https://app.test" {
+		t.Errorf("%q leads a browser to %q", p, origin)
+	}
+	u, err := (&url.URL{Scheme: "https", Host: "app.test", Path: "/login"}).Parse(p)
+	if err != nil || u.Host != "app.test" || u.Scheme != "https" {
+		t.Errorf("%q leads a program to %v, %v", p, u, err)
+		return
+	}
+	// A proxy decodes the path, and cleans it up: the result must not be another.
+	if decoded := resolve(u.Path); decoded != "https://app.test" {
+		t.Errorf("%q, decoded, leads to %q", p, decoded)
+	}
+	for i := range len(p) {
+		if p[i] < 0x21 || p[i] > 0x7e {
+			t.Errorf("%q has the byte %#x", p, p[i])
+		}
+	}
+	if p[0] != '/' || len(p) > maxPath {
+		t.Errorf("%q is no path, or too long a one", p)
 	}
 }
 
-// Whatever passes is, to a URL parser, this host and nothing else.
+// What the guard itself makes a return path of is judged in the same way.
+func TestAReturnPathIsJudgedWhoeverWroteIt(t *testing.T) {
+	refused := refusedPaths(t)
+	checked, kept := 0, 0
+	for _, p := range append(refused, keptPaths...) {
+		for place, r := range map[string]*http.Request{
+			"a page's own URL": {Method: "GET", URL: &url.URL{Opaque: p}},
+			"its path":         {Method: "GET", URL: &url.URL{Path: p}},
+			"its raw query":    {Method: "GET", URL: &url.URL{Path: "/x", RawQuery: p}},
+			"a form's Referer": {Method: "POST", URL: &url.URL{Path: "/x"}, Header: http.Header{"Referer": {"https://app.test" + p}}},
+			"a bare Referer":   {Method: "POST", URL: &url.URL{Path: "/x"}, Header: http.Header{"Referer": {p}}},
+			"htmx's page":      {Method: "GET", URL: &url.URL{Path: "/x"}, Header: http.Header{"Hx-Current-Url": {"https://app.test" + p}}},
+			"a bare one":       {Method: "GET", URL: &url.URL{Path: "/x"}, Header: http.Header{"Hx-Current-Url": {p}}},
+		} {
+			checked++
+			r.Host = "app.test"
+			kind := browser
+			if place == "htmx's page" || place == "a bare one" {
+				kind = htmx
+			}
+			if next := pages.comeBack(r, kind); next != "" {
+				kept++
+				staysHere(t, next, resolve(next))
+				if !pages.goodNext(next) {
+					t.Errorf("%s: %q came of %q, and will not be returned to", place, next, p)
+				}
+			}
+		}
+	}
+	if kept == 0 {
+		t.Error("none was kept: this test proves nothing")
+	}
+	t.Logf("%d return paths from the request itself: %d kept, all of this host", checked, kept)
+}
+
+// Whatever passes is, to a browser, to a program and to a proxy, this host and
+// nothing else.
 func FuzzAReturnPathNeverLeavesTheHost(f *testing.F) {
-	for _, p := range append(evil, good...) {
+	for _, p := range append(refusedPaths(f), keptPaths...) {
 		f.Add(p)
 	}
-	base, err := url.Parse("https://app.test/login")
-	if err != nil {
-		f.Fatal(err)
-	}
 	f.Fuzz(func(t *testing.T, p string) {
-		if !SafePath(p) {
-			return
-		}
-		u, err := base.Parse(p)
-		if err != nil || u.Host != "app.test" || u.Scheme != "https" || strings.ContainsAny(p, "\\ \t\r\n\x00") {
-			t.Errorf("%q leads to %v, %v", p, u, err)
+		if SafePath(p) {
+			staysHere(t, p, resolve(p))
 		}
 	})
 }
