@@ -117,39 +117,6 @@ func checkCaching(a *app, when string, h http.Header, private bool) {
 	}
 }
 
-func TestCrossSiteUnsafeRequestsAreRefusedBeforeAnything(t *testing.T) {
-	for _, method := range []string{"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"} {
-		for _, site := range []string{"", "none", "same-origin", "same-site", "cross-site"} {
-			for _, origin := range []string{"", "https://app.test", "https://evil.test", "null"} {
-				inApp(t, middleware.Config{}, func(a *app) {
-					b := a.client(pageLoad).login("ada")
-					a.expire()
-					unsafe := method == "POST" || method == "PUT" || method == "PATCH" || method == "DELETE"
-					refused := unsafe && (site == "same-site" || site == "cross-site" || site == "" && (origin == "https://evil.test" || origin == "null"))
-					for _, path := range []string{"/account", "/login", "/logout", "/", "/admin", "/nowhere"} {
-						headers := map[string]string{"Sec-Fetch-Mode": "navigate"}
-						if site != "" {
-							headers["Sec-Fetch-Site"] = site
-						}
-						if origin != "" {
-							headers["Origin"] = origin
-						}
-						before := a.store.n.Load()
-						rec := b.as(headers).do(method, path, "user=ada")
-						if refused && (rec.Code != http.StatusForbidden || len(rec.Result().Cookies()) != 0 || a.store.n.Load() != before) {
-							a.Errorf("%s %s, site %q, origin %q: %d, cookies %v, %d statements; want 403, none, 0", method, path, site, origin,
-								rec.Code, rec.Result().Cookies(), a.store.n.Load()-before)
-						}
-						if !refused && rec.Code == http.StatusForbidden && path != "/admin" {
-							a.Errorf("%s %s, site %q, origin %q was refused", method, path, site, origin)
-						}
-					}
-				})
-			}
-		}
-	}
-}
-
 func TestAFormWhoseSessionIsOverComesBackToItsPage(t *testing.T) {
 	for referer, want := range map[string]string{
 		"https://app.test/form?x=1":  "/login?next=%2Fform%3Fx%3D1",

@@ -1,11 +1,14 @@
 package middleware_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -26,12 +29,37 @@ type app struct {
 	sessions *session.Manager
 	users    *session.MemoryStore
 	store    *countingStore
+	log      *eventLog
+}
+
+// eventLog is what an operator reads, and how many events it tells of.
+type eventLog struct {
+	mu     sync.Mutex // guards what follows
+	text   bytes.Buffer
+	events int
+}
+
+func (l *eventLog) onEvent() func(session.Event) {
+	log := session.LogEvents(slog.New(slog.NewTextHandler(&l.text, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	return func(e session.Event) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.events++
+		log(e)
+	}
+}
+
+func (l *eventLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 type countingStore struct {
 	session.Store
 	n    atomic.Int64
 	down atomic.Bool
+	says error // while it is down
 }
 
 var errDown = errors.New("connection refused")
@@ -39,7 +67,7 @@ var errDown = errors.New("connection refused")
 func (s *countingStore) step() error {
 	s.n.Add(1)
 	if s.down.Load() {
-		return errDown
+		return s.says
 	}
 	return nil
 }
@@ -71,6 +99,20 @@ func (s *countingStore) Confirm(ctx context.Context, p session.Presented) (bool,
 	return s.Store.Confirm(ctx, p)
 }
 
+func (s *countingStore) RevokeReused(ctx context.Context, p session.Presented) (bool, error) {
+	if err := s.step(); err != nil {
+		return false, err
+	}
+	return s.Store.RevokeReused(ctx, p)
+}
+
+func (s *countingStore) List(ctx context.Context, userID string) ([]session.Record, error) {
+	if err := s.step(); err != nil {
+		return nil, err
+	}
+	return s.Store.List(ctx, userID)
+}
+
 func (s *countingStore) Revoke(ctx context.Context, id session.ID, userID string, reason session.Reason) (bool, error) {
 	if err := s.step(); err != nil {
 		return false, err
@@ -86,15 +128,15 @@ func inApp(t *testing.T, cfg middleware.Config, test func(a *app)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		defer time.Sleep(3 * time.Second) // a probe of the store may still be waiting
-		a := &app{T: t, echo: echo.New(), users: session.NewMemoryStore()}
+		a := &app{T: t, echo: echo.New(), users: session.NewMemoryStore(), log: &eventLog{}}
 		a.users.SetUser("ada", session.User{Roles: []string{"staff"}})
 		a.users.SetUser("grace", session.User{Roles: []string{"admin"}})
-		a.store = &countingStore{Store: a.users}
+		a.store = &countingStore{Store: a.users, says: errDown}
 		keys, err := session.ParseKeys(testKey)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if a.sessions, err = session.New(keys, a.store, session.Config{}); err != nil {
+		if a.sessions, err = session.New(keys, a.store, session.Config{OnEvent: a.log.onEvent()}); err != nil {
 			t.Fatal(err)
 		}
 		if cfg.Public == nil {
