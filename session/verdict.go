@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -35,8 +36,8 @@ func (v Verdict) Session() (s Session) {
 }
 
 // SetCookies writes the verdict's cookies into the answer's header, and no-store
-// with them: a Set-Cookie does not keep an answer out of caches (RFC 9111,
-// section 7.3). Without cookies it does nothing. Call it before the answer's
+// with them, in place of whatever the header said to caches: a Set-Cookie does not
+// keep an answer out of them (RFC 9111, section 7.3). Without cookies it does nothing. Call it before the answer's
 // first byte.
 //
 // Cookies of the same names that the header already sets are replaced: of two a
@@ -52,7 +53,19 @@ func (v Verdict) SetCookies(w http.ResponseWriter) {
 	for _, c := range v.Cookies {
 		h.Add("Set-Cookie", c.String())
 	}
+	keepFromCaches(h)
+}
+
+// keepFromCaches says no-store to every cache: also to those that would rather
+// obey a field of their own, as a CDN's (RFC 9213) or nginx's.
+func keepFromCaches(h http.Header) {
 	h.Set("Cache-Control", "no-store")
+	for name := range h {
+		switch lower := strings.ToLower(name); {
+		case strings.HasSuffix(lower, "-cache-control"), lower == "surrogate-control", lower == "x-accel-expires":
+			delete(h, name)
+		}
+	}
 }
 
 func setsCookie(line, name string) bool {
@@ -87,7 +100,7 @@ func (v Verdict) Resend(h http.Header) {
 		return
 	}
 	h["Set-Cookie"] = lines
-	h.Set("Cache-Control", "no-store")
+	keepFromCaches(h)
 }
 
 func (v Verdict) cookiesNow() []*http.Cookie {
