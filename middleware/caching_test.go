@@ -1,8 +1,6 @@
 package middleware_test
 
 import (
-	"bufio"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -14,80 +12,6 @@ import (
 	"github.com/sessionkit/sessionkit/middleware"
 	"github.com/sessionkit/sessionkit/session"
 )
-
-// However a handler writes, an answer with cookies is not for caches.
-func TestCookiesAndCachesAreKeptApartHoweverTheHandlerWrites(t *testing.T) {
-	for name, handler := range map[string]echo.HandlerFunc{
-		"public, max-age": func(c echo.Context) error {
-			c.Response().Header().Set("Cache-Control", "public, max-age=3600")
-			return c.String(200, "x")
-		},
-		"flush first": func(c echo.Context) error {
-			c.Response().Header().Set("Cache-Control", "public")
-			c.Response().Flush()
-			_, err := c.Response().Write([]byte("x"))
-			return err
-		},
-		"stream": func(c echo.Context) error {
-			c.Response().Header().Set("Cache-Control", "public")
-			return c.Stream(200, "text/event-stream", strings.NewReader("data: x\n\n"))
-		},
-		"the writer below echo's": func(c echo.Context) error {
-			c.Response().Header().Set("Cache-Control", "public")
-			_, err := c.Response().Writer.Write([]byte("x"))
-			return err
-		},
-		"a controller": func(c echo.Context) error {
-			c.Response().Header().Set("Cache-Control", "public")
-			return http.NewResponseController(c.Response()).Flush()
-		},
-		"io.Copy": func(c echo.Context) error {
-			c.Response().Header().Set("Cache-Control", "public")
-			_, err := io.Copy(c.Response(), bufio.NewReader(strings.NewReader("x")))
-			return err
-		},
-		"nothing": func(c echo.Context) error { c.Response().Header().Set("Cache-Control", "public"); return nil },
-		"not modified": func(c echo.Context) error {
-			c.Response().Header().Set("Cache-Control", "public")
-			return c.NoContent(304)
-		},
-		"a redirect": func(c echo.Context) error {
-			c.Response().Header().Set("Cache-Control", "public")
-			return c.Redirect(303, "/")
-		},
-		"an error": func(c echo.Context) error { return echo.NewHTTPError(418, "teapot") },
-		"a panic":  func(c echo.Context) error { c.Response().Header().Set("Cache-Control", "public"); panic("x") },
-		"no Vary": func(c echo.Context) error {
-			c.Response().Header().Set("Vary", "Accept-Encoding")
-			return c.NoContent(204)
-		},
-		"no Set-Cookie": func(c echo.Context) error { c.Response().Header().Del("Set-Cookie"); return c.NoContent(204) },
-		"its own cookie": func(c echo.Context) error {
-			c.SetCookie(&http.Cookie{Name: "theirs", Value: "1"})
-			return c.NoContent(204)
-		},
-	} {
-		inApp(t, middleware.Config{}, func(a *app) {
-			a.echo.GET("/x", handler)
-			b := a.client(pageLoad).login("ada")
-			a.expire()
-			rec := b.do("GET", "/x", "")
-			ours := 0
-			for _, c := range rec.Result().Cookies() {
-				if strings.HasPrefix(c.Name, "__Host-Http-") {
-					ours++
-				}
-			}
-			if ours != 2 {
-				a.Errorf("%s: %d cookies of ours; want 2", name, ours)
-			}
-			checkCaching(a, name, rec.Result().Header, true)
-			if name == "its own cookie" && len(rec.Result().Cookies()) != 3 {
-				a.Errorf("the handler's cookie is gone: %v", rec.Header()["Set-Cookie"])
-			}
-		})
-	}
-}
 
 // Other middleware replaces the writer too, and may put its own back, or write
 // to one that the guard has not made.

@@ -58,6 +58,9 @@ func New(sessions *session.Manager, cfg Config) (*Guard, error) {
 // the public routes, where it does what Identify does. The logout it leaves
 // alone: that checks all it needs by itself, and must not wait for the store
 // twice. Mount Protect with Use, after the router has run, not with Pre.
+//
+// Its answers are not for caches, unless the handler says otherwise, as
+// [http.ServeContent] does where it refuses; and none that sets cookies is.
 func (g *Guard) Protect(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if c.Path() == g.cfg.LogoutPath {
