@@ -6,6 +6,7 @@ package guard
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -75,6 +76,12 @@ func (st *state) Value(key any) any {
 		return found
 	}
 	return st.Context.Value(key)
+}
+
+// Format prints whose request it is, whatever the verb. Without it a handler that
+// logs its context would log the request's cookies.
+func (st *state) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "%v of %v", st.Context, st.verdict)
 }
 
 // Admit decides whether the request may go on. The handler must use the writer
