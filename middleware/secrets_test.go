@@ -106,6 +106,7 @@ func TestNothingPrintsASecret(t *testing.T) {
 		known := secrets{}
 		known.key(a, testKey)
 		known.add("the database's password", dbPassword)
+		known.add("a key that is refused", strings.Repeat("ab", 32))
 		b := a.client(pageLoad).login("ada")
 		for name, value := range b.jar {
 			known.cookies([]*http.Cookie{{Name: name, Value: value}})
