@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -29,6 +30,14 @@ func testServer(t *testing.T) (*app, *httptest.Server) {
 	server := httptest.NewServer(a.routes())
 	t.Cleanup(server.Close)
 	return a, server
+}
+
+// logTo sends the app's log there, for as long as the test runs. Call it before
+// the app is made.
+func logTo(t *testing.T, out io.Writer) {
+	old := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	t.Cleanup(func() { slog.SetDefault(old) })
 }
 
 // browser keeps cookies and follows no redirect.

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"io"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+// Whatever is sent as cookies, the server that main starts answers at once, with
+// no fault of its own, and asks the database nothing.
+func TestNoCookieHeaderIsTooMuch(t *testing.T) {
+	logTo(t, io.Discard)
+	a, _ := testServer(t)
+	server := httptest.NewUnstartedServer(nil)
+	server.Config = newServer(a.routes())
+	server.Start()
+	defer server.Close()
+	w := wire{t, server.Listener.Addr().String()}
+	good, another := w.cookiesAfterLogin(ada, adaPassword), w.cookiesAfterLogin(grace, gracePassword)
+	access, refresh, _ := strings.Cut(good, "; ")
+
+	const (
+		in, out, tooLarge, malformed = 200, 303, 431, 400
+	)
+	lines := func(cookies ...string) string {
+		var b strings.Builder
+		for _, c := range cookies {
+			b.WriteString("Cookie: " + c + "\r\n")
+		}
+		return b.String()
+	}
+	asked := 0
+	for _, c := range []struct {
+		name, header string
+		want         int
+	}{
+		{"good", lines(good), in},
+		{"in two headers", lines(access, refresh), in},
+		{"in two headers, the other way", lines(refresh, access), in},
+		{"the same twice", lines(good, good), in},
+		{"garbage before", lines("session=x; refresh=y", good), in},
+		{"garbage after", lines(good, "session=x; refresh=y"), in},
+		{"another's in a second header", lines(good, another), out},
+		{"another's in a first header", lines(another, good), out},
+		{"another's in one header", lines(good + "; " + another), out},
+		{"five copies", lines(strings.TrimSuffix(strings.Repeat(good+"; ", 5), "; ")), in},
+		{"five different", lines("session=1; session=2; session=3; session=4; refresh=1; refresh=2; refresh=3; refresh=4; " + good), out},
+		{"quoted", lines(strings.Replace(access, "=", `="`, 1) + `"; ` + refresh), in},
+		{"3,000 others", lines(strings.Repeat("a=b; ", 2998) + good), in},
+		{"3,001 others", lines(strings.Repeat("a=b; ", 3001) + good), in},
+		{"3,000 of one name", lines(strings.Repeat("session=b; ", 2500)), out},
+		{"3,001 in as many headers", strings.Repeat("Cookie: a=b\r\n", 2200) + lines(good), in},
+		{"8 KiB", lines("session=" + strings.Repeat("A", 8<<10)), out},
+		{"16 KiB", lines("session=" + strings.Repeat("MTIz", 4<<10)), out},
+		{"31 KiB", lines("refresh=" + strings.Repeat("A", 31<<10)), out},
+		{"64 KiB", lines("session=" + strings.Repeat("A", 64<<10)), tooLarge},
+		{"64 KiB beside good ones", lines(good, "x="+strings.Repeat("A", 64<<10)), tooLarge},
+		{"1 MiB", lines("session=" + strings.Repeat("A", 1<<20)), tooLarge},
+		{"1 MiB in small ones", strings.Repeat("Cookie: session=AAAAAAAAAAAAAAAAAAAAAAAA\r\n", 25_000), tooLarge},
+		{"1 MiB and 4 KiB", lines("session=" + strings.Repeat("A", 1<<20+4<<10)), tooLarge},
+		{"nothing", lines(""), out},
+		{"semicolons", lines(strings.Repeat(";", 10_000)), out},
+		{"equals signs", lines(strings.Repeat("=", 10_000)), out},
+		{"names alone", lines("session; refresh"), out},
+		{"no names", lines("=session; =refresh"), out},
+		{"a comma", lines(access + ", " + refresh), out},
+		{"$Version", lines(`$Version=1; x="y; ` + good + `; z="`), in},
+		{"spaces", lines("  " + access + "  ;\t " + refresh + " "), in},
+		{"8-bit bytes", lines("session=\x80\xff; refresh=\xfe"), out},
+		{"a NUL", lines("session=\x00"), malformed},
+		{"a bare CR", lines("session=a\rb"), malformed},
+		{"a folded line", "Cookie: session=a\r\n b; refresh=c\r\n", out},
+		{"a control character", lines("session=\x01; refresh=\x7f"), malformed},
+	} {
+		for _, path := range []string{"/api/session", "/"} {
+			asked++
+			before := a.db.counter.requests.Load()
+			status, header := w.ask("GET " + path + " HTTP/1.1\r\nHost: " + w.addr + "\r\nConnection: close\r\n" + asPage + c.header + "\r\n")
+			want := c.want
+			if path == "/" && want == out {
+				want = 200 // which is nobody's page
+			}
+			if status != want || len(of(header, "Set-Cookie")) != 0 {
+				t.Errorf("%s, %s: %d, %d cookies set; want %d, none", c.name, path, status, len(of(header, "Set-Cookie")), want)
+			}
+			if n := a.db.counter.requests.Load() - before; n != 0 {
+				t.Errorf("%s, %s: %d statements; want 0", c.name, path, n)
+			}
+		}
+	}
+	t.Logf("%d Cookie headers: 0 answers of 500 or more, 0 statements, 0 cookies set", asked)
+}

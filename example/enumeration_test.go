@@ -1,0 +1,101 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/alexedwards/argon2id"
+)
+
+// outcome is all that an answer to a login tells, but for when it was sent.
+func outcome(got answer) string {
+	header := got.Header.Clone()
+	header.Del("Date")
+	if wait := header.Get("Retry-After"); wait != "" {
+		// It counts down while the others ask.
+		seconds, err := strconv.Atoi(wait)
+		header.Set("Retry-After", fmt.Sprint(err == nil && seconds > 3500 && seconds <= 3600))
+	}
+	return fmt.Sprintf("%d, %d bytes, %v", got.StatusCode, len(got.body), header)
+}
+
+// Who tries passwords learns nothing of who there is: not by what is answered,
+// and not by how long it takes.
+func TestALoginTellsNobodyWhoThereIs(t *testing.T) {
+	a, server := testServer(t)
+	passwords := newHasher(quickParams)
+	var hashes atomic.Int64
+	passwords.compare = func(password, hash string) (bool, error) {
+		hashes.Add(1)
+		return argon2id.ComparePasswordAndHash(password, hash)
+	}
+	a.credentials.passwords = passwords
+	hash, err := passwords.hash(t.Context(), "a password that is right")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, email := range []string{"tim@example.com", "ben@example.com"} {
+		if _, err := a.db.app.ExecContext(t.Context(), a.db.dialect.insertUser, email, hash, "Somebody", "[]"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ben, err := a.users.byEmail(t.Context(), "ben@example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.users.setDisabled(t.Context(), ben.SessionUser(), true); err != nil {
+		t.Fatal(err)
+	}
+	kinds := []struct{ name, email, password string }{
+		{"wrong password", "tim@example.com", "a password that is wrong"},
+		{"unknown user", "eve@example.com", "a password that is wrong"},
+		{"unknown user, somebody's password", "eve@example.com", "a password that is right"},
+		{"disabled user", "ben@example.com", "a password that is wrong"},
+	}
+	b := newBrowser(t, server)
+	try := func(email, password string) (string, int64, time.Duration) {
+		before, began := hashes.Load(), time.Now()
+		got := b.post("/login", "email", email, "password", password)
+		return outcome(got), hashes.Load() - before, time.Since(began)
+	}
+
+	// While nobody is slowed down: one answer, and one hash each.
+	a.credentials.throttle.accounts, a.credentials.throttle.addresses = newLimiter(1<<20, time.Microsecond, 100), newLimiter(1<<20, time.Microsecond, 100)
+	const tries = 100
+	first, _, _ := try(kinds[0].email, kinds[0].password)
+	took := make([][]time.Duration, len(kinds))
+	for range tries {
+		for i, kind := range kinds {
+			got, n, d := try(kind.email, kind.password)
+			if got != first || n != 1 {
+				t.Fatalf("%s: %d hashes, and\n%s\nwant one, and\n%s", kind.name, n, got, first)
+			}
+			took[i] = append(took[i], d)
+		}
+	}
+	for i, kind := range kinds {
+		slices.Sort(took[i])
+		t.Logf("%s: median %v", kind.name, took[i][tries/2])
+	}
+
+	// And once they are: the right password makes no difference either.
+	a.credentials.throttle.accounts = newLimiter(1, time.Hour, 100)
+	kinds = append(kinds, struct{ name, email, password string }{"right password", "tim@example.com", "a password that is right"})
+	for _, kind := range kinds[:4] {
+		try(kind.email, kind.password)
+	}
+	first, _, _ = try(kinds[0].email, kinds[0].password)
+	for _, kind := range kinds {
+		got, n, _ := try(kind.email, kind.password)
+		if got != first || n != 0 {
+			t.Errorf("throttled, %s: %d hashes, and\n%s\nwant none, and\n%s", kind.name, n, got, first)
+		}
+	}
+	t.Logf("%d tries of 4 kinds: one answer, one hash each; throttled: %d kinds, one answer, no hash", tries*4, len(kinds))
+	b.post("/login", "email", "tim@example.com", "password", "a password that is right").shows(t, http.StatusTooManyRequests)
+}
