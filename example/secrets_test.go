@@ -1,0 +1,194 @@
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/sessionkit/sessionkit/session"
+)
+
+// transcript is all that was said, by however many at once.
+type transcript struct {
+	mu  sync.Mutex // guards buf
+	buf bytes.Buffer
+}
+
+func (t *transcript) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.buf.Write(p)
+}
+
+func (t *transcript) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.buf.String()
+}
+
+// secrets are texts that may be read nowhere, in every spelling, by what they are.
+type secrets map[string]string
+
+func (s secrets) add(what, text string) {
+	spell := func(what, text string) {
+		s[what], s[what+", in hexadecimal"] = text, hex.EncodeToString([]byte(text))
+		s[what+", as a list of bytes"] = strings.Trim(fmt.Sprint([]byte(text)), "[]")
+	}
+	spell(what, text)
+	for name, encoding := range map[string]*base64.Encoding{"a key": base64.StdEncoding, "a cookie": base64.URLEncoding} {
+		raw, err := encoding.DecodeString(text)
+		if err != nil || !strings.HasPrefix(what, name) {
+			continue
+		}
+		for i, part := range bytes.Split(raw, []byte("|")) { // as securecookie joins them
+			if len(part) >= 16 {
+				spell(fmt.Sprint(what, ", part ", i), string(part))
+			}
+		}
+	}
+}
+
+// in returns what of them stands in a text.
+func (s secrets) in(text string) (found []string) {
+	for what, secret := range s {
+		if strings.Contains(text, secret) {
+			found = append(found, what)
+		}
+	}
+	return found
+}
+
+// A visit in which all happens that is logged: every cookie that it issues, the
+// keys and the passwords are looked for in the whole log, and cookies and keys in
+// every page as well.
+func TestNoLogLineAndNoPageShowsASecret(t *testing.T) {
+	var log, pages transcript
+	logTo(t, &log)
+	oldKey, newKey, slip := session.GenerateKey(), session.GenerateKey(), session.GenerateKey()
+	issued, passwords := secrets{}, secrets{}
+	for i, key := range []string{oldKey, newKey, slip, slip[:30]} {
+		issued.add(fmt.Sprint("a key ", i), key)
+	}
+	const guess = "a-password-that-is-wrong"
+	passwords.add("a guess", guess)
+	passwords.add("a password", adaPassword)
+	passwords.add("a Basic password", base64.StdEncoding.EncodeToString([]byte(ada+":"+guess)))
+
+	keys, err := session.ParseKeys(oldKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := newApp(t.Context(), keys, testDatabases(t), options{accessTTL: time.Second, refreshTTL: 30 * time.Minute, maxLifetime: 12 * time.Hour}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := a.routes().(*echo.Echo)
+	e.Debug = true
+	e.Logger.SetOutput(&log)
+	e.GET("/panic", func(c echo.Context) error {
+		panic(fmt.Sprintf("%+v in %+v", current(c), c.Request().Context()))
+	})
+	e.GET("/error", func(c echo.Context) error { return fmt.Errorf("in %+v", c.Request().Context()) })
+	server := httptest.NewUnstartedServer(nil)
+	server.Config = newServer(e)
+	server.Start()
+	defer server.Close()
+
+	answers, cookies, cookie := 0, 0, ""
+	note := func(got answer) {
+		answers++
+		for _, c := range got.Cookies() {
+			if c.Value != "" {
+				cookies, cookie = cookies+1, c.Value
+				issued.add(fmt.Sprint("a cookie ", cookies), c.Value)
+			}
+		}
+		got.Header.Del("Set-Cookie")
+		fmt.Fprintln(&pages, got.Header, got.body)
+	}
+	expire := func() { time.Sleep(1100 * time.Millisecond) }
+	base, err := url.Parse(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	browserWith := func(other *browser, replace string) *browser {
+		b := newBrowser(t, server)
+		stolen := other.client.Jar.Cookies(base)
+		for _, c := range stolen {
+			c.Value += replace
+		}
+		b.client.Jar.SetCookies(base, stolen)
+		return b
+	}
+
+	laptop := newBrowser(t, server)
+	note(laptop.post("/login", "email", ada, "password", guess))
+	note(laptop.post("/login", "email", "nobody@example.com", "password", guess))
+	note(laptop.post("/login", "email", ada, "password", adaPassword))
+	thief := browserWith(laptop, "")
+	note(browserWith(laptop, "x").get("/devices")) // undecodable
+	for _, path := range []string{"/", "/login", "/devices", "/account", "/admin", "/api/session", "/panic", "/error", "/nope"} {
+		note(laptop.get(path))
+	}
+	note(laptop.post("/account/password", "current", guess, "new", "correct horse battery staple"))
+	file := filepath.Join(t.TempDir(), "test.db")
+	for _, keyFile := range []string{newKey + "\n" + oldKey, slip[:30], slip + "\n" + slip, "x " + slip} {
+		if err := os.WriteFile(strings.TrimSuffix(file, ".db")+".keys", []byte(keyFile), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := reloadKeys(a.sessions, "", file); (err == nil) != strings.HasPrefix(keyFile, newKey) {
+			t.Errorf("reloading %d bytes: %v", len(keyFile), err)
+		}
+	}
+	expire()
+	note(laptop.get("/devices")) // opened by the old key
+	expire()
+	note(laptop.get("/devices"))
+	expire()
+	note(thief.get("/devices")) // caught
+	note(laptop.get("/devices"))
+	phone := newBrowser(t, server)
+	note(phone.post("/login", "email", grace, "password", gracePassword, "remember", "1"))
+	note(phone.post("/admin/role", "user", "1", "role", "admin"))
+	note(phone.post("/logout"))
+	note(phone.post("/login", "email", grace, "password", gracePassword))
+	expire()
+	a.db.sessions.Close()
+	note(phone.get("/devices"))
+	note(phone.get("/panic"))
+	note(phone.post("/login", "email", ada, "password", adaPassword))
+	note(phone.post("/logout"))
+
+	if found := append(issued.in(log.String()), passwords.in(log.String())...); found != nil {
+		t.Errorf("the log shows %q", found)
+	}
+	if found := issued.in(pages.String()); found != nil {
+		t.Errorf("pages show %q", found)
+	}
+	// The search finds what is there, and all was there to be found.
+	for _, control := range []string{"session=" + cookie, fmt.Sprintf("%x", cookie), fmt.Sprintf("%x", adaPassword), "key=" + newKey} {
+		if issued.in(control) == nil && passwords.in(control) == nil {
+			t.Errorf("%q was not found: this test proves nothing", control)
+		}
+	}
+	for _, sign := range []string{"kind=issued", "kind=refreshed", "kind=reuse", "kind=revoked", "kind=undecodable", "kind=old-key", "kind=store-trouble", "msg=panic", "request failed", "keys reloaded", "keys not reloaded"} {
+		if !strings.Contains(log.String(), sign) {
+			t.Errorf("%q was never logged: this test proves little", sign)
+		}
+	}
+	if cookies < 8 {
+		t.Errorf("%d cookies were issued", cookies)
+	}
+	t.Logf("%d cookies, 3 keys and 3 passwords in %d spellings: 0 in %d lines of the log and %d pages", cookies, len(issued)+len(passwords), strings.Count(log.String(), "\n"), answers)
+}
