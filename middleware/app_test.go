@@ -75,7 +75,7 @@ func (s *countingStore) step() error {
 func (s *countingStore) Find(ctx context.Context, id session.ID) (session.Snapshot, error) {
 	if id.IsZero() { // the Manager's probe, on behalf of no request
 		if s.down.Load() {
-			return session.Snapshot{}, errDown
+			return session.Snapshot{}, s.says
 		}
 		return s.Store.Find(ctx, id)
 	}

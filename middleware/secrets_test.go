@@ -138,6 +138,7 @@ func TestNothingPrintsASecret(t *testing.T) {
 		_, storeErr := a.sessions.Authenticate(newRequest())
 		_, listErr := a.sessions.List(a.Context(), "ada")
 		a.store.down.Store(false)
+		time.Sleep(10 * time.Second) // until what was found out about the store has grown old
 
 		dsn := mysql.NewConfig()
 		dsn.User, dsn.Passwd, dsn.Addr = "app", dbPassword, "127.0.0.1:1"
