@@ -23,15 +23,15 @@ func (id ID) String() string {
 // IsZero reports whether id names no session.
 func (id ID) IsZero() bool { return id == ID{} }
 
-var errMalformedID = errors.New("session: a session id is 32 hexadecimal digits")
+var errMalformedID = errors.New("session: a session id is 32 hexadecimal digits, in lower case")
 
-// ParseID reads what ID.String wrote.
+// ParseID reads what ID.String wrote, and no other spelling of it.
 func ParseID(text string) (ID, error) {
 	var id ID
 	if len(text) != hex.EncodedLen(len(id)) {
 		return ID{}, errMalformedID
 	}
-	if _, err := hex.Decode(id[:], []byte(text)); err != nil {
+	if _, err := hex.Decode(id[:], []byte(text)); err != nil || id.String() != text {
 		return ID{}, errMalformedID
 	}
 	return id, nil
