@@ -40,8 +40,13 @@ type traits struct {
 	// database's name, which may be empty, and the table's.
 	columns string
 
-	// settings asks for the connection's SQL mode and whether it commits by
-	// itself; empty: there is no such thing.
+	// indexes asks for the first columns of a table's indexes, and whether each
+	// is unique; views, whether a table is a view. They take what columns does.
+	indexes, views string
+
+	// settings asks for the connection's SQL mode, whether it commits by itself,
+	// whether the server is read-only, and how it keeps commits; empty: there is
+	// no such thing.
 	settings string
 
 	// now is the database's clock in microseconds since 1970. It stands still
@@ -67,6 +72,10 @@ func (d Dialect) traits() traits {
 			schema:  sqliteSchema,
 			userID:  [...]string{Integer: "INTEGER", UUID: "BLOB", Text: "TEXT"},
 			columns: `SELECT name, lower(type) FROM pragma_table_info(?2) WHERE ?1 = ''`,
+			// The primary key may be the rowid, which is no index and better.
+			indexes: `SELECT k.name, i."unique" FROM pragma_index_list(?2) i JOIN pragma_index_info(i.name) k WHERE ?1 = '' AND k.seqno = 0
+				UNION ALL SELECT name, 1 FROM pragma_table_info(?2) WHERE pk = 1`,
+			views: `SELECT COUNT(*) FROM sqlite_schema WHERE ?1 = '' AND type = 'view' AND lower(name) = lower(?2)`,
 			// SQLite's clock has milliseconds. A float holds them well enough to
 			// round, not to cut off.
 			now:         "(CAST(ROUND(unixepoch('subsec') * 1000) AS INTEGER) * 1000)",
@@ -87,8 +96,14 @@ func (d Dialect) traits() traits {
 			CONCAT(' character set ', CHARACTER_SET_NAME, ' collate ', COLLATION_NAME), '')))
 			FROM information_schema.COLUMNS
 			WHERE TABLE_SCHEMA = COALESCE(NULLIF(?, ''), DATABASE()) AND TABLE_NAME = ?`,
-		now:      "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))",
-		settings: "SELECT @@SESSION.sql_mode, @@SESSION.autocommit",
+		indexes: `SELECT COLUMN_NAME, NON_UNIQUE = 0 FROM information_schema.STATISTICS
+			WHERE TABLE_SCHEMA = COALESCE(NULLIF(?, ''), DATABASE()) AND TABLE_NAME = ? AND SEQ_IN_INDEX = 1 AND COLUMN_NAME IS NOT NULL`,
+		views: `SELECT COUNT(*) FROM information_schema.TABLES
+			WHERE TABLE_SCHEMA = COALESCE(NULLIF(?, ''), DATABASE()) AND TABLE_NAME = ? AND TABLE_TYPE LIKE '%VIEW'`,
+		now: "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))",
+		// What is read-only is 0 or 1, or a word (MariaDB 12), of which OFF is one.
+		settings: `SELECT @@SESSION.sql_mode, @@SESSION.autocommit, @@GLOBAL.read_only NOT IN ('0', 'OFF'),
+			@@GLOBAL.innodb_read_only NOT IN ('0', 'OFF'), @@GLOBAL.innodb_flush_log_at_trx_commit`,
 		// Not INSERT IGNORE, which would let every other error pass as well.
 		unlessThere: "ON DUPLICATE KEY UPDATE {into}.id = {into}.id",
 		exactly: func(a, b string) string {

@@ -10,56 +10,44 @@ import (
 )
 
 // Migrate creates the kit's two tables if they are not there, and then checks
-// that everything a session needs is: their columns, the columns and expressions
-// of the app's users table, and the way the connection is set up. The error
-// names all that is wrong at once. A table that is there is never altered, the
-// app's least of all: the error holds the ALTER TABLE that is missing.
+// that everything a session needs is: their columns and indexes, the columns and
+// expressions of the app's users table, this account's rights, and the way the
+// server and the connection are set up. The error names all that is wrong at
+// once. A table that is there is never altered, the app's least of all: the
+// error holds the statement that is missing.
+//
+// A server that may lose a commit in a crash is told of by slog's default
+// logger, and is no error: it may be meant.
 //
 // Call it at each start. It may run on many nodes at once, and where all is in
 // place it only reads, so that an account without the right to create tables
-// will do.
+// will do: it needs SELECT on the app's table, and SELECT, INSERT, UPDATE and
+// DELETE on the kit's.
 func (s *Store) Migrate(ctx context.Context) error {
-	// The connection first: without strict mode MySQL would cut values to fit.
-	if err := s.checkConnection(ctx); err != nil {
+	faults, err := s.checkConnection(ctx)
+	if err != nil {
 		return err
 	}
 	users, err := s.columns(ctx, s.names.users)
 	if err != nil {
 		return err
 	}
-	if len(users) == 0 {
-		return fmt.Errorf("sqlstore: Migrate: there is no table %s: create it first, or name the app's table in Config.Users", s.names.users)
-	}
-	faults := s.checkColumns(users)
-	if err := s.checkID(users); err != nil {
-		// The kit's own table takes after it, and is better not made yet.
-		return errors.Join(append([]error{err}, faults...)...)
-	}
-	own, err := s.createTables(ctx, s.schema(users))
+	app := s.checkUsers(ctx, users)
+	// The kit's own tables take after the connection and the user's id, and are
+	// better not made while one of them is wrong: without strict mode MySQL would
+	// make something else than it was told.
+	own, there, err := s.checkOwn(ctx, users, len(faults) == 0 && s.checkID(users) == nil)
 	if err != nil {
 		return err
 	}
-	return errors.Join(slices.Concat(own, faults, s.checkExpressions(ctx))...)
-}
-
-func (s *Store) checkConnection(ctx context.Context) error {
-	if s.traits.settings == "" {
-		return nil
+	if there {
+		// Where the server is read-only, each write would be refused once more.
+		own = append(own, s.checkRights(ctx, len(faults) == 0)...)
 	}
-	var mode string
-	var autocommit bool
-	if err := s.db.QueryRowContext(ctx, s.traits.settings).Scan(&mode, &autocommit); err != nil {
-		return fmt.Errorf("sqlstore: Migrate: reading the connection's settings: %w", err)
+	if err := errors.Join(slices.Concat(faults, own, app, s.checkReading(ctx, users, there && len(own) == 0))...); err != nil {
+		return err
 	}
-	var faults []error
-	if !strings.Contains(mode, "STRICT_TRANS_TABLES") && !strings.Contains(mode, "STRICT_ALL_TABLES") {
-		faults = append(faults, fmt.Errorf("sqlstore: Migrate: sql_mode is %q, in which the database cuts values to fit: "+
-			"take the sql_mode out of the DSN, or add STRICT_TRANS_TABLES to it", mode))
-	}
-	if !autocommit {
-		faults = append(faults, errors.New("sqlstore: Migrate: autocommit is off, so that nothing would be kept: take it out of the DSN"))
-	}
-	return errors.Join(faults...)
+	return s.addEpoch(ctx)
 }
 
 // column is a column as the database describes it: in lower case, its type
@@ -99,51 +87,71 @@ func find(columns []column, name string) (column, bool) {
 	return columns[i], true
 }
 
-// createTables creates what is missing of the kit's own tables, and compares
-// what is there with the schema. The epoch table is the last thing in the schema:
-// when it is there, so are all indexes.
-func (s *Store) createTables(ctx context.Context, schema string) (faults []error, err error) {
-	tables := [...]table{s.names.sessions, s.names.epochs}
-	var found [len(tables)][]column
-	read := func() error {
-		for i, t := range tables {
-			if found[i], err = s.columns(ctx, t); err != nil {
-				return err
-			}
-		}
-		return nil
+// checkOwn compares the kit's own tables with the schema, and creates what is
+// missing of them, if it may and all else is right. It reports whether they are
+// there and as they should be.
+func (s *Store) checkOwn(ctx context.Context, users []column, create bool) (faults []error, there bool, err error) {
+	schema := s.schema(users)
+	missing, misfits, lacking, err := s.compareOwn(ctx, schema)
+	if err != nil {
+		return nil, false, err
 	}
-	if err := read(); err != nil {
-		return nil, err
-	}
-	if len(found[0]) == 0 || len(found[1]) == 0 {
+	if missing && create && len(misfits) == 0 {
 		for statement := range strings.SplitSeq(strings.TrimSpace(schema), ";\n") {
 			if _, err := s.db.ExecContext(ctx, statement); err != nil {
-				return nil, fmt.Errorf("sqlstore: Migrate: creating the tables: %w", err)
+				return []error{fmt.Errorf("sqlstore: Migrate: creating the tables %s and %s "+
+					"(an account that may can run Migrate once; if they are there already, this one may not see them, "+
+					"and needs SELECT, INSERT, UPDATE and DELETE on both): %w", s.names.sessions, s.names.epochs, err)}, false, nil
 			}
 		}
-		if err := read(); err != nil {
-			return nil, err
+		if missing, misfits, lacking, err = s.compareOwn(ctx, schema); err != nil {
+			return nil, false, err
 		}
 	}
-	for i, t := range tables {
-		if err := misfit(t, definitions(schema, t), found[i]); err != nil {
-			faults = append(faults, err)
+	if missing { // what they lack may be on its way
+		return misfits, false, nil
+	}
+	return append(misfits, lacking...), len(misfits) == 0, nil
+}
+
+// compareOwn compares the kit's tables that are there with the schema: what does
+// not fit, and which indexes they lack. It reports whether one is missing. The
+// epoch table is the last thing in the schema: when it is there, so are all
+// indexes, unless somebody has dropped one.
+func (s *Store) compareOwn(ctx context.Context, schema string) (missing bool, misfits, lacking []error, err error) {
+	for _, t := range []table{s.names.sessions, s.names.epochs} {
+		found, err := s.columns(ctx, t)
+		if err != nil {
+			return false, nil, nil, err
 		}
+		if len(found) == 0 {
+			missing = true
+			continue
+		}
+		if err := misfit(t, definitions(schema, t), found); err != nil {
+			misfits = append(misfits, err)
+			continue
+		}
+		faults, err := s.checkIndexes(ctx, t, s.indexed(schema, t))
+		if err != nil {
+			return false, nil, nil, fmt.Errorf("sqlstore: Migrate: reading the indexes of %s: %w", t, err)
+		}
+		lacking = append(lacking, faults...)
 	}
-	if len(faults) > 0 {
-		return faults, nil
-	}
+	return missing, misfits, lacking, nil
+}
+
+// addEpoch puts the row into the epoch table.
+func (s *Store) addEpoch(ctx context.Context) error {
 	var migrated bool
 	if err := s.db.QueryRowContext(ctx, s.sql.hasEpoch).Scan(&migrated); err != nil {
-		return nil, fmt.Errorf("sqlstore: Migrate: looking for the epoch: %w", err)
+		return fmt.Errorf("sqlstore: Migrate: looking for the epoch: %w", err)
 	}
-	if !migrated {
-		if _, err := s.exec(ctx, "Migrate: adding the epoch", s.sql.addEpoch); err != nil {
-			return nil, err
-		}
+	if migrated {
+		return nil
 	}
-	return nil, nil
+	_, err := s.exec(ctx, "Migrate: adding the epoch", s.sql.addEpoch)
+	return err
 }
 
 // definition is a column as the schema wants it.
@@ -163,12 +171,27 @@ func definitions(schema string, t table) []definition {
 	return defs
 }
 
+var indexLine = regexp.MustCompile(`(?:KEY|INDEX)[^(\n]*\(([a-z_]+)\)`)
+
+// indexed reads the columns that have an index out of the schema. Both tables
+// have the id for their primary key; the sessions have all the rest.
+func (s *Store) indexed(schema string, t table) []string {
+	columns := []string{"id"}
+	if t == s.names.sessions {
+		for _, m := range indexLine.FindAllStringSubmatch(schema, -1) {
+			columns = append(columns, m[1])
+		}
+	}
+	return columns
+}
+
 // misfit compares a table of the kit's own with its definitions.
 func misfit(t table, want []definition, found []column) error {
 	var faults []string
 	for _, def := range want {
 		kind := strings.TrimSuffix(strings.TrimSuffix(strings.ToLower(def.sql), " null"), " not")
 		switch has, there := find(found, def.column); {
+		case kind == unknownType:
 		case !there:
 			faults = append(faults, fmt.Sprintf("there is no %s (%s)", def.column, def.sql))
 		case has.kind != kind:

@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -66,6 +67,12 @@ func (s *Server) Thaw(tb testing.TB) { tb.Helper(); must(tb, s.order("CONT", "as
 // and the address it had, and waits until it answers.
 func (s *Server) Restart(tb testing.TB) { tb.Helper(); must(tb, s.run()) }
 
+// RestartWith does so with more options, this time.
+func (s *Server) RestartWith(tb testing.TB, options ...string) {
+	tb.Helper()
+	must(tb, s.run(options...))
+}
+
 func must(tb testing.TB, err error) {
 	tb.Helper()
 	if err != nil {
@@ -93,7 +100,7 @@ dir=$1; shift
 p=
 while read -r order; do
 	case $order in
-	start) "$@" >>"$dir/log" 2>&1 & p=$!; echo started ;;
+	start*) "$@" ${order#start} >>"$dir/log" 2>&1 & p=$!; echo started ;;
 	wait) wait $p; p=; echo ended ;;
 	ask) echo here ;;
 	*) kill -s $order $p ;;
@@ -166,12 +173,12 @@ func (s *Server) order(orders ...string) error {
 }
 
 // run has the guardian start the server and waits until it answers.
-func (s *Server) run() error {
+func (s *Server) run(options ...string) error {
 	logFile := filepath.Join(s.dir, "log")
 	if err := os.Truncate(logFile, 0); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	if err := s.order("start"); err != nil {
+	if err := s.order(strings.Join(append([]string{"start"}, options...), " ")); err != nil {
 		return err
 	}
 	deadline := time.Now().Add(time.Minute)
