@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/sessionkit/sessionkit/session"
@@ -71,5 +72,55 @@ func TestTheAppsOwnTableFitsTheStore(t *testing.T) {
 		if err := db.Close(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// Migrate refuses on SQLite what it refuses on MySQL.
+func TestEachFaultOfASQLiteDatabaseStopsTheStart(t *testing.T) {
+	const users = `CREATE TABLE users (id INTEGER PRIMARY KEY, session_epoch INTEGER NOT NULL, disabled INTEGER NOT NULL, roles TEXT)`
+	for _, c := range []struct {
+		name   string
+		users  string
+		breaks string
+		says   []string // nothing: it is good
+	}{
+		{name: "nothing", users: users},
+		{name: "a view", users: strings.Replace(users, "users", "people", 1), breaks: "CREATE VIEW users AS SELECT * FROM people"},
+		{name: "a column without a type", users: strings.Replace(users, "roles TEXT", "roles", 1)},
+		{name: "no table", users: "SELECT 1", says: []string{"no table `users`"}},
+		{name: "id without an index", users: strings.Replace(users, "id INTEGER PRIMARY KEY", "id INTEGER", 1), says: []string{"CREATE UNIQUE INDEX users_id"}},
+		{name: "id with an index", users: strings.Replace(users, "id INTEGER PRIMARY KEY", "id INTEGER UNIQUE", 1)},
+		{name: "text for an epoch", users: strings.Replace(users, "session_epoch INTEGER", "session_epoch TEXT", 1), says: []string{"session_epoch is text"}},
+		{name: "no roles", users: strings.Replace(users, ", roles TEXT", "", 1), says: []string{"ADD COLUMN roles"}},
+		{name: "another's table", users: users, breaks: "CREATE TABLE sessions (id TEXT)", says: []string{"`sessions` is not the kit's"}},
+		{name: "an index gone", users: users, breaks: "DROP INDEX sessions_by_user", says: []string{"no index on user_id"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			db := testDatabases(t).sessions
+			store, err := sqlstore.New(db, sqlstore.Config{Dialect: sqlstore.SQLite})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := db.ExecContext(t.Context(), c.users); err != nil {
+				t.Fatal(err)
+			}
+			if strings.HasPrefix(c.breaks, "DROP") {
+				if err := store.Migrate(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := db.ExecContext(t.Context(), c.breaks); err != nil {
+				t.Fatal(err)
+			}
+			err = store.Migrate(t.Context())
+			if (err != nil) != (len(c.says) > 0) {
+				t.Fatalf("Migrate: %v", err)
+			}
+			for _, words := range c.says {
+				if !strings.Contains(err.Error(), words) || strings.Count(err.Error(), "sqlstore: Migrate: ") != 1 {
+					t.Errorf("the error is not %q alone: %v", words, err)
+				}
+			}
+		})
 	}
 }
