@@ -21,8 +21,10 @@ import (
 //	Roles:    "(SELECT JSON_ARRAYAGG(r.name) FROM user_roles r WHERE r.user_id = u.id)",
 //
 // An expression stands in every statement word for word: it is the developer's
-// own SQL and must never be made from anything a user has sent. Names are
-// checked and quoted.
+// own SQL and must never be made from anything a user has sent. It stays one
+// operand: New refuses what could reach beyond its parentheses, such as a quote
+// or a parenthesis that does not close, a comment, a semicolon or a parameter.
+// What it reads is not judged. Names are checked and quoted.
 type Config struct {
 	_ [0]func()
 
@@ -183,11 +185,8 @@ func (j *judgement) source(field, value, byDefault string) source {
 		j.fault(field, "%q is neither a column name (letters, digits and _) nor an SQL expression in parentheses", value)
 		return source{}
 	}
-	switch {
-	case !strings.HasSuffix(value, ")"):
-		j.fault(field, "%q does not end with the parenthesis it began with", value)
-	case strings.Contains(value, "?"):
-		j.fault(field, "%q contains a question mark, which would be taken for a parameter: write it another way, CHAR(63)", value)
+	if fault := beyond(value); fault != "" {
+		j.fault(field, "%q %s", value, fault)
 	}
 	// One more pair, because "(a) OR (b)" begins and ends with one too.
 	return source{field, "", "(" + value + ")"}
