@@ -3,7 +3,7 @@
 # packages, and where it may not, it says what to install and fails: a test
 # that quietly did not run is worth less than none.
 
-.PHONY: test lint deps run bench scaling fuzz mutants
+.PHONY: test lint deps run bench scaling fuzz mutants vulncheck
 
 test: deps lint
 	go test -race -shuffle=on ./...
@@ -44,3 +44,7 @@ fuzz:
 # Breaks the rules one by one, and says which test saw it, in some minutes.
 mutants: deps
 	@./.ci/mutants/run
+
+# Known vulnerabilities that the code reaches, where their database can be had.
+vulncheck:
+	@./.ci/vulncheck

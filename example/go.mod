@@ -2,6 +2,8 @@ module github.com/sessionkit/sessionkit/example
 
 go 1.26.4
 
+toolchain go1.26.9
+
 require (
 	github.com/alexedwards/argon2id v1.0.0
 	github.com/chromedp/cdproto v0.159.0
