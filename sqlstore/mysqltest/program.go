@@ -62,6 +62,7 @@ func (p program) command(s *Server) []string {
 		"--socket="+s.socket(),
 		"--pid-file="+filepath.Join(s.dir, "pid"),
 		"--skip-log-bin", "--skip-name-resolve", "--performance-schema=OFF", "--max-connections=600")
+	args = append(args, s.options...)
 	if !p.mariadb {
 		args = append(args, "--mysqlx=OFF", "--secure-file-priv=NULL")
 	}

@@ -28,6 +28,8 @@ type Server struct {
 
 	given string // DSN of a server that was not started here; all else is empty
 
+	options []string // of the program, besides those that every server has
+
 	guardian *exec.Cmd
 	orders   io.WriteCloser
 	answers  *bufio.Reader
@@ -131,12 +133,35 @@ func newServer(tcp bool) (s *Server, err error) {
 }
 
 func (s *Server) begin(p program) error {
+	if err := s.startGuardian(p); err != nil {
+		return err
+	}
+	if err := p.createData(s.dir); err != nil {
+		return err
+	}
+	if err := s.run(); err != nil || s.tcp == "" {
+		return err
+	}
+	return s.admitTCP()
+}
+
+// admitTCP makes the account that Addr has.
+func (s *Server) admitTCP() error {
+	return s.exec(
+		"CREATE USER IF NOT EXISTS root@'127.0.0.1'",
+		"GRANT ALL PRIVILEGES ON *.* TO root@'127.0.0.1' WITH GRANT OPTION",
+	)
+}
+
+// startGuardian comes first: whatever happens from then on, it clears up.
+func (s *Server) startGuardian(p program) error {
 	var err error
 	if s.dir, err = temporary(); err != nil {
 		return err
 	}
-	// The guardian comes first: whatever happens from now on, it clears up.
 	s.guardian = exec.Command("sh", append([]string{"-c", guard, "sh", s.dir}, p.command(s)...)...)
+	// Where a server finds programs of its own, see Cluster.
+	s.guardian.Env = append(os.Environ(), "PATH="+s.dir+":"+os.Getenv("PATH"))
 	if s.orders, err = s.guardian.StdinPipe(); err != nil {
 		return err
 	}
@@ -149,16 +174,7 @@ func (s *Server) begin(p program) error {
 		s.guardian = nil
 		return err
 	}
-	if err := p.createData(s.dir); err != nil {
-		return err
-	}
-	if err := s.run(); err != nil || s.tcp == "" {
-		return err
-	}
-	return s.exec(
-		"CREATE USER IF NOT EXISTS root@'127.0.0.1'",
-		"GRANT ALL PRIVILEGES ON *.* TO root@'127.0.0.1' WITH GRANT OPTION",
-	)
+	return nil
 }
 
 // order gives orders to the guardian and waits for the answer to the last one.
