@@ -3,7 +3,7 @@
 # packages, and where it may not, it says what to install and fails: a test
 # that quietly did not run is worth less than none.
 
-.PHONY: test lint deps run bench scaling fuzz mutants vulncheck
+.PHONY: test lint deps run bench scaling drill-cluster fuzz mutants vulncheck
 
 test: deps lint
 	go test -race -shuffle=on ./...
@@ -44,6 +44,12 @@ fuzz:
 # Breaks the rules one by one, and says which test saw it, in some minutes.
 mutants: deps
 	@./.ci/mutants/run
+
+# Three database nodes that take writes and die, in some three minutes. It
+# installs galera-4, which is small.
+drill-cluster:
+	@./.ci/deps cluster
+	@go test -C sqlstore/cluster -race -count=1 -timeout=15m -cluster
 
 # Known vulnerabilities that the code reaches, where their database can be had.
 vulncheck:
