@@ -1,15 +1,3 @@
-// Package sqlstore keeps sessions in the app's own MySQL, MariaDB or SQLite
-// database, in one row per login beside the app's users table. It remembers,
-// compares and swaps; package session judges.
-//
-//	store, err := sqlstore.New(db, sqlstore.Config{})
-//	err = store.Migrate(ctx) // creates the kit's tables, checks the app's
-//	sessions, err := session.New(keys, store, session.Config{})
-//
-// The app's table is only ever read. To end all sessions of a user, raise their
-// session_epoch in the transaction that changes the password, or call RevokeUser
-// after it. Call Issue after the transaction that wrote the user's row has
-// committed: until then a login waits for its lock.
 package sqlstore
 
 import (
