@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sessionkit/sessionkit/example/internal/nodetest"
 	"github.com/sessionkit/sessionkit/sqlstore/mysqltest"
 )
 
@@ -17,31 +18,31 @@ func TestAKilledNodeTakesOnlyItsRequestsAlong(t *testing.T) {
 		ttl      = 3 * time.Second
 		apart    = 1500 * time.Millisecond
 	)
-	seed := newSeed(t)
-	c := newCluster(t, setup{
-		dsn:   mysqltest.Database(t),
-		nodes: []time.Duration{ttl, ttl},
+	seed := nodetest.NewSeed(t)
+	c := nodetest.NewCluster(t, nodetest.Setup{
+		DSN:   mysqltest.Database(t),
+		Nodes: []time.Duration{ttl, ttl},
 	})
-	s := &surfing{t: t, c: c, browsers: c.loginAll(c.addUsers(sessions, "surfer", "[]"), c.front)}
+	s := &surfing{t: t, c: c, browsers: c.LoginAll(c.AddUsers(sessions, "surfer", "[]"), c.Front)}
 
 	end := s.begin(seed)
 	type moment struct{ from, to time.Time }
 	var killed []moment
-	r := dice(seed, -1)
+	r := nodetest.Dice(seed, -1)
 	var bursts sync.WaitGroup
 	for i := range kills {
 		time.Sleep(apart) // load meanwhile
-		n := c.nodes[i%len(c.nodes)]
+		n := c.Nodes[i%len(c.Nodes)]
 		for k := range 20 { // something is under way
-			bursts.Go(func() { s.load(s.browsers[k], dice(seed, -2-20*i-k)) })
+			bursts.Go(func() { s.load(s.browsers[k], nodetest.Dice(seed, -2-20*i-k)) })
 		}
-		time.Sleep(upTo(r, lateBy))
+		time.Sleep(nodetest.UpTo(r, lateBy))
 		at := moment{from: time.Now()}
-		n.kill(t)
+		n.Kill(t)
 		at.to = time.Now()
 		killed = append(killed, at)
 		time.Sleep(apart / 2) // the other one has it all
-		n.start(t)
+		n.Start(t)
 	}
 	time.Sleep(apart)
 	end()
@@ -52,7 +53,7 @@ func TestAKilledNodeTakesOnlyItsRequestsAlong(t *testing.T) {
 		inFlight := false
 		for _, at := range killed {
 			// The balancer takes a moment to see that its connections are gone.
-			inFlight = inFlight || a.sent.Before(at.to.Add(100*time.Millisecond)) && a.came.After(at.from)
+			inFlight = inFlight || a.Sent.Before(at.to.Add(100*time.Millisecond)) && a.Came.After(at.from)
 		}
 		if !inFlight {
 			t.Errorf("a request that was not under way when a node was killed has failed: %v", a)
@@ -65,5 +66,5 @@ func TestAKilledNodeTakesOnlyItsRequestsAlong(t *testing.T) {
 		t.Errorf("%d requests were answered with 503: the store was never down", n)
 	}
 	t.Logf("%d nodes killed: %v", kills, s)
-	c.noPanics()
+	c.NoPanics()
 }

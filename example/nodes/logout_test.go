@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sessionkit/sessionkit/example/internal/nodetest"
 	"github.com/sessionkit/sessionkit/sqlstore/mysqltest"
 )
 
@@ -20,106 +21,106 @@ const logoutTTL = 6 * time.Second
 // child that is still to be confirmed.
 func TestALogoutBeatsRefreshesUnderWay(t *testing.T) {
 	const races = 500
-	seed := newSeed(t)
-	c := newCluster(t, setup{
-		dsn:   mysqltest.Database(t),
-		nodes: []time.Duration{logoutTTL, logoutTTL},
+	seed := nodetest.NewSeed(t)
+	c := nodetest.NewCluster(t, nodetest.Setup{
+		DSN:   mysqltest.Database(t),
+		Nodes: []time.Duration{logoutTTL, logoutTTL},
 	})
-	browsers := c.loginAll(c.addUsers(races, "leaver", "[]"), c.front)
+	browsers := c.LoginAll(c.AddUsers(races, "leaver", "[]"), c.Front)
 	time.Sleep(logoutTTL) // all cookies are old enough to be refreshed
-	inParallel(races/2, 16, func(i int) {
+	nodetest.InParallel(races/2, 16, func(i int) {
 		b := browsers[i]
-		a := b.sendWith(c.front, me, b.cookies().but(accessCookie))
-		if err := a.is(b.who); err != nil {
+		a := b.SendWith(c.Front, nodetest.Me, b.Cookies().But(nodetest.AccessCookie))
+		if err := a.Is(b.Who); err != nil {
 			t.Error(err)
 		}
-		b.take(a)
+		b.Take(a)
 	})
 	time.Sleep(logoutTTL)
 
 	s := &logoutRaces{c: c}
 	begin := time.Now()
-	inParallel(races, 32, func(i int) {
+	nodetest.InParallel(races, 32, func(i int) {
 		if err := s.race(browsers[i], seed, i); err != nil {
 			t.Errorf("race %d: %v", i, err)
 		}
 	})
 	for _, b := range browsers {
-		row, err := c.row(b.who.SessionID)
-		if revokedAt, ok := s.revoked.Load(b.who.SessionID); err != nil || !ok || row.revokedAt != revokedAt || row.reason != "logout" {
+		row, err := c.Row(b.Who.SessionID)
+		if revokedAt, ok := s.revoked.Load(b.Who.SessionID); err != nil || !ok || row.RevokedAt != revokedAt || row.Reason != "logout" {
 			t.Errorf("in the end the row is %+v, error %v; right after the logout it was revoked at %v", row, err, revokedAt)
 		}
 	}
-	if n := total(c.events("reuse")); n > 0 {
+	if n := nodetest.Total(c.Events("reuse")); n > 0 {
 		t.Errorf("%d sessions were taken for stolen", n)
 	}
-	if median := s.heard.median(); median > feedWithin {
-		t.Errorf("the other node believed access cookies for %v as a rule; want at most %v", median, feedWithin)
+	if median := s.heard.Median(); median > nodetest.FeedWithin {
+		t.Errorf("the other node believed access cookies for %v as a rule; want at most %v", median, nodetest.FeedWithin)
 	}
 	t.Logf("%d races in %v: of 6 refreshes each, %d were answered with cookies, %d refused, %d told to come again; "+
 		"%d were answered from the other node's memory, up to %v after the logout; it believed access cookies for %v",
-		races, time.Since(begin).Round(time.Second), s.won.Load(), s.lost.Load(), s.unsure.Load(), s.remembered.Load(), s.memory.max().Round(time.Millisecond), &s.heard)
-	c.noPanics()
+		races, time.Since(begin).Round(time.Second), s.won.Load(), s.lost.Load(), s.unsure.Load(), s.remembered.Load(), s.memory.Max().Round(time.Millisecond), &s.heard)
+	c.NoPanics()
 }
 
 type logoutRaces struct {
-	c       *cluster
+	c       *nodetest.Cluster
 	revoked sync.Map // session id: when, as the row said right after the logout
 
 	won, lost, unsure, remembered atomic.Int64
 
-	memory, heard durations
+	memory, heard nodetest.Durations
 }
 
-func (s *logoutRaces) race(b *browser, seed uint64, i int) error {
-	r := dice(seed, i)
-	here, there := s.c.nodes[i%2].base(), s.c.nodes[1-i%2].base()
-	old := b.cookies().but(accessCookie)
+func (s *logoutRaces) race(b *nodetest.Browser, seed uint64, i int) error {
+	r := nodetest.Dice(seed, i)
+	here, there := s.c.Nodes[i%2].Base(), s.c.Nodes[1-i%2].Base()
+	old := b.Cookies().But(nodetest.AccessCookie)
 
 	const refreshes = 6
-	answers := make([]answer, refreshes)
+	answers := make([]nodetest.Answer, refreshes)
 	var all sync.WaitGroup
 	for k := range answers {
-		wait, base := upTo(r, 6*time.Millisecond), here
+		wait, base := nodetest.UpTo(r, 6*time.Millisecond), here
 		if k%2 == 1 {
 			base = there
 		}
 		all.Go(func() {
 			time.Sleep(wait)
-			answers[k] = b.sendWith(base, me, old)
+			answers[k] = b.SendWith(base, nodetest.Me, old)
 		})
 	}
-	time.Sleep(upTo(r, 6*time.Millisecond))
-	logout := b.sendWith(here, submit("/logout"), old)
-	out := logout.came
-	if logout.status != http.StatusSeeOther || !logout.clears() {
+	time.Sleep(nodetest.UpTo(r, 6*time.Millisecond))
+	logout := b.SendWith(here, nodetest.Submit("/logout"), old)
+	out := logout.Came
+	if logout.Status != http.StatusSeeOther || !logout.Clears() {
 		return failed("the logout", logout)
 	}
 
 	// The refresh cookie of before, at once.
-	if a := b.sendWith(here, me, old); !a.refused() || a.cookie(refreshCookie) != "" {
+	if a := b.SendWith(here, nodetest.Me, old); !a.Refused() || a.Cookie(nodetest.RefreshCookie) != "" {
 		return failed("on the node of the logout, after it", a)
 	}
 	if err := s.onTheOther(b, there, old, out); err != nil {
 		return err
 	}
-	row, err := s.c.row(b.who.SessionID)
-	if err != nil || !row.revokedAt.Valid {
+	row, err := s.c.Row(b.Who.SessionID)
+	if err != nil || !row.RevokedAt.Valid {
 		return fmt.Errorf("the row is not revoked after the logout: %+v, error %v", row, err)
 	}
-	s.revoked.Store(b.who.SessionID, row.revokedAt)
+	s.revoked.Store(b.Who.SessionID, row.RevokedAt)
 
 	// Then all that the refreshes have brought, and what the browser had.
 	all.Wait()
-	hands := []cookies{old}
+	hands := []nodetest.Cookies{old}
 	for _, a := range answers {
 		switch {
-		case a.refused():
+		case a.Refused():
 			s.lost.Add(1)
-		case a.is(b.who) == nil:
+		case a.Is(b.Who) == nil:
 			s.won.Add(1)
-			hands = append(hands, cookies{accessCookie: a.cookie(accessCookie), refreshCookie: a.cookie(refreshCookie)})
-		case a.status == http.StatusServiceUnavailable && len(a.cookies) == 0:
+			hands = append(hands, nodetest.Cookies{nodetest.AccessCookie: a.Cookie(nodetest.AccessCookie), nodetest.RefreshCookie: a.Cookie(nodetest.RefreshCookie)})
+		case a.Status == http.StatusServiceUnavailable && len(a.Cookies) == 0:
 			// The logout came between the store's answer and the cookies.
 			s.unsure.Add(1)
 		default:
@@ -127,26 +128,26 @@ func (s *logoutRaces) race(b *browser, seed uint64, i int) error {
 		}
 	}
 	for _, hand := range hands {
-		if a := b.sendWith(here, me, hand); !a.refused() {
+		if a := b.SendWith(here, nodetest.Me, hand); !a.Refused() {
 			return failed("on the node of the logout, with what a refresh under way had brought", a)
 		}
-		if a := b.sendWith(here, me, hand.but(accessCookie)); !a.refused() {
+		if a := b.SendWith(here, nodetest.Me, hand.But(nodetest.AccessCookie)); !a.Refused() {
 			return failed("on the node of the logout, with the refresh cookie that a refresh under way had brought", a)
 		}
-		if err := s.onTheOther(b, there, hand.but(accessCookie), out); err != nil {
+		if err := s.onTheOther(b, there, hand.But(nodetest.AccessCookie), out); err != nil {
 			return err
 		}
 	}
 	for _, hand := range hands {
-		var a answer
-		if _, ok := eventually(time.Until(out.Add(feedAtMost)), 60*time.Millisecond, func() bool {
-			a = b.sendWith(there, me, hand)
-			return a.refused()
+		var a nodetest.Answer
+		if _, ok := nodetest.Eventually(time.Until(out.Add(nodetest.FeedAtMost)), 60*time.Millisecond, func() bool {
+			a = b.SendWith(there, nodetest.Me, hand)
+			return a.Refused()
 		}); !ok {
 			return failed("on the other node, after "+time.Since(out).String(), a)
 		}
 	}
-	s.heard.add(time.Since(out))
+	s.heard.Add(time.Since(out))
 	return nil
 }
 
@@ -154,18 +155,18 @@ func (s *logoutRaces) race(b *browser, seed uint64, i int) error {
 // That asks the store, unless it has just settled the very same cookie: the rest
 // of a page load is answered from memory for a twelfth of the access lifetime,
 // and at most a second.
-func (s *logoutRaces) onTheOther(b *browser, there string, with cookies, out time.Time) error {
-	a := b.sendWith(there, me, with)
-	if a.refused() && a.cookie(refreshCookie) == "" {
+func (s *logoutRaces) onTheOther(b *nodetest.Browser, there string, with nodetest.Cookies, out time.Time) error {
+	a := b.SendWith(there, nodetest.Me, with)
+	if a.Refused() && a.Cookie(nodetest.RefreshCookie) == "" {
 		return nil
 	}
-	late := a.sent.Sub(out)
-	if a.is(b.who) != nil || late > min(time.Second, logoutTTL/12) {
+	late := a.Sent.Sub(out)
+	if a.Is(b.Who) != nil || late > min(time.Second, logoutTTL/12) {
 		return failed("a refresh on the other node, "+late.String()+" after the logout", a)
 	}
 	s.remembered.Add(1)
-	s.memory.add(late)
+	s.memory.Add(late)
 	return nil
 }
 
-func failed(what string, a answer) error { return fmt.Errorf("%s: %v", what, a) }
+func failed(what string, a nodetest.Answer) error { return fmt.Errorf("%s: %v", what, a) }

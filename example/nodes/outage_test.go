@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sessionkit/sessionkit/example/internal/nodetest"
 	"github.com/sessionkit/sessionkit/sqlstore/mysqltest"
 )
 
@@ -34,11 +35,11 @@ func TestTheDatabaseGoesAndComesBack(t *testing.T) {
 	// Access cookies are the first node's, and shown to it: they are good for
 	// minutes. Refreshes are tried on both. The second one is in a hurry: to it
 	// all are old enough to be confirmed.
-	c := newCluster(t, setup{
-		dsn:   server.Database(t),
-		nodes: []time.Duration{5 * time.Minute, 2 * time.Second},
+	c := nodetest.NewCluster(t, nodetest.Setup{
+		DSN:   server.Database(t),
+		Nodes: []time.Duration{5 * time.Minute, 2 * time.Second},
 	})
-	browsers := c.loginAll(c.addUsers(sessions, "guest", "[]"), c.nodes[0].base())
+	browsers := c.LoginAll(c.AddUsers(sessions, "guest", "[]"), c.Nodes[0].Base())
 
 	for _, outage := range []struct {
 		name     string
@@ -55,55 +56,55 @@ func TestTheDatabaseGoesAndComesBack(t *testing.T) {
 			begin := time.Now()
 			everybodyMeanwhile(t, c, staying)
 			nobodyWaits(t, c, staying)
-			stolen := c.leaveMeanwhile(t, gone)
+			stolen := leaveMeanwhile(t, c, gone)
 			t.Logf("down for %v", time.Since(begin).Round(100*time.Millisecond))
 			outage.up(t)
 			backAt := time.Now()
 			everybodyIsStillLoggedIn(t, c, staying, backAt)
-			c.leaversAreGone(t, gone, stolen, backAt)
+			leaversAreGone(t, c, gone, stolen, backAt)
 		})
 	}
-	if n := total(c.events("reuse")); n > 0 {
+	if n := nodetest.Total(c.Events("reuse")); n > 0 {
 		t.Errorf("%d sessions were taken for stolen", n)
 	}
-	c.noPanics()
+	c.NoPanics()
 }
 
 // everybodyMeanwhile asks with valid access cookies, and without.
-func everybodyMeanwhile(t *testing.T, c *cluster, browsers []*browser) {
+func everybodyMeanwhile(t *testing.T, c *nodetest.Cluster, browsers []*nodetest.Browser) {
 	var served, refused, public atomic.Int64
-	var valid, invalid durations
-	inParallel(len(browsers), len(browsers), func(i int) {
-		b, base := browsers[i], c.nodes[i/2%len(c.nodes)].base()
+	var valid, invalid nodetest.Durations
+	nodetest.InParallel(len(browsers), len(browsers), func(i int) {
+		b, base := browsers[i], c.Nodes[i/2%len(c.Nodes)].Base()
 		if i%2 == 0 {
-			a := b.visit(c.nodes[0].base(), me)
-			if err := a.is(b.who); err != nil {
+			a := b.Visit(c.Nodes[0].Base(), nodetest.Me)
+			if err := a.Is(b.Who); err != nil {
 				t.Errorf("with a valid access cookie: %v", err)
 				return
 			}
 			served.Add(1)
-			valid.add(a.took())
+			valid.Add(a.Took())
 			return
 		}
-		r := me
+		r := nodetest.Me
 		if i%4 == 1 {
-			r = page("/devices")
+			r = nodetest.Page("/devices")
 		}
-		a := b.sendWith(base, r, b.cookies().but(accessCookie))
-		if a.err != nil || a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" || len(a.cookies) > 0 {
-			t.Errorf("without an access cookie: %v, Retry-After %q; want 503, a Retry-After, and no cookies", a, a.header.Get("Retry-After"))
+		a := b.SendWith(base, r, b.Cookies().But(nodetest.AccessCookie))
+		if a.Err != nil || a.Status != http.StatusServiceUnavailable || a.Header.Get("Retry-After") == "" || len(a.Cookies) > 0 {
+			t.Errorf("without an access cookie: %v, Retry-After %q; want 503, a Retry-After, and no cookies", a, a.Header.Get("Retry-After"))
 			return
 		}
-		if a.took() > refusedWithin {
-			t.Errorf("the 503 took %v; want at most %v", a.took(), refusedWithin)
+		if a.Took() > refusedWithin {
+			t.Errorf("the 503 took %v; want at most %v", a.Took(), refusedWithin)
 		}
 		refused.Add(1)
-		invalid.add(a.took())
+		invalid.Add(a.Took())
 	})
-	inParallel(4, 4, func(i int) {
+	nodetest.InParallel(4, 4, func(i int) {
 		b := browsers[i]
-		a := b.sendWith(c.nodes[i%len(c.nodes)].base(), page("/"), b.cookies().but(accessCookie))
-		if a.err != nil || a.status != http.StatusOK || len(a.cookies) > 0 {
+		a := b.SendWith(c.Nodes[i%len(c.Nodes)].Base(), nodetest.Page("/"), b.Cookies().But(nodetest.AccessCookie))
+		if a.Err != nil || a.Status != http.StatusOK || len(a.Cookies) > 0 {
 			t.Errorf("a public page: %v; want 200 without cookies", a)
 		}
 		public.Add(1)
@@ -112,40 +113,40 @@ func everybodyMeanwhile(t *testing.T, c *cluster, browsers []*browser) {
 }
 
 // nobodyWaits refuses at once, now that the outage is known.
-func nobodyWaits(t *testing.T, c *cluster, browsers []*browser) {
+func nobodyWaits(t *testing.T, c *nodetest.Cluster, browsers []*nodetest.Browser) {
 	time.Sleep(refusedWithin) // for the probes
-	var refused durations
-	inParallel(len(browsers), 4, func(i int) {
+	var refused nodetest.Durations
+	nodetest.InParallel(len(browsers), 4, func(i int) {
 		b := browsers[i]
-		a := b.sendWith(c.nodes[i%len(c.nodes)].base(), me, b.cookies().but(accessCookie))
-		if a.err != nil || a.status != http.StatusServiceUnavailable || len(a.cookies) > 0 || a.took() > noWait {
-			t.Errorf("in an outage that is known: %v after %v; want 503 and no cookies within %v", a, a.took(), noWait)
+		a := b.SendWith(c.Nodes[i%len(c.Nodes)].Base(), nodetest.Me, b.Cookies().But(nodetest.AccessCookie))
+		if a.Err != nil || a.Status != http.StatusServiceUnavailable || len(a.Cookies) > 0 || a.Took() > noWait {
+			t.Errorf("in an outage that is known: %v after %v; want 503 and no cookies within %v", a, a.Took(), noWait)
 		}
-		refused.add(a.took())
+		refused.Add(a.Took())
 	})
 	t.Logf("once it is known: %d times 503, %v", len(browsers), &refused)
 }
 
 // leaveMeanwhile logs browsers out, and returns the cookies that somebody has kept.
-func (c *cluster) leaveMeanwhile(t *testing.T, browsers []*browser) []cookies {
-	kept := make([]cookies, len(browsers))
-	node := c.nodes[0].base()
-	inParallel(len(browsers), len(browsers), func(i int) {
+func leaveMeanwhile(t *testing.T, c *nodetest.Cluster, browsers []*nodetest.Browser) []nodetest.Cookies {
+	kept := make([]nodetest.Cookies, len(browsers))
+	node := c.Nodes[0].Base()
+	nodetest.InParallel(len(browsers), len(browsers), func(i int) {
 		b := browsers[i]
-		kept[i] = b.cookies()
-		r, want := submit("/logout"), http.StatusSeeOther
+		kept[i] = b.Cookies()
+		r, want := nodetest.Submit("/logout"), http.StatusSeeOther
 		if i%2 == 1 {
-			r.page, want = false, http.StatusNoContent
+			r.Page, want = false, http.StatusNoContent
 		}
-		a := b.visit(node, r)
-		if a.err != nil || a.status != want || !a.clears() || b.cookies()[refreshCookie] != "" {
+		a := b.Visit(node, r)
+		if a.Err != nil || a.Status != want || !a.Clears() || b.Cookies()[nodetest.RefreshCookie] != "" {
 			t.Errorf("logout: %v; want %d and both cookies taken away", a, want)
 		}
-		if a.took() > refusedWithin {
-			t.Errorf("the logout took %v; want at most %v", a.took(), refusedWithin)
+		if a.Took() > refusedWithin {
+			t.Errorf("the logout took %v; want at most %v", a.Took(), refusedWithin)
 		}
 		// Whatever the store knows, this node lets nobody in with them.
-		if a := b.sendWith(node, me, kept[i]); a.status == http.StatusOK || len(a.cookies) > 0 && !a.clears() {
+		if a := b.SendWith(node, nodetest.Me, kept[i]); a.Status == http.StatusOK || len(a.Cookies) > 0 && !a.Clears() {
 			t.Errorf("the cookies of before the logout, on the node that did it: %v", a)
 		}
 	})
@@ -154,27 +155,27 @@ func (c *cluster) leaveMeanwhile(t *testing.T, browsers []*browser) []cookies {
 
 // everybodyIsStillLoggedIn refreshes every session. A 503 is an answer to be
 // repeated, for a while; a login page is not.
-func everybodyIsStillLoggedIn(t *testing.T, c *cluster, browsers []*browser, backAt time.Time) {
+func everybodyIsStillLoggedIn(t *testing.T, c *nodetest.Cluster, browsers []*nodetest.Browser, backAt time.Time) {
 	var retries atomic.Int64
-	var back durations
-	inParallel(len(browsers), 50, func(i int) {
-		b, base := browsers[i], c.nodes[i%len(c.nodes)].base()
+	var back nodetest.Durations
+	nodetest.InParallel(len(browsers), 50, func(i int) {
+		b, base := browsers[i], c.Nodes[i%len(c.Nodes)].Base()
 		for {
-			a := b.sendWith(base, me, b.cookies().but(accessCookie))
-			if a.status != http.StatusServiceUnavailable || time.Since(backAt) > recoveredWithin {
-				if err := a.is(b.who); err != nil {
+			a := b.SendWith(base, nodetest.Me, b.Cookies().But(nodetest.AccessCookie))
+			if a.Status != http.StatusServiceUnavailable || time.Since(backAt) > recoveredWithin {
+				if err := a.Is(b.Who); err != nil {
 					t.Errorf("session %d after the database's return: %v", i, err)
 				}
-				if a.cookie(accessCookie) == "" {
+				if a.Cookie(nodetest.AccessCookie) == "" {
 					t.Errorf("session %d after the database's return has no new access cookie: %v", i, a)
 				}
-				b.take(a)
-				back.add(time.Since(backAt))
+				b.Take(a)
+				back.Add(time.Since(backAt))
 				// For the next outage all need an access cookie of the first node's.
-				b.take(b.sendWith(c.nodes[0].base(), me, b.cookies().but(accessCookie)))
+				b.Take(b.SendWith(c.Nodes[0].Base(), nodetest.Me, b.Cookies().But(nodetest.AccessCookie)))
 				return
 			}
-			if len(a.cookies) > 0 {
+			if len(a.Cookies) > 0 {
 				t.Errorf("a 503 with cookies: %v", a)
 			}
 			retries.Add(1)
@@ -186,31 +187,31 @@ func everybodyIsStillLoggedIn(t *testing.T, c *cluster, browsers []*browser, bac
 
 // leaversAreGone waits until the store has been told of the logouts. From then
 // on the cookies that were kept are good for nothing, on any node.
-func (c *cluster) leaversAreGone(t *testing.T, browsers []*browser, kept []cookies, backAt time.Time) {
-	var told, heard durations
+func leaversAreGone(t *testing.T, c *nodetest.Cluster, browsers []*nodetest.Browser, kept []nodetest.Cookies, backAt time.Time) {
+	var told, heard nodetest.Durations
 	for i, b := range browsers {
-		var row sessionRow
+		var row nodetest.SessionRow
 		var err error
-		_, ok := eventually(time.Until(backAt.Add(recoveredWithin)), 20*time.Millisecond, func() bool {
-			row, err = c.row(b.who.SessionID)
-			return err == nil && row.revokedAt.Valid
+		_, ok := nodetest.Eventually(time.Until(backAt.Add(recoveredWithin)), 20*time.Millisecond, func() bool {
+			row, err = c.Row(b.Who.SessionID)
+			return err == nil && row.RevokedAt.Valid
 		})
-		if !ok || row.reason != "logout" {
+		if !ok || row.Reason != "logout" {
 			t.Errorf("a logout of the outage is not in the row after %v: %+v, error %v", time.Since(backAt), row, err)
 			continue
 		}
-		told.add(time.Since(backAt))
-		for k, n := range c.nodes {
-			if a := b.sendWith(n.base(), me, kept[i].but(accessCookie)); !a.refused() {
+		told.Add(time.Since(backAt))
+		for k, n := range c.Nodes {
+			if a := b.SendWith(n.Base(), nodetest.Me, kept[i].But(nodetest.AccessCookie)); !a.Refused() {
 				t.Errorf("a refresh cookie of before the logout, on node %d: %v", k, a)
 			}
-			if _, ok := eventually(time.Until(backAt.Add(recoveredWithin)), 50*time.Millisecond, func() bool {
-				return b.sendWith(n.base(), me, kept[i]).refused()
+			if _, ok := nodetest.Eventually(time.Until(backAt.Add(recoveredWithin)), 50*time.Millisecond, func() bool {
+				return b.SendWith(n.Base(), nodetest.Me, kept[i]).Refused()
 			}); !ok {
 				t.Errorf("an access cookie of before the logout is still believed by node %d", k)
 			}
 			if k > 0 {
-				heard.add(time.Since(backAt))
+				heard.Add(time.Since(backAt))
 			}
 		}
 	}

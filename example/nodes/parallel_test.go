@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sessionkit/sessionkit/example/internal/nodetest"
 	"github.com/sessionkit/sessionkit/sqlstore/mysqltest"
 )
 
@@ -20,78 +21,78 @@ func TestParallelRequestsOnAnExpiredCookie(t *testing.T) {
 		ttl      = 2 * time.Second
 		lost     = 0.02
 	)
-	seed := newSeed(t)
-	c := newCluster(t, setup{
-		dsn:   mysqltest.Database(t),
-		nodes: []time.Duration{ttl, ttl},
+	seed := nodetest.NewSeed(t)
+	c := nodetest.NewCluster(t, nodetest.Setup{
+		DSN:   mysqltest.Database(t),
+		Nodes: []time.Duration{ttl, ttl},
 	})
-	browsers := c.loginAll(c.addUsers(sessions, "crowd", "[]"), c.front)
+	browsers := c.LoginAll(c.AddUsers(sessions, "crowd", "[]"), c.Front)
 
 	var answered, confirms atomic.Int64
-	var took durations
+	var took nodetest.Durations
 	begin := time.Now()
 	var all sync.WaitGroup
 	// A few bursts at a time: more would measure this machine, not the nodes.
 	turns := make(chan struct{}, 4)
 	for i, b := range browsers {
 		all.Go(func() {
-			r := dice(seed, i)
+			r := nodetest.Dice(seed, i)
 			generation := uint64(0)
 			// Rounds of different sessions stand side by side, not on each other.
-			expires := b.who.ExpiresAt.Add(ttl * time.Duration(i) / sessions)
+			expires := b.Who.ExpiresAt.Add(ttl * time.Duration(i) / sessions)
 			for round := range rounds {
-				sleepUntil(expires.Add(10 * time.Millisecond))
-				answers := make([]answer, parallel)
-				with := b.cookies()
+				nodetest.SleepUntil(expires.Add(10 * time.Millisecond))
+				answers := make([]nodetest.Answer, parallel)
+				with := b.Cookies()
 				turns <- struct{}{}
 				var burst sync.WaitGroup
 				for k := range answers {
-					burst.Go(func() { answers[k] = b.sendWith(c.front, me, with) })
+					burst.Go(func() { answers[k] = b.SendWith(c.Front, nodetest.Me, with) })
 				}
 				burst.Wait()
 				<-turns
 
-				row, err := c.row(b.who.SessionID)
+				row, err := c.Row(b.Who.SessionID)
 				if err != nil {
 					t.Error(err)
 					return
 				}
 				want := uint64(min(round, 1)) // the first round brings the login's own cookie
-				if row.generation-generation != want {
-					t.Errorf("session %d, round %d: the row's generation went from %d to %d; want %d confirm", i, round, generation, row.generation, want)
+				if row.Generation-generation != want {
+					t.Errorf("session %d, round %d: the row's generation went from %d to %d; want %d confirm", i, round, generation, row.Generation, want)
 				}
-				confirms.Add(int64(row.generation - generation))
-				generation = row.generation
+				confirms.Add(int64(row.Generation - generation))
+				generation = row.Generation
 
 				r.Shuffle(parallel, func(i, j int) { answers[i], answers[j] = answers[j], answers[i] })
 				for _, a := range answers {
-					if err := a.is(b.who); err != nil {
+					if err := a.Is(b.Who); err != nil {
 						t.Errorf("session %d, round %d: %v", i, round, err)
 						continue
 					}
 					answered.Add(1)
-					took.add(a.took())
-					if who, err := a.session(); err == nil && who.ExpiresAt.After(expires) {
+					took.Add(a.Took())
+					if who, err := a.Session(); err == nil && who.ExpiresAt.After(expires) {
 						expires = who.ExpiresAt
 					}
 					if r.Float64() >= lost {
-						b.take(a)
+						b.Take(a)
 					}
 				}
 			}
 			// Whatever came in last, in whatever order, is good.
-			sleepUntil(expires)
-			if err := b.visit(c.front, me).is(b.who); err != nil {
+			nodetest.SleepUntil(expires)
+			if err := b.Visit(c.Front, nodetest.Me).Is(b.Who); err != nil {
 				t.Errorf("session %d, after its last round: %v", i, err)
 			}
 		})
 	}
 	all.Wait()
-	over := total(c.events("reuse")) + total(c.events("ended"))
+	over := nodetest.Total(c.Events("reuse")) + nodetest.Total(c.Events("ended"))
 	if over > 0 {
 		t.Errorf("%d requests were told that their session was over, or stolen; want none", over)
 	}
 	t.Logf("%d rounds of %d requests in %v: %d answered as their user, %d confirms, %d times logged out; answers took %v",
 		sessions*rounds, parallel, time.Since(begin).Round(time.Second), answered.Load(), confirms.Load(), over, &took)
-	c.noPanics()
+	c.NoPanics()
 }

@@ -7,32 +7,33 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sessionkit/sessionkit/example/internal/nodetest"
 	"github.com/sessionkit/sessionkit/sqlstore/mysqltest"
 )
 
 // way is how sessions of a user with two devices are ended.
 type way struct {
 	name         string
-	call         func(first, second *browser) request
+	call         func(first, second *nodetest.Browser) nodetest.Request
 	byAdmin      bool  // else the first device makes the call
 	ends, spares []int // of the devices
 }
 
 var ways = []way{
-	{"logout", func(_, _ *browser) request { return submit("/logout", "next", "/") }, false, []int{0}, []int{1}},
-	{"one device", func(_, second *browser) request {
-		return submit("/devices/revoke", "id", second.who.SessionID)
+	{"logout", func(_, _ *nodetest.Browser) nodetest.Request { return nodetest.Submit("/logout", "next", "/") }, false, []int{0}, []int{1}},
+	{"one device", func(_, second *nodetest.Browser) nodetest.Request {
+		return nodetest.Submit("/devices/revoke", "id", second.Who.SessionID)
 	}, false, []int{1}, []int{0}},
-	{"other devices", func(_, _ *browser) request { return submit("/devices/revoke-others") }, false, []int{1}, []int{0}},
+	{"other devices", func(_, _ *nodetest.Browser) nodetest.Request { return nodetest.Submit("/devices/revoke-others") }, false, []int{1}, []int{0}},
 	// The device that changes the password gets a new session for its old one.
-	{"password", func(_, _ *browser) request {
-		return submit("/account/password", "current", password, "new", "another "+password)
+	{"password", func(_, _ *nodetest.Browser) nodetest.Request {
+		return nodetest.Submit("/account/password", "current", nodetest.Password, "new", "another "+nodetest.Password)
 	}, false, []int{0, 1}, []int{0}},
-	{"user", func(first, _ *browser) request {
-		return submit("/admin/revoke", "user", first.who.UserID)
+	{"user", func(first, _ *nodetest.Browser) nodetest.Request {
+		return nodetest.Submit("/admin/revoke", "user", first.Who.UserID)
 	}, true, []int{0, 1}, nil},
-	{"ban", func(first, _ *browser) request {
-		return submit("/admin/ban", "user", first.who.UserID)
+	{"ban", func(first, _ *nodetest.Browser) nodetest.Request {
+		return nodetest.Submit("/admin/ban", "user", first.Who.UserID)
 	}, true, []int{0, 1}, nil},
 }
 
@@ -48,25 +49,25 @@ func TestAnEndedSessionIsServedNowhere(t *testing.T) {
 		sessions  = rounds*9 + everybody*of
 		atOnce    = 20 // calls whose sessions are watched
 	)
-	seed := newSeed(t)
-	c := newCluster(t, setup{
-		dsn:   mysqltest.Database(t),
-		nodes: []time.Duration{5 * time.Minute, 5 * time.Minute},
+	seed := nodetest.NewSeed(t)
+	c := nodetest.NewCluster(t, nodetest.Setup{
+		DSN:   mysqltest.Database(t),
+		Nodes: []time.Duration{5 * time.Minute, 5 * time.Minute},
 	})
-	s := &surfing{t: t, c: c, browsers: c.loginAll(c.addUsers(surfers, "surfer", "[]"), c.front), every: 4 * time.Second}
-	admin := c.addUsers(1, "admin", `["admin"]`)
-	grace := c.loginAll(admin, c.front)[0]
-	leavers := c.addUsers(rounds*len(ways), "leaver", "[]")
-	var served durations // after the end
+	s := &surfing{t: t, c: c, browsers: c.LoginAll(c.AddUsers(surfers, "surfer", "[]"), c.Front), every: 4 * time.Second}
+	admin := c.AddUsers(1, "admin", `["admin"]`)
+	grace := c.LoginAll(admin, c.Front)[0]
+	leavers := c.AddUsers(rounds*len(ways), "leaver", "[]")
+	var served nodetest.Durations // after the end
 	begin := time.Now()
 
 	stop := s.begin(seed)
-	inParallel(len(leavers), atOnce, func(i int) {
+	nodetest.InParallel(len(leavers), atOnce, func(i int) {
 		// A node looks around after a call of its own. So first all calls are made
 		// on the one, then on the other: what ends sessions there are its polls.
 		way, half := ways[i%len(ways)], 2*i/len(leavers)
-		here, there := c.nodes[half].base(), c.nodes[1-half].base()
-		if err := c.try(way, leavers[i], grace, here, there, &served); err != nil {
+		here, there := c.Nodes[half].Base(), c.Nodes[1-half].Base()
+		if err := try(c, way, leavers[i], grace, here, there, &served); err != nil {
 			t.Errorf("%s: %v", way.name, err)
 		}
 	})
@@ -74,31 +75,31 @@ func TestAnEndedSessionIsServedNowhere(t *testing.T) {
 	s.allLoggedIn()
 	t.Logf("one user's, while others surfed: served for %v after their end", &served)
 
-	users := c.addUsers(of, "everybody", "[]")
+	users := c.AddUsers(of, "everybody", "[]")
 	for i := range everybody {
-		here, there := c.nodes[i%2].base(), c.nodes[1-i%2].base()
-		browsers := c.loginAll(users, here, there) // so nobody is locked out by the time before
-		if err := grace.login(there, admin[0], password); err != nil {
+		here, there := c.Nodes[i%2].Base(), c.Nodes[1-i%2].Base()
+		browsers := c.LoginAll(users, here, there) // so nobody is locked out by the time before
+		if err := grace.Login(there, admin[0], nodetest.Password); err != nil {
 			t.Fatal(err)
 		}
 		if err := endsAt(here, there, browsers, &served, func() error {
-			return done(grace.visit(here, submit("/admin/revoke-all")))
+			return done(grace.Visit(here, nodetest.Submit("/admin/revoke-all")))
 		}); err != nil {
 			t.Errorf("everybody: %v", err)
 		}
 	}
-	if p99 := served.at(0.99); p99 > feedWithin || served.len() != sessions {
-		t.Errorf("99%% of %d sessions were served for at most %v after their end; want %v, of %d", served.len(), p99, feedWithin, sessions)
+	if p99 := served.At(0.99); p99 > nodetest.FeedWithin || served.Len() != sessions {
+		t.Errorf("99%% of %d sessions were served for at most %v after their end; want %v, of %d", served.Len(), p99, nodetest.FeedWithin, sessions)
 	}
 	t.Logf("%d sessions ended in %v: served for %v; meanwhile %v", sessions, time.Since(begin).Round(time.Second), &served, s)
-	c.noPanics()
+	c.NoPanics()
 }
 
 // try ends sessions of a user's in one way, and no others.
-func (c *cluster) try(way way, u user, grace *browser, here, there string, served *durations) error {
-	var devices []*browser
+func try(c *nodetest.Cluster, way way, u nodetest.User, grace *nodetest.Browser, here, there string, served *nodetest.Durations) error {
+	var devices []*nodetest.Browser
 	for _, base := range []string{here, there} {
-		b, err := c.login(base, u)
+		b, err := c.Login(base, u)
 		if err != nil {
 			return err
 		}
@@ -108,15 +109,15 @@ func (c *cluster) try(way way, u user, grace *browser, here, there string, serve
 	if way.byAdmin {
 		caller = grace
 	}
-	var ending []*browser
+	var ending []*nodetest.Browser
 	for _, i := range way.ends {
 		ending = append(ending, devices[i])
 	}
 	err := endsAt(here, there, ending, served, func() error {
-		return done(caller.visit(here, way.call(devices[0], devices[1])))
+		return done(caller.Visit(here, way.call(devices[0], devices[1])))
 	})
 	for _, i := range way.spares {
-		if fault := stillIn(devices[i], u.id, here, there); fault != nil {
+		if fault := stillIn(devices[i], u.ID, here, there); fault != nil {
 			err = errors.Join(err, fmt.Errorf("the session that was to stay: %w", fault))
 		}
 	}
@@ -124,8 +125,8 @@ func (c *cluster) try(way way, u user, grace *browser, here, there string, serve
 }
 
 // done says that a form did what it was for.
-func done(a answer) error {
-	if a.err != nil || a.status != http.StatusSeeOther || a.refused() {
+func done(a nodetest.Answer) error {
+	if a.Err != nil || a.Status != http.StatusSeeOther || a.Refused() {
 		return fmt.Errorf("%v; want 303 to a page", a)
 	}
 	return nil
@@ -134,17 +135,17 @@ func done(a answer) error {
 // endsAt makes a call here that ends the browsers' sessions, whose cookies
 // somebody has kept, and adds to served for how long they were still good for
 // something there. Here nobody is let in with them from the answer on.
-func endsAt(here, there string, browsers []*browser, served *durations, call func() error) error {
-	kept := make([]cookies, len(browsers))
+func endsAt(here, there string, browsers []*nodetest.Browser, served *nodetest.Durations, call func() error) error {
+	kept := make([]nodetest.Cookies, len(browsers))
 	for i, b := range browsers {
-		kept[i] = b.cookies()
+		kept[i] = b.Cookies()
 	}
 	if err := call(); err != nil {
 		return err
 	}
 	end := time.Now()
 	faults := make([]error, 2*len(browsers))
-	inParallel(len(faults), len(faults), func(i int) {
+	nodetest.InParallel(len(faults), len(faults), func(i int) {
 		b, with := browsers[i/2], kept[i/2]
 		if i%2 == 0 {
 			last, err := servedUntil(b, here, with, end, 500*time.Millisecond)
@@ -155,7 +156,7 @@ func endsAt(here, there string, browsers []*browser, served *durations, call fun
 			return
 		}
 		last, err := servedUntil(b, there, with, end, 100*time.Millisecond)
-		served.add(last)
+		served.Add(last)
 		faults[i] = err
 	})
 	return errors.Join(faults...)
@@ -164,19 +165,19 @@ func endsAt(here, there string, browsers []*browser, served *durations, call fun
 // servedUntil makes requests with the cookies of a session that has ended, until
 // well after all nodes should know, and returns how long after the end the last
 // one began that was served.
-func servedUntil(b *browser, base string, with cookies, end time.Time, every time.Duration) (last time.Duration, err error) {
+func servedUntil(b *nodetest.Browser, base string, with nodetest.Cookies, end time.Time, every time.Duration) (last time.Duration, err error) {
 	for {
-		a := b.sendWith(base, me, with)
-		began := a.sent.Sub(end)
+		a := b.SendWith(base, nodetest.Me, with)
+		began := a.Sent.Sub(end)
 		switch {
-		case !a.refused():
-			if err := a.is(b.who); err != nil || began > feedAtMost {
+		case !a.Refused():
+			if err := a.Is(b.Who); err != nil || began > nodetest.FeedAtMost {
 				return began, fmt.Errorf("%v after the end, error %v: %v", began, err, a)
 			}
 			last = began
-		case began > 2*feedWithin:
+		case began > 2*nodetest.FeedWithin:
 			// The refresh cookie alone does not help either.
-			if a := b.sendWith(base, me, with.but(accessCookie)); !a.refused() {
+			if a := b.SendWith(base, nodetest.Me, with.But(nodetest.AccessCookie)); !a.Refused() {
 				return began, fmt.Errorf("without the access cookie, %v after the end: %v", began, a)
 			}
 			return last, nil
@@ -186,11 +187,11 @@ func servedUntil(b *browser, base string, with cookies, end time.Time, every tim
 }
 
 // stillIn asks both nodes, and both with and without the access cookie.
-func stillIn(b *browser, userID string, bases ...string) error {
+func stillIn(b *nodetest.Browser, userID string, bases ...string) error {
 	for _, base := range bases {
-		for _, with := range []cookies{b.cookies(), b.cookies().but(accessCookie)} {
-			a := b.sendWith(base, me, with)
-			if who, err := a.session(); err != nil || who.UserID != userID {
+		for _, with := range []nodetest.Cookies{b.Cookies(), b.Cookies().But(nodetest.AccessCookie)} {
+			a := b.SendWith(base, nodetest.Me, with)
+			if who, err := a.Session(); err != nil || who.UserID != userID {
 				return fmt.Errorf("%v, error %v; want 200 as user %s", a, err, userID)
 			}
 		}

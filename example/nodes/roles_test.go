@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sessionkit/sessionkit/example/internal/nodetest"
 	"github.com/sessionkit/sessionkit/sqlstore/mysqltest"
 )
 
@@ -21,38 +22,38 @@ func TestAChangedRoleReachesEveryDevice(t *testing.T) {
 		devices = 3
 		atOnce  = 12 // users whose role is changed
 	)
-	seed := newSeed(t)
-	c := newCluster(t, setup{
-		dsn:   mysqltest.Database(t),
-		nodes: []time.Duration{5 * time.Minute, 5 * time.Minute},
+	seed := nodetest.NewSeed(t)
+	c := nodetest.NewCluster(t, nodetest.Setup{
+		DSN:   mysqltest.Database(t),
+		Nodes: []time.Duration{5 * time.Minute, 5 * time.Minute},
 	})
-	s := &surfing{t: t, c: c, browsers: c.loginAll(c.addUsers(surfers, "surfer", "[]"), c.front), every: 4 * time.Second}
-	grace := c.loginAll(c.addUsers(1, "admin", `["admin"]`), c.front)[0]
-	rising := c.addUsers(users, "rising", "[]")
-	var stale durations // how long after the change a node still went by the old roles
+	s := &surfing{t: t, c: c, browsers: c.LoginAll(c.AddUsers(surfers, "surfer", "[]"), c.Front), every: 4 * time.Second}
+	grace := c.LoginAll(c.AddUsers(1, "admin", `["admin"]`), c.Front)[0]
+	rising := c.AddUsers(users, "rising", "[]")
+	var stale nodetest.Durations // how long after the change a node still went by the old roles
 	begin := time.Now()
 
 	stop := s.begin(seed)
-	inParallel(users, atOnce, func(i int) {
+	nodetest.InParallel(users, atOnce, func(i int) {
 		u, half := rising[i], 2*i/users // as in TestAnEndedSessionIsServedNowhere
-		here, there := c.nodes[half].base(), c.nodes[1-half].base()
-		all := make([]*browser, devices)
+		here, there := c.Nodes[half].Base(), c.Nodes[1-half].Base()
+		all := make([]*nodetest.Browser, devices)
 		for k := range all {
 			var err error
-			if all[k], err = c.login(c.nodes[k%2].base(), u); err != nil {
+			if all[k], err = c.Login(c.Nodes[k%2].Base(), u); err != nil {
 				t.Error(err)
 				return
 			}
 		}
 		for _, role := range []string{"admin", "user"} {
 			if err := rolesAt(here, there, all, role == "admin", &stale, func() error {
-				return done(grace.visit(here, submit("/admin/role", "user", u.id, "role", role)))
+				return done(grace.Visit(here, nodetest.Submit("/admin/role", "user", u.ID, "role", role)))
 			}); err != nil {
 				t.Errorf("%s: %v", role, err)
 			}
 		}
 		for _, b := range all {
-			if err := stillIn(b, u.id, here, there); err != nil {
+			if err := stillIn(b, u.ID, here, there); err != nil {
 				t.Errorf("in the end: %v", err)
 			}
 		}
@@ -60,33 +61,33 @@ func TestAChangedRoleReachesEveryDevice(t *testing.T) {
 	stop()
 	s.allLoggedIn()
 	for _, kind := range []string{"ended", "reuse", "undecodable"} {
-		if n := total(c.events(kind)); n > 0 {
+		if n := nodetest.Total(c.Events(kind)); n > 0 {
 			t.Errorf("%d events of kind %q; a changed role ends nothing", n, kind)
 		}
 	}
-	if p99 := stale.at(0.99); p99 > feedWithin || stale.len() != 2*users*devices {
+	if p99 := stale.At(0.99); p99 > nodetest.FeedWithin || stale.Len() != 2*users*devices {
 		t.Errorf("the other node went by the old roles for %v in 99%% of %d cases; want at most %v, of %d",
-			p99, stale.len(), feedWithin, 2*users*devices)
+			p99, stale.Len(), nodetest.FeedWithin, 2*users*devices)
 	}
 	t.Logf("%d changes for %d devices each in %v: the other node went by the old roles for %v; meanwhile %v",
 		2*users, devices, time.Since(begin).Round(time.Second), &stale, s)
-	c.noPanics()
+	c.NoPanics()
 }
 
 // rolesAt changes a user's role here, and looks at the devices: each knows at its
 // next request here, and there soon after, whatever cookies it brings. None is
 // ever refused.
-func rolesAt(here, there string, devices []*browser, admin bool, stale *durations, change func() error) error {
-	before := make([]cookies, len(devices))
+func rolesAt(here, there string, devices []*nodetest.Browser, admin bool, stale *nodetest.Durations, change func() error) error {
+	before := make([]nodetest.Cookies, len(devices))
 	for i, b := range devices {
-		before[i] = b.cookies()
+		before[i] = b.Cookies()
 	}
 	if err := change(); err != nil {
 		return err
 	}
 	changed := time.Now()
 	faults := make([]error, 2*len(devices))
-	inParallel(len(faults), len(faults), func(i int) {
+	nodetest.InParallel(len(faults), len(faults), func(i int) {
 		b, with := devices[i/2], before[i/2]
 		if i%2 == 0 {
 			faults[i] = knowsNow(b, admin, here, there)
@@ -95,18 +96,18 @@ func rolesAt(here, there string, devices []*browser, admin bool, stale *duration
 		// The device knows nothing of what it is told here meanwhile.
 		var last time.Duration
 		var fault error
-		if _, ok := eventually(feedAtMost, 50*time.Millisecond, func() bool {
-			a := b.sendWith(there, me, with)
-			if fault = a.is(b.who); fault != nil || a.isAdmin() == admin {
+		if _, ok := nodetest.Eventually(nodetest.FeedAtMost, 50*time.Millisecond, func() bool {
+			a := b.SendWith(there, nodetest.Me, with)
+			if fault = a.Is(b.Who); fault != nil || isAdmin(a) == admin {
 				return true
 			}
-			last = a.sent.Sub(changed)
+			last = a.Sent.Sub(changed)
 			return false
 		}); !ok {
 			fault = fmt.Errorf("the other node goes by the old roles %v after the change", last)
 		}
-		stale.add(last)
-		if fault == nil && b.sendWith(there, me, with).isAdmin() != admin {
+		stale.Add(last)
+		if fault == nil && isAdmin(b.SendWith(there, nodetest.Me, with)) != admin {
 			fault = errors.New("the other node has known better, and goes by the old roles again")
 		}
 		faults[i] = fault
@@ -116,27 +117,27 @@ func rolesAt(here, there string, devices []*browser, admin bool, stale *duration
 
 // knowsNow makes the device's next requests here, and the one after them there:
 // that one brings the new cookie.
-func knowsNow(b *browser, admin bool, here, there string) error {
+func knowsNow(b *nodetest.Browser, admin bool, here, there string) error {
 	want := http.StatusForbidden
 	if admin {
 		want = http.StatusOK
 	}
-	if a := b.visit(here, page("/admin")); a.err != nil || a.status != want {
+	if a := b.Visit(here, nodetest.Page("/admin")); a.Err != nil || a.Status != want {
 		return fmt.Errorf("the next request: %v; want %d", a, want)
 	}
 	for _, base := range []string{here, there} {
-		a := b.visit(base, me)
-		if err := a.is(b.who); err != nil {
+		a := b.Visit(base, nodetest.Me)
+		if err := a.Is(b.Who); err != nil {
 			return err
 		}
-		if a.isAdmin() != admin {
+		if isAdmin(a) != admin {
 			return fmt.Errorf("a request after that: %v; want an administrator: %t", a, admin)
 		}
 	}
 	return nil
 }
 
-func (a answer) isAdmin() bool {
-	who, err := a.session()
+func isAdmin(a nodetest.Answer) bool {
+	who, err := a.Session()
 	return err == nil && slices.Contains(who.Roles, "admin")
 }

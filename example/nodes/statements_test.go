@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sessionkit/sessionkit/example/internal/nodetest"
 	"github.com/sessionkit/sessionkit/sqlstore/mysqltest"
 )
 
@@ -14,22 +15,22 @@ type statement struct{ command, text string }
 
 // statements turns that log on. The function it returns gives what was asked
 // since the last call.
-func (c *cluster) statements() func() []statement {
+func statements(c *nodetest.Cluster) func() []statement {
 	c.Helper()
 	do := func(statement string) {
 		c.Helper()
-		if _, err := c.db.Exec(statement); err != nil {
+		if _, err := c.DB.Exec(statement); err != nil {
 			c.Fatal(err)
 		}
 	}
 	do("SET GLOBAL log_output = 'TABLE'")
 	do("SET GLOBAL general_log = ON")
-	c.Cleanup(func() { c.db.Exec("SET GLOBAL general_log = OFF") })
+	c.Cleanup(func() { c.DB.Exec("SET GLOBAL general_log = OFF") })
 	do("TRUNCATE mysql.general_log")
 	const read = "SELECT command_type, CONVERT(argument USING utf8mb4) FROM mysql.general_log"
 	return func() (found []statement) {
 		c.Helper()
-		rows, err := c.db.Query(read)
+		rows, err := c.DB.Query(read)
 		if err != nil {
 			c.Fatal(err)
 		}
@@ -76,38 +77,38 @@ func TestAnAccessCookieCostsNoStatement(t *testing.T) {
 		requests = 10_000
 		lasting  = 10 * time.Second // at least, so that there are polls to count
 	)
-	c := newCluster(t, setup{
-		dsn:   mysqltest.Start(t).Database(t),
-		nodes: []time.Duration{5 * time.Minute, 5 * time.Minute},
+	c := nodetest.NewCluster(t, nodetest.Setup{
+		DSN:   mysqltest.Start(t).Database(t),
+		Nodes: []time.Duration{5 * time.Minute, 5 * time.Minute},
 	})
-	browsers := c.loginAll(c.addUsers(20, "reader", "[]"), c.nodes[0].base(), c.nodes[1].base())
-	counted := make([]int64, len(c.nodes)) // by each node, for all requests so far
-	for i, n := range c.nodes {
-		who, err := browsers[0].visit(n.base(), me).session()
+	browsers := c.LoginAll(c.AddUsers(20, "reader", "[]"), c.Nodes[0].Base(), c.Nodes[1].Base())
+	counted := make([]int64, len(c.Nodes)) // by each node, for all requests so far
+	for i, n := range c.Nodes {
+		who, err := browsers[0].Visit(n.Base(), nodetest.Me).Session()
 		if err != nil {
 			t.Fatal(err)
 		}
 		counted[i] = who.Statements
 	}
-	statements := c.statements()
+	statements := statements(c)
 
 	begin := time.Now()
-	inParallel(requests, 8, func(i int) {
-		b, k := browsers[i%len(browsers)], i/len(browsers)%len(c.nodes)
-		a := b.visit(c.nodes[k].base(), me)
-		if err := a.is(b.who); err != nil {
+	nodetest.InParallel(requests, 8, func(i int) {
+		b, k := browsers[i%len(browsers)], i/len(browsers)%len(c.Nodes)
+		a := b.Visit(c.Nodes[k].Base(), nodetest.Me)
+		if err := a.Is(b.Who); err != nil {
 			t.Error(err)
 			return
 		}
-		if who, err := a.session(); err != nil || who.Statements != counted[k] {
+		if who, err := a.Session(); err != nil || who.Statements != counted[k] {
 			t.Errorf("the node has counted %d statements, error %v; want %d as before", who.Statements, err, counted[k])
 		}
-		if len(a.cookies) > 0 {
+		if len(a.Cookies) > 0 {
 			t.Errorf("a valid access cookie was answered with new ones: %v", a)
 		}
 	})
 	served := time.Since(begin)
-	sleepUntil(begin.Add(lasting))
+	nodetest.SleepUntil(begin.Add(lasting))
 	found := statements()
 	took := time.Since(begin)
 
@@ -132,7 +133,7 @@ func TestAnAccessCookieCostsNoStatement(t *testing.T) {
 	}
 	t.Logf("%d requests in %v; in %v the database was asked %d times, for %d polls",
 		requests, served.Round(time.Millisecond), took.Round(time.Millisecond), len(found), polls)
-	c.noPanics()
+	c.NoPanics()
 }
 
 func TestARefreshCostsAtMostTwoStatements(t *testing.T) {
@@ -141,44 +142,44 @@ func TestARefreshCostsAtMostTwoStatements(t *testing.T) {
 		parallel  = 20 // requests of the last one
 		ttl       = time.Second
 	)
-	c := newCluster(t, setup{
-		dsn:   mysqltest.Start(t).Database(t),
-		nodes: []time.Duration{ttl},
+	c := nodetest.NewCluster(t, nodetest.Setup{
+		DSN:   mysqltest.Start(t).Database(t),
+		Nodes: []time.Duration{ttl},
 	})
-	node := c.nodes[0].base()
-	b := c.loginAll(c.addUsers(1, "reader", "[]"), node)[0]
-	asked := c.statements()
+	node := c.Nodes[0].Base()
+	b := c.LoginAll(c.AddUsers(1, "reader", "[]"), node)[0]
+	asked := statements(c)
 	statements := func() []string { return ofSessions(asked()) }
 
-	last := b.who
+	last := b.Who
 	var costs []int64
 	for range refreshes {
-		sleepUntil(last.ExpiresAt.Add(10 * time.Millisecond))
+		nodetest.SleepUntil(last.ExpiresAt.Add(10 * time.Millisecond))
 		statements() // those of before
-		a := b.visit(node, me)
-		who, err := a.session()
+		a := b.Visit(node, nodetest.Me)
+		who, err := a.Session()
 		if err != nil {
 			t.Fatal(err)
 		}
 		cost, found := who.Statements-last.Statements, statements()
-		if cost < 1 || cost > 2 || len(found) > 2 || len(a.cookies) != 2 {
+		if cost < 1 || cost > 2 || len(found) > 2 || len(a.Cookies) != 2 {
 			t.Errorf("a refresh cost %d statements by the node's count, %d by the database's, and set %d cookies; want at most 2 and 2 cookies\n%s",
-				cost, len(found), len(a.cookies), strings.Join(found, "\n"))
+				cost, len(found), len(a.Cookies), strings.Join(found, "\n"))
 		}
 		costs, last = append(costs, cost), who
 	}
-	row, err := c.row(b.who.SessionID)
-	if err != nil || row.generation != refreshes-1 {
-		t.Errorf("%d refreshes were confirmed, error %v; want %d: each but the first, whose cookie is the login's", row.generation, err, refreshes-1)
+	row, err := c.Row(b.Who.SessionID)
+	if err != nil || row.Generation != refreshes-1 {
+		t.Errorf("%d refreshes were confirmed, error %v; want %d: each but the first, whose cookie is the login's", row.Generation, err, refreshes-1)
 	}
 
-	sleepUntil(last.ExpiresAt.Add(10 * time.Millisecond))
+	nodetest.SleepUntil(last.ExpiresAt.Add(10 * time.Millisecond))
 	statements()
-	with := b.cookies()
+	with := b.Cookies()
 	var all sync.WaitGroup
 	for range parallel {
 		all.Go(func() {
-			if err := b.sendWith(node, me, with).is(b.who); err != nil {
+			if err := b.SendWith(node, nodetest.Me, with).Is(b.Who); err != nil {
 				t.Error(err)
 			}
 		})
@@ -190,5 +191,5 @@ func TestARefreshCostsAtMostTwoStatements(t *testing.T) {
 			parallel, len(shared), strings.Join(shared, "\n"))
 	}
 	t.Logf("statements per refresh: %v; of %d parallel requests together: %d", costs, parallel, len(shared))
-	c.noPanics()
+	c.NoPanics()
 }

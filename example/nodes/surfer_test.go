@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/sessionkit/sessionkit/example/internal/nodetest"
 )
 
 // surfing is the load that faults are put under: browsers with two tabs each,
@@ -21,15 +23,15 @@ import (
 // be busy with other tests.
 type surfing struct {
 	t        *testing.T
-	c        *cluster
-	browsers []*browser
+	c        *nodetest.Cluster
+	browsers []*nodetest.Browser
 	every    time.Duration // a page in each tab, on average; 0: pageEvery
 
 	ok, unavailable, broken atomic.Int64
-	took                    durations
+	took                    nodetest.Durations
 
-	mu     sync.Mutex // guards breaks
-	breaks []answer   // what the balancer or the connection gave up on
+	mu     sync.Mutex        // guards breaks
+	breaks []nodetest.Answer // what the balancer or the connection gave up on
 }
 
 const (
@@ -63,12 +65,12 @@ func (s *surfing) until(ctx context.Context, seed uint64) {
 	for i, b := range s.browsers {
 		for tab := range tabs {
 			all.Go(func() {
-				r := dice(seed, i*tabs+tab)
+				r := nodetest.Dice(seed, i*tabs+tab)
 				for {
 					select {
 					case <-ctx.Done():
 						return
-					case <-time.After(upTo(r, 2*every)):
+					case <-time.After(nodetest.UpTo(r, 2*every)):
 						turns <- struct{}{}
 						s.load(b, r)
 						<-turns
@@ -81,22 +83,22 @@ func (s *surfing) until(ctx context.Context, seed uint64) {
 }
 
 // load is one page load. Its requests carry the cookies of the moment that each starts at.
-func (s *surfing) load(b *browser, r *rand.Rand) {
+func (s *surfing) load(b *nodetest.Browser, r *rand.Rand) {
 	var all sync.WaitGroup
 	forgetful := r.Float64() < lostAccess
 	for range 1 + r.IntN(4) {
-		start, late, lost := upTo(r, lateBy), upTo(r, lateBy), r.Float64() < lostAnswer
+		start, late, lost := nodetest.UpTo(r, lateBy), nodetest.UpTo(r, lateBy), r.Float64() < lostAnswer
 		all.Go(func() {
 			time.Sleep(start) // a page's parts are found one after the other
-			with := b.cookies()
+			with := b.Cookies()
 			if forgetful {
-				with = with.but(accessCookie)
+				with = with.But(nodetest.AccessCookie)
 			}
-			a := b.sendWith(s.c.front, me, with)
+			a := b.SendWith(s.c.Front, nodetest.Me, with)
 			time.Sleep(late) // the network's way back
 			s.judge(b, a)
-			if !lost && a.err == nil {
-				b.take(a)
+			if !lost && a.Err == nil {
+				b.Take(a)
 			}
 		})
 	}
@@ -105,44 +107,44 @@ func (s *surfing) load(b *browser, r *rand.Rand) {
 
 // judge counts an answer. What fails the test is a login page, another user's
 // answer, or an error that nobody has asked for.
-func (s *surfing) judge(b *browser, a answer) {
+func (s *surfing) judge(b *nodetest.Browser, a nodetest.Answer) {
 	switch {
-	case a.err != nil || a.status == http.StatusBadGateway:
+	case a.Err != nil || a.Status == http.StatusBadGateway:
 		s.broken.Add(1)
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.breaks = append(s.breaks, a)
-	case a.status == http.StatusServiceUnavailable:
+	case a.Status == http.StatusServiceUnavailable:
 		s.unavailable.Add(1)
-		if a.header.Get("Retry-After") == "" || len(a.cookies) > 0 {
+		if a.Header.Get("Retry-After") == "" || len(a.Cookies) > 0 {
 			s.t.Errorf("a 503 without Retry-After, or with cookies: %v", a)
 		}
 	default:
-		if err := a.is(b.who); err != nil {
+		if err := a.Is(b.Who); err != nil {
 			s.t.Errorf("a browser that has done nothing wrong: %v", err)
 		}
 		s.ok.Add(1)
-		s.took.add(a.took())
+		s.took.Add(a.Took())
 	}
 }
 
 // allLoggedIn asks each browser's session once more, past its access cookie,
 // when the faults are over.
 func (s *surfing) allLoggedIn() {
-	inParallel(len(s.browsers), 10, func(i int) {
+	nodetest.InParallel(len(s.browsers), 10, func(i int) {
 		b := s.browsers[i]
-		var last answer
-		if _, ok := eventually(10*time.Second, 100*time.Millisecond, func() bool {
-			last = b.sendWith(s.c.front, me, b.cookies().but(accessCookie))
-			return last.status != http.StatusServiceUnavailable && last.status != http.StatusBadGateway
-		}); !ok || last.is(b.who) != nil {
+		var last nodetest.Answer
+		if _, ok := nodetest.Eventually(10*time.Second, 100*time.Millisecond, func() bool {
+			last = b.SendWith(s.c.Front, nodetest.Me, b.Cookies().But(nodetest.AccessCookie))
+			return last.Status != http.StatusServiceUnavailable && last.Status != http.StatusBadGateway
+		}); !ok || last.Is(b.Who) != nil {
 			s.t.Errorf("browser %d after the faults: %v", i, last)
 		}
 	})
 	for kind, what := range map[string]string{"reuse": "stolen", "ended": "over", "ahead": "ahead of the row"} {
-		events := s.c.events(kind)
+		events := s.c.Events(kind)
 		for _, b := range s.browsers {
-			if n := events[b.who.SessionID]; n > 0 {
+			if n := events[b.Who.SessionID]; n > 0 {
 				s.t.Errorf("the nodes took %d honest cookies of a session for %s", n, what)
 			}
 		}
@@ -150,9 +152,9 @@ func (s *surfing) allLoggedIn() {
 }
 
 // confirmed is how often the rows were moved on in all.
-func (c *cluster) confirmed() (n int) {
+func confirmed(c *nodetest.Cluster) (n int) {
 	c.Helper()
-	if err := c.db.QueryRow("SELECT SUM(generation) FROM sessions").Scan(&n); err != nil {
+	if err := c.DB.QueryRow("SELECT SUM(generation) FROM sessions").Scan(&n); err != nil {
 		c.Fatal(err)
 	}
 	return n
@@ -160,5 +162,5 @@ func (c *cluster) confirmed() (n int) {
 
 func (s *surfing) String() string {
 	return fmt.Sprintf("%d requests answered, %d times 503, %d broken off; answers took %v; %d confirms",
-		s.ok.Load(), s.unavailable.Load(), s.broken.Load(), &s.took, s.c.confirmed())
+		s.ok.Load(), s.unavailable.Load(), s.broken.Load(), &s.took, confirmed(s.c))
 }

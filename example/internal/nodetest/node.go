@@ -1,4 +1,4 @@
-package nodes
+package nodetest
 
 import (
 	"bufio"
@@ -7,17 +7,21 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 )
 
-// node is one process of the example.
-type node struct {
+// Node is one process of the example.
+type Node struct {
 	args, env []string
 	keys, log string // files: its keys, and its standard error over all restarts
 	url       atomic.Pointer[string]
+
+	out atomic.Bool // of the balancer
+	pid atomic.Int64
 
 	guardian *exec.Cmd
 	orders   io.WriteCloser
@@ -31,6 +35,7 @@ const guard = `
 trap '' INT HUP
 "$@" </dev/null &
 p=$!
+echo "pid $p"
 exec >&-
 while read -r order; do kill -s "$order" $p 2>/dev/null; done
 kill -s KILL $p 2>/dev/null
@@ -39,10 +44,10 @@ wait $p
 
 // startNode starts the example with a key file and flags of its own, and waits
 // until it serves.
-func startNode(t *testing.T, key, dsn string, flags ...string) *node {
+func startNode(t *testing.T, program, key, dsn string, flags ...string) *Node {
 	t.Helper()
 	dir := t.TempDir()
-	n := &node{
+	n := &Node{
 		args: append([]string{program, "-addr", "localhost:0", "-mysql", dsn, "-db", filepath.Join(dir, "beside.db")}, flags...),
 		env:  append(os.Environ(), "SESSION_KEYS="),
 		keys: filepath.Join(dir, "beside.keys"),
@@ -50,12 +55,12 @@ func startNode(t *testing.T, key, dsn string, flags ...string) *node {
 	}
 	n.writeKeys(t, key)
 	t.Cleanup(n.stop)
-	n.start(t)
+	n.Start(t)
 	return n
 }
 
-// start starts the process, also again after kill. It gets another port then.
-func (n *node) start(t *testing.T) {
+// Start starts the process, also again after kill. It gets another port then.
+func (n *Node) Start(t *testing.T) {
 	t.Helper()
 	n.stop()
 	log, err := os.OpenFile(n.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -85,20 +90,25 @@ func (n *node) start(t *testing.T) {
 			if url, ok := strings.CutPrefix(lines.Text(), "sessionkit example: "); ok {
 				ready <- url
 			}
+			if pid, ok := strings.CutPrefix(lines.Text(), "pid "); ok {
+				number, _ := strconv.ParseInt(pid, 10, 64)
+				n.pid.Store(number)
+			}
 		}
 	}()
 	select {
 	case url := <-ready:
 		n.url.Store(&url)
+		n.out.Store(false)
 	case <-n.gone:
-		t.Fatalf("the example has ended at once:\n%s", n.logText())
+		t.Fatalf("the example has ended at once:\n%s", n.LogText())
 	case <-time.After(30 * time.Second):
-		t.Fatalf("the example does not serve after 30 s:\n%s", n.logText())
+		t.Fatalf("the example does not serve after 30 s:\n%s", n.LogText())
 	}
 }
 
 // writeKeys moves a new key file into place.
-func (n *node) writeKeys(t *testing.T, keys ...string) {
+func (n *Node) writeKeys(t *testing.T, keys ...string) {
 	t.Helper()
 	if err := os.WriteFile(n.keys+".new", []byte(strings.Join(keys, "\n")), 0o600); err != nil {
 		t.Fatal(err)
@@ -110,37 +120,49 @@ func (n *node) writeKeys(t *testing.T, keys ...string) {
 
 // What a node logs when it was told to read its key file once more.
 const (
-	reloaded    = "INFO keys reloaded"
-	notReloaded = "ERROR keys not reloaded"
+	Reloaded    = "INFO keys reloaded"
+	NotReloaded = "ERROR keys not reloaded"
 )
 
-// reload has the node take new keys, and waits until it has said what came of it.
-func (n *node) reload(t *testing.T, want string, keys ...string) {
+// Reload has the node take new keys, and waits until it has said what came of it.
+func (n *Node) Reload(t *testing.T, want string, keys ...string) {
 	t.Helper()
 	n.writeKeys(t, keys...)
-	said := func() int { return strings.Count(n.logText(), want) }
+	said := func() int { return strings.Count(n.LogText(), want) }
 	before := said()
 	n.signal(t, "HUP")
-	if took, ok := eventually(20*time.Second, 5*time.Millisecond, func() bool { return said() > before }); !ok {
+	if took, ok := Eventually(20*time.Second, 5*time.Millisecond, func() bool { return said() > before }); !ok {
 		t.Fatalf("%v after SIGHUP, with %d keys in its file, the node has not logged %q", took, len(keys), want)
 	}
 }
 
-func (n *node) signal(t *testing.T, name string) {
+func (n *Node) signal(t *testing.T, name string) {
 	t.Helper()
 	if _, err := io.WriteString(n.orders, name+"\n"); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// kill ends the process on the spot and waits for it.
-func (n *node) kill(t *testing.T) {
+// Kill ends the process on the spot and waits for it.
+func (n *Node) Kill(t *testing.T) {
 	t.Helper()
 	n.signal(t, "KILL")
 	<-n.gone
 }
 
-func (n *node) stop() {
+// Drain takes the node out of the balancer, asks it to end as an operator does,
+// with SIGTERM, and waits for it. Start brings it back.
+func (n *Node) Drain(t *testing.T) {
+	t.Helper()
+	n.out.Store(true)
+	n.signal(t, "TERM")
+	<-n.gone
+}
+
+// PID is the process's number, for /proc.
+func (n *Node) PID() int { return int(n.pid.Load()) }
+
+func (n *Node) stop() {
 	if n.guardian == nil {
 		return
 	}
@@ -149,10 +171,11 @@ func (n *node) stop() {
 	n.guardian = nil
 }
 
-// base is where the node is reached without the balancer.
-func (n *node) base() string { return *n.url.Load() }
+// Base is where the node is reached without the balancer.
+func (n *Node) Base() string { return *n.url.Load() }
 
-func (n *node) logText() string {
+// LogText is what the node has logged, over all restarts.
+func (n *Node) LogText() string {
 	text, err := os.ReadFile(n.log)
 	if err != nil {
 		return err.Error()
@@ -162,10 +185,10 @@ func (n *node) logText() string {
 
 var eventLine = regexp.MustCompile(` session kind=(\S+)(?: session=([0-9a-f]{32}))?`)
 
-// events counts what the node has logged of a kind, by session.
-func (n *node) events(kind string) map[string]int {
+// Events counts what the node has logged of a kind, by session.
+func (n *Node) Events(kind string) map[string]int {
 	found := map[string]int{}
-	for _, match := range eventLine.FindAllStringSubmatch(n.logText(), -1) {
+	for _, match := range eventLine.FindAllStringSubmatch(n.LogText(), -1) {
 		if match[1] == kind {
 			found[match[2]]++
 		}

@@ -1,4 +1,4 @@
-package nodes
+package nodetest
 
 import (
 	"errors"
@@ -25,16 +25,20 @@ func newTransport() *http.Transport {
 // balancer hands requests to the nodes in turn. A node that takes no connection
 // is passed over, as any balancer does; a request that broke off is not repeated.
 type balancer struct {
-	nodes     []*node
+	nodes     []*Node
 	turn      atomic.Uint64
 	transport *http.Transport
 }
 
 func (b *balancer) RoundTrip(r *http.Request) (*http.Response, error) {
 	first := b.turn.Add(1)
-	var err error
+	err := errors.New("no node is in the balancer")
 	for i := range uint64(len(b.nodes)) {
-		to, fault := url.Parse(b.nodes[(first+i)%uint64(len(b.nodes))].base())
+		n := b.nodes[(first+i)%uint64(len(b.nodes))]
+		if n.out.Load() {
+			continue
+		}
+		to, fault := url.Parse(n.Base())
 		if fault != nil {
 			return nil, fault
 		}
@@ -58,7 +62,7 @@ func (b *balancer) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // startBalancer returns the URL that browsers use.
-func startBalancer(t *testing.T, nodes []*node) string {
+func startBalancer(t *testing.T, nodes []*Node) string {
 	b := &balancer{nodes: nodes, transport: newTransport()}
 	server := httptest.NewServer(&httputil.ReverseProxy{
 		Rewrite:   func(r *httputil.ProxyRequest) { r.Out.Host = r.In.Host },

@@ -1,0 +1,284 @@
+package nodetest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+)
+
+// The cookies' names over plain HTTP.
+const (
+	AccessCookie  = "session"
+	RefreshCookie = "refresh"
+)
+
+// Browser keeps cookies as browsers do: by name, the last one wins, until their
+// Max-Age is over. It does not keep ports apart, as browsers do not, so that it
+// may talk to the balancer or to one node. It is safe for concurrent use.
+type Browser struct {
+	C     *Cluster
+	agent string
+	Who   Whoami // as the login found
+
+	mu  sync.Mutex // guards jar
+	jar map[string]kept
+}
+
+type kept struct {
+	value string
+	until time.Time
+}
+
+// Cookies are values by name.
+type Cookies map[string]string
+
+// Cookies is what the browser would send now.
+func (b *Browser) Cookies() Cookies {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now, found := time.Now(), Cookies{}
+	for name, c := range b.jar {
+		if now.Before(c.until) {
+			found[name] = c.value
+		}
+	}
+	return found
+}
+
+// CopyOf is another browser, with some of this one's cookies.
+func (b *Browser) CopyOf(agent string, names ...string) *Browser {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	other := &Browser{C: b.C, agent: agent, Who: b.Who, jar: map[string]kept{}}
+	for _, name := range names {
+		other.jar[name] = b.jar[name]
+	}
+	return other
+}
+
+// But is the cookies without one.
+func (c Cookies) But(name string) Cookies {
+	c = maps.Clone(c)
+	delete(c, name)
+	return c
+}
+
+// Request is what a browser sends.
+type Request struct {
+	path string
+	form url.Values // nil: a GET
+	Page bool       // a page load, not a script's fetch
+}
+
+func fetch(path string) Request { return Request{path: path} }
+
+// Page is a page load.
+func Page(path string) Request { return Request{path: path, Page: true} }
+
+// Submit sends a form, given as names and values.
+func Submit(path string, fields ...string) Request {
+	r := Request{path: path, form: url.Values{}, Page: true}
+	for i := 0; i < len(fields); i += 2 {
+		r.form.Set(fields[i], fields[i+1])
+	}
+	return r
+}
+
+// Answer is what came back.
+type Answer struct {
+	Request
+	Status     int
+	Header     http.Header
+	Cookies    []*http.Cookie
+	body       []byte
+	Sent, Came time.Time
+	Err        error // of the connection
+}
+
+// SendWith sends a request with the cookies given.
+func (b *Browser) SendWith(base string, r Request, with Cookies) Answer {
+	return b.SendContext(b.C.Context(), base, r, with)
+}
+
+// SendContext is SendWith for a browser that goes away when ctx ends.
+func (b *Browser) SendContext(ctx context.Context, base string, r Request, with Cookies) (a Answer) {
+	a.Request, a.Sent = r, time.Now()
+	defer func() { a.Came = time.Now() }()
+	method, body := http.MethodGet, ""
+	if r.form != nil {
+		method, body = http.MethodPost, r.form.Encode()
+	}
+	req, err := http.NewRequestWithContext(ctx, method, base+r.path, strings.NewReader(body))
+	if err != nil {
+		a.Err = err
+		return a
+	}
+	h := req.Header
+	h.Set("User-Agent", b.agent)
+	h.Set("Sec-Fetch-Site", "same-origin")
+	h.Set("Sec-Fetch-Mode", "cors")
+	h.Set("Sec-Fetch-Dest", "empty")
+	h.Set("Accept", "*/*")
+	if r.Page {
+		h.Set("Sec-Fetch-Mode", "navigate")
+		h.Set("Sec-Fetch-Dest", "document")
+		h.Set("Accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")
+	}
+	if r.form != nil {
+		h.Set("Origin", base)
+		h.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	for name, value := range with {
+		req.AddCookie(&http.Cookie{Name: name, Value: value})
+	}
+	resp, err := b.C.client.Do(req)
+	if err != nil {
+		a.Err = err
+		return a
+	}
+	defer resp.Body.Close()
+	a.Status, a.Header, a.Cookies = resp.StatusCode, resp.Header, resp.Cookies()
+	a.body, a.Err = io.ReadAll(resp.Body)
+	return a
+}
+
+// Send sends a request with the browser's cookies. What the answer brings is
+// taken in by take, or lost.
+func (b *Browser) Send(base string, r Request) Answer { return b.SendWith(base, r, b.Cookies()) }
+
+// Take puts the answer's cookies into the jar.
+func (b *Browser) Take(a Answer) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, c := range a.Cookies {
+		switch {
+		case c.MaxAge < 0:
+			delete(b.jar, c.Name)
+		case c.MaxAge > 0:
+			b.jar[c.Name] = kept{c.Value, time.Now().Add(time.Duration(c.MaxAge) * time.Second)}
+		default:
+			b.jar[c.Name] = kept{c.Value, time.Now().AddDate(1, 0, 0)} // until the browser is closed
+		}
+	}
+}
+
+// Visit sends a request, and takes in what the answer brings.
+func (b *Browser) Visit(base string, r Request) Answer {
+	a := b.Send(base, r)
+	b.Take(a)
+	return a
+}
+
+// Whoami is the answer of /api/session.
+type Whoami struct {
+	UserID     string    `json:"user_id"`
+	SessionID  string    `json:"session_id"`
+	Roles      []string  `json:"roles"`
+	ExpiresAt  time.Time `json:"expires_at"`
+	Statements int64     `json:"statements"`
+}
+
+// Me asks who one is.
+var Me = fetch("/api/session")
+
+// Login makes a browser with a session of the user's.
+func (c *Cluster) Login(base string, u User) (*Browser, error) {
+	b := &Browser{C: c, agent: "Mozilla/5.0 (test; " + u.email + ")", jar: map[string]kept{}}
+	return b, b.Login(base, u, Password)
+}
+
+// Login logs a user in, and finds out what the session is.
+func (b *Browser) Login(base string, u User, password string) error {
+	a := b.Visit(base, Submit("/login", "email", u.email, "password", password))
+	if a.Status != http.StatusSeeOther || len(a.Cookies) != 2 {
+		return fmt.Errorf("login of %s: %v; want 303 with two cookies", u.email, a)
+	}
+	a = b.Visit(base, Me)
+	who, err := a.Session()
+	if err == nil && who.UserID != u.ID {
+		err = fmt.Errorf("login of user %s: the session is user %s's", u.ID, who.UserID)
+	}
+	b.Who = who
+	return err
+}
+
+// LoginAll makes one browser for each user, in turn on the bases given.
+func (c *Cluster) LoginAll(users []User, bases ...string) []*Browser {
+	c.Helper()
+	browsers, failed := make([]*Browser, len(users)), make([]error, len(users))
+	InParallel(len(users), 8, func(i int) {
+		browsers[i], failed[i] = c.Login(bases[i%len(bases)], users[i])
+	})
+	if err := errors.Join(failed...); err != nil {
+		c.Fatal(err)
+	}
+	return browsers
+}
+
+// Session reads an answer of /api/session.
+func (a Answer) Session() (Whoami, error) {
+	var who Whoami
+	if a.Err != nil || a.Status != http.StatusOK {
+		return who, fmt.Errorf("%v; want 200", a)
+	}
+	return who, json.Unmarshal(a.body, &who)
+}
+
+// Is reports how an answer of /api/session differs from the session's own.
+func (a Answer) Is(want Whoami) error {
+	who, err := a.Session()
+	if err == nil && (who.UserID != want.UserID || who.SessionID != want.SessionID) {
+		err = fmt.Errorf("the answer is for user %s, session %s; want user %s, session %s",
+			who.UserID, who.SessionID, want.UserID, want.SessionID)
+	}
+	return err
+}
+
+// Refused says that the request was nobody's: 401, or sent to the login page.
+func (a Answer) Refused() bool {
+	return a.Status == http.StatusUnauthorized ||
+		a.Status == http.StatusSeeOther && strings.HasPrefix(a.Header.Get("Location"), "/login")
+}
+
+// Cookie is the value that the answer sets, or "".
+func (a Answer) Cookie(name string) (value string) {
+	for _, c := range a.Cookies {
+		if c.Name == name && c.MaxAge >= 0 {
+			value = c.Value
+		}
+	}
+	return value
+}
+
+// Clears reports whether the answer takes both cookies away: by deleting them,
+// or by leaving them empty.
+func (a Answer) Clears() bool {
+	gone := map[string]bool{}
+	for _, c := range a.Cookies {
+		gone[c.Name] = c.MaxAge < 0 || c.Value == ""
+	}
+	return gone[AccessCookie] && gone[RefreshCookie]
+}
+
+// Took is how long it took.
+func (a Answer) Took() time.Duration { return a.Came.Sub(a.Sent) }
+
+func (a Answer) String() string {
+	if a.Err != nil {
+		return fmt.Sprintf("%s: %v", a.path, a.Err)
+	}
+	var set []string
+	for _, c := range a.Cookies {
+		set = append(set, fmt.Sprintf("%s (Max-Age %d)", c.Name, c.MaxAge))
+	}
+	return fmt.Sprintf("%s: status %d after %v, Location %q, cookies %q, body %.200q",
+		a.path, a.Status, a.Took().Round(time.Millisecond), a.Header.Get("Location"), set, a.body)
+}
