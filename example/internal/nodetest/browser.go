@@ -53,6 +53,18 @@ func (b *Browser) Cookies() Cookies {
 	return found
 }
 
+// Hoard is the browser's cookies also past their Max-Age, as of one that keeps
+// them for too long.
+func (b *Browser) Hoard() Cookies {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	found := Cookies{}
+	for name, c := range b.jar {
+		found[name] = c.value
+	}
+	return found
+}
+
 // CopyOf is another browser, with some of this one's cookies.
 func (b *Browser) CopyOf(agent string, names ...string) *Browser {
 	b.mu.Lock()
@@ -182,6 +194,7 @@ type Whoami struct {
 	UserID     string    `json:"user_id"`
 	SessionID  string    `json:"session_id"`
 	Roles      []string  `json:"roles"`
+	IssuedAt   time.Time `json:"issued_at"`
 	ExpiresAt  time.Time `json:"expires_at"`
 	Statements int64     `json:"statements"`
 }

@@ -1,0 +1,5 @@
+package drill
+
+import "testing"
+
+func shiftable(t *testing.T) string { return "" }

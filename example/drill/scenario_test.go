@@ -1,0 +1,132 @@
+package drill
+
+import (
+	"testing"
+	"time"
+
+	"github.com/sessionkit/sessionkit/example/drill/history"
+	"github.com/sessionkit/sessionkit/example/internal/nodetest"
+)
+
+// scenario is a fault under load: some time before it, the fault, some time after.
+type scenario struct {
+	name   string
+	short  bool // part of the short form too
+	nodes  int  // 0: 2
+	ttl    time.Duration
+	direct bool // nothing in between: the database itself refuses
+	clocks bool // the nodes' clocks can be set
+
+	// fault returns when the database and the nodes are well again.
+	fault func(w *world)
+	// also looks at what this scenario alone has to show.
+	also func(w *world, r *result)
+
+	served    float64 // at least so large a part of the requests is answered with 200, or the session's end
+	breaksOff bool    // requests may be left without an answer
+}
+
+func (s scenario) run(t *testing.T) {
+	p := plan{nodes: s.nodes, ttl: s.ttl, direct: s.direct}
+	if p.nodes == 0 {
+		p.nodes = 2
+	}
+	if p.ttl == 0 {
+		p.ttl = accessTTL
+	}
+	if s.clocks {
+		p.program = shiftable(t)
+	}
+	w := build(t, seed(t), p)
+	w.surf(inFull(120, 60), 1500*time.Millisecond, 6)
+	cast := w.newCast(inFull(2, 1))
+
+	pause := inFull(8*time.Second, 3*time.Second)
+	time.Sleep(pause / 2)
+	cast.leave(0)
+	time.Sleep(pause / 2)
+	leaving := make(chan struct{})
+	go func() {
+		defer close(leaving)
+		time.Sleep(inFull(2*time.Second, time.Second))
+		cast.leave(1)
+	}()
+	s.fault(w)
+	<-leaving
+	time.Sleep(pause / 2)
+	cast.leave(2)
+	time.Sleep(pause / 2)
+	w.stopLoad()
+	w.everybodyOnceMore()
+
+	h := w.judge(s.name)
+	r := w.measure(s.name, h)
+	if s.also != nil {
+		s.also(w, r)
+	}
+	r.targets(t, s)
+	results.add(r)
+	t.Log(r)
+	w.c.NoPanics()
+}
+
+// everybodyOnceMore asks each session that nobody has ended once more, past its
+// access cookie, until it is more than a 503 that comes.
+func (w *world) everybodyOnceMore() {
+	over := ended(w.history())
+	nodetest.InParallel(len(w.surfers), 10, func(i int) {
+		j := w.surfers[i]
+		if over[j.Who.SessionID] {
+			return
+		}
+		var last nodetest.Answer
+		if _, ok := nodetest.Eventually(20*time.Second, 100*time.Millisecond, func() bool {
+			last = w.send(w.Context(), j, request{Request: nodetest.Me, base: w.c.Front, with: j.Cookies().But(nodetest.AccessCookie)})
+			return last.Err == nil && last.Status < 500
+		}); !ok {
+			w.Errorf("session %s after the fault: %v", j.Who.SessionID, last)
+		}
+	})
+}
+
+// bounds are what the kit promises for this access lifetime.
+func (w *world) bounds() history.Bounds {
+	return history.Bounds{
+		Access: w.ttl, Idle: 30 * time.Minute,
+		Feed:   5 * time.Second, // a second, and what a busy machine takes; with a short lifetime that is the bound
+		Memory: min(time.Second, w.ttl/12), Store: 2 * time.Second, Slack: 300 * time.Millisecond,
+	}
+}
+
+// judge has the history checked, and then the check: with faults planted in the
+// very same history.
+func (w *world) judge(name string) *history.History {
+	w.Helper()
+	h := &history.History{Ops: w.history(), Rows: readRows(w, w.db), Events: w.events(), Bounds: w.bounds()}
+	report := h.Check()
+	for i, v := range report.Violations {
+		if i == 20 {
+			w.Errorf("and %d more", len(report.Violations)-i)
+			break
+		}
+		w.Error(v)
+	}
+	if len(report.Violations) > 0 {
+		return h
+	}
+	planted := 0
+	for i, plant := range history.Plants {
+		if with, session, ok := plant.Planted(h, nodetest.Dice(w.seed, -100-i)); ok {
+			planted++
+			if err := plant.Found(with.Check(), session); err != nil {
+				w.Error(err)
+			}
+		}
+	}
+	if planted < len(history.Plants)-1 {
+		w.Errorf("%d of %d faults could be planted", planted, len(history.Plants))
+	}
+	w.Logf("%s: %d answers, %d of requests after their session's end, %d endings, %d confirms, %d times 503: no violation; %d planted faults: all found",
+		name, report.Served, report.AfterEnd, report.Endings, report.Confirms, report.Unavailable, planted)
+	return h
+}
