@@ -28,11 +28,22 @@ func (w *world) surf(browsers int, every time.Duration, atOnce int) {
 	for _, j := range w.login(browsers) {
 		w.join(j)
 	}
+	all.Go(func() { w.oversleep(ctx) })
 	w.stopLoad = func() {
 		cancel()
 		all.Wait()
 	}
 	w.Cleanup(w.stopLoad) // before the nodes go, if the test does not get so far
+}
+
+// oversleep measures how late this machine is, whatever the nodes do.
+func (w *world) oversleep(ctx context.Context) {
+	const nap = 10 * time.Millisecond
+	for ctx.Err() == nil {
+		begin := time.Now()
+		time.Sleep(nap)
+		w.noise.Store(max(w.noise.Load(), int64(time.Since(begin)-nap)))
+	}
 }
 
 // login makes browsers with a session each, of a user each.

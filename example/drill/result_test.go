@@ -21,6 +21,7 @@ type result struct {
 	slowest                              time.Duration // but for what was broken off
 	recovered                            time.Duration // from the end of the last trouble to the first refresh that is answered
 	troubles                             int
+	noise                                time.Duration // by which this machine has let the drill itself wait
 
 	// Of what was asked when an outage had lasted for a while.
 	settled   int
@@ -34,7 +35,7 @@ const settlesAfter = 3 * time.Second
 func (w *world) measure(name string, h *history.History) *result {
 	report := h.Check()
 	r := &result{name: name, falseLogouts: report.FalseLogouts, unexplained: report.Unexplained, unrevoked: report.Unrevoked,
-		troubles: len(w.outages), recovered: -1, histories: h}
+		troubles: len(w.outages), noise: time.Duration(w.noise.Load()), recovered: -1, histories: h}
 	var back time.Time
 	for _, o := range w.outages {
 		back = o.until
@@ -87,7 +88,7 @@ const (
 )
 
 func (r *result) targets(t *testing.T, s scenario) {
-	slack := inFull(0, busyMachineHas)
+	slack := r.noise + inFull(0, busyMachineHas)
 	if r.falseLogouts > 0 || r.unexplained > 0 {
 		t.Errorf("%d false logouts, %d unexplained endings", r.falseLogouts, r.unexplained)
 	}
@@ -101,10 +102,10 @@ func (r *result) targets(t *testing.T, s scenario) {
 		t.Errorf("%d requests got no answer", r.unanswered)
 	}
 	if r.slowest > slowestAnswer+slack {
-		t.Errorf("the slowest answer took %v; want at most %v", r.slowest, slowestAnswer)
+		t.Errorf("the slowest answer took %v; want at most %v, and %v for this machine", r.slowest, slowestAnswer, slack)
 	}
 	if r.troubles > 0 && (r.recovered < 0 || r.recovered > firstSuccess+slack) {
-		t.Errorf("the first refresh came %v after the recovery; want at most %v", r.recovered, firstSuccess)
+		t.Errorf("the first refresh came %v after the recovery; want at most %v, and %v for this machine", r.recovered, firstSuccess, slack)
 	}
 	if part := r.served(); part < s.served {
 		t.Errorf("%.2f %% of the requests were served; want %.2f %%", 100*part, 100*s.served)
@@ -125,7 +126,10 @@ func (r *result) String() string {
 		recovered = round(r.recovered)
 	}
 	if r.settled > 0 {
-		settled = fmt.Sprintf("%d of %d, median %s, 99 %% %s", r.refusals.Len(), r.settled, round(r.refusals.Median()), round(r.refusals.At(0.99)))
+		settled = fmt.Sprintf("%d of %d", r.refusals.Len(), r.settled)
+	}
+	if r.refusals.Len() > 0 {
+		settled += fmt.Sprintf(", median %s, 99 %% %s", round(r.refusals.Median()), round(r.refusals.At(0.99)))
 	}
 	return fmt.Sprintf("| %s | %d | %d | %d | %d | %d | %d | %d | %d | %s | %s | %s |", r.name, r.requests, r.ok, r.ended, r.unavailable,
 		r.unanswered, r.other, r.falseLogouts, r.unexplained, round(r.slowest), recovered, settled)

@@ -1,6 +1,7 @@
 package drill
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -22,11 +23,13 @@ type scenario struct {
 	// also looks at what this scenario alone has to show.
 	also func(w *world, r *result)
 
-	served    float64 // at least so large a part of the requests is answered with 200, or the session's end
-	breaksOff bool    // requests may be left without an answer
+	store     time.Duration // for how long a statement may act after it was given up; 0: 2 s
+	served    float64       // at least so large a part of the requests is answered with 200, or the session's end
+	breaksOff bool          // requests may be left without an answer
 }
 
 func (s scenario) run(t *testing.T) {
+	t.Helper()
 	p := plan{nodes: s.nodes, ttl: s.ttl, direct: s.direct}
 	if p.nodes == 0 {
 		p.nodes = 2
@@ -58,8 +61,9 @@ func (s scenario) run(t *testing.T) {
 	time.Sleep(pause / 2)
 	w.stopLoad()
 	w.everybodyOnceMore()
+	w.logoutsArrive()
 
-	h := w.judge(s.name)
+	h := w.judge(s.name, s.store)
 	r := w.measure(s.name, h)
 	if s.also != nil {
 		s.also(w, r)
@@ -67,7 +71,25 @@ func (s scenario) run(t *testing.T) {
 	r.targets(t, s)
 	results.add(r)
 	t.Log(r)
+	if t.Failed() {
+		w.tell()
+	}
 	w.c.NoPanics()
+}
+
+// tell prints what the nodes have said of the store's trouble, for whoever looks
+// for the cause of a failure.
+func (w *world) tell() {
+	w.Helper()
+	said := map[string]int{}
+	for _, n := range w.c.Nodes {
+		for line := range strings.Lines(n.LogText()) {
+			if _, trouble, ok := strings.Cut(line, "kind=store-trouble "); ok {
+				said[strings.TrimSpace(trouble)]++
+			}
+		}
+	}
+	w.Logf("the nodes' trouble: %v", said)
 }
 
 // everybodyOnceMore asks each session that nobody has ended once more, past its
@@ -89,20 +111,43 @@ func (w *world) everybodyOnceMore() {
 	})
 }
 
+// logoutsArrive waits for logouts that were answered while the database was away:
+// the node that did tells it afterwards, and asks less often the longer that takes.
+func (w *world) logoutsArrive() {
+	w.Helper()
+	var out []any
+	for _, op := range w.history() {
+		if op.Kind == history.Logout && op.Outcome == history.OK {
+			out = append(out, op.Session)
+		}
+	}
+	if len(out) == 0 {
+		return
+	}
+	arrived := "SELECT COUNT(DISTINCT id) FROM drill_rows WHERE what = 'revoked' AND HEX(id) IN (?" + strings.Repeat(", ?", len(out)-1) + ")"
+	took, _ := nodetest.Eventually(20*time.Second, 50*time.Millisecond, func() bool {
+		var n int
+		return w.db.QueryRow(arrived, out...).Scan(&n) == nil && n == len(out)
+	}) // whether they did, the history says
+	if took > time.Second {
+		w.Logf("the last logout was in its row %v after the end of the load", took.Round(time.Millisecond))
+	}
+}
+
 // bounds are what the kit promises for this access lifetime.
-func (w *world) bounds() history.Bounds {
+func (w *world) bounds(store time.Duration) history.Bounds {
 	return history.Bounds{
 		Access: w.ttl, Idle: 30 * time.Minute,
 		Feed:   5 * time.Second, // a second, and what a busy machine takes; with a short lifetime that is the bound
-		Memory: min(time.Second, w.ttl/12), Store: 2 * time.Second, Slack: 300 * time.Millisecond,
+		Memory: min(time.Second, w.ttl/12), Store: max(store, 2*time.Second), Slack: 300 * time.Millisecond,
 	}
 }
 
 // judge has the history checked, and then the check: with faults planted in the
 // very same history.
-func (w *world) judge(name string) *history.History {
+func (w *world) judge(name string, store time.Duration) *history.History {
 	w.Helper()
-	h := &history.History{Ops: w.history(), Rows: readRows(w, w.db), Events: w.events(), Bounds: w.bounds()}
+	h := &history.History{Ops: w.history(), Rows: readRows(w, w.db), Events: w.events(), Bounds: w.bounds(store)}
 	report := h.Check()
 	for i, v := range report.Violations {
 		if i == 20 {

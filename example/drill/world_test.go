@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"regexp"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,6 +33,7 @@ type world struct {
 	surfers  []*jar
 	join     func(*jar) // lets one more browser surf
 	stopLoad func()
+	noise    atomic.Int64 // the longest that this machine let a sleeper oversleep
 }
 
 // outage is a time of trouble, for the measurements.

@@ -6,11 +6,14 @@ import (
 )
 
 // end is a time in which a session must not be served.
-type end struct{ from, until time.Time }
+type end struct {
+	from, until time.Time
+	silent      bool // no node hears of it: an access cookie is believed to its own end
+}
 
-// ends are a session's revocations, as its row says. Each begins when whoever
-// asked for it was told, if they were; it ends only where an older copy of the row
-// was put in place.
+// ends are a session's revocations, as its row says, and the loss of the row. Each
+// begins when whoever asked for it was told, if they were; it ends only where an
+// older copy of the row was put in place.
 func (c *checker) ends(s *session) (all []end) {
 	var open *end
 	for _, e := range s.rows {
@@ -22,6 +25,8 @@ func (c *checker) ends(s *session) (all []end) {
 					open.from = op.Ended
 				}
 			}
+		case e.Change == Deleted && open == nil:
+			open = &end{from: e.At, silent: true}
 		case e.Change == Restored && !e.Revoked && open != nil:
 			open.until = e.At
 			all, open = append(all, *open), nil
@@ -40,8 +45,11 @@ func (c *checker) ends(s *session) (all []end) {
 // over (D1). An access cookie is believed on other nodes until they hear of it,
 // and at most for its life; a refresh may be answered out of a node's memory.
 func (c *checker) afterTheEnd(s *session) {
-	believed := min(c.Bounds.Access, c.Bounds.Feed)
 	for _, end := range c.ends(s) {
+		believed := min(c.Bounds.Access, c.Bounds.Feed)
+		if end.silent {
+			believed = c.Bounds.Access
+		}
 		for _, op := range s.ops {
 			late := op.Began.Sub(end.from)
 			if op.Kind != Use && op.Kind != Refresh || late <= 0 || !end.until.IsZero() && !op.Ended.Before(end.until) {

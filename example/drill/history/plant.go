@@ -61,7 +61,7 @@ func (p *planting) served(op Op) bool { return op.Outcome == OK && op.Got != nil
 func (p *planting) alive(id string) bool {
 	return !slices.ContainsFunc(p.Ops, func(op Op) bool {
 		return op.ends() == id && (op.Kind == Logout || op.Kind == Revoke || op.Kind == Steal || op.Kind == Delete)
-	}) && !slices.ContainsFunc(p.Rows, func(e Entry) bool { return e.Session == id && (e.Revoked || e.Change == Restored) })
+	}) && !slices.ContainsFunc(p.Rows, func(e Entry) bool { return e.Session == id && e.Revoked })
 }
 
 // after is a time when all that the history tells of is over.

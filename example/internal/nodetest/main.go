@@ -48,16 +48,24 @@ func run(m *testing.M) (int, error) {
 	return m.Run(), nil
 }
 
-// Build builds the example, as its own module says, whichever module the tests
-// are in.
-func Build(output string, flags ...string) error {
+// Dir is where the example is, whichever module the tests are in.
+func Dir() (string, error) {
 	const example = "github.com/sessionkit/sessionkit/example"
 	dir, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", example).Output()
 	if err != nil {
-		return fmt.Errorf("looking for the example: %w", err)
+		return "", fmt.Errorf("looking for the example: %w", err)
+	}
+	return strings.TrimSpace(string(dir)), nil
+}
+
+// Build builds the example, as its own module says.
+func Build(output string, flags ...string) error {
+	dir, err := Dir()
+	if err != nil {
+		return err
 	}
 	build := exec.Command("go", append([]string{"build", "-o", output}, flags...)...)
-	build.Dir = strings.TrimSpace(string(dir))
+	build.Dir = dir
 	if output, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("building the example: %w\n%s", err, output)
 	}

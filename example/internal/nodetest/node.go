@@ -130,13 +130,14 @@ func (n *Node) Reload(t *testing.T, want string, keys ...string) {
 	n.writeKeys(t, keys...)
 	said := func() int { return strings.Count(n.LogText(), want) }
 	before := said()
-	n.signal(t, "HUP")
+	n.Signal(t, "HUP")
 	if took, ok := Eventually(20*time.Second, 5*time.Millisecond, func() bool { return said() > before }); !ok {
 		t.Fatalf("%v after SIGHUP, with %d keys in its file, the node has not logged %q", took, len(keys), want)
 	}
 }
 
-func (n *Node) signal(t *testing.T, name string) {
+// Signal sends the process a signal: HUP, USR1.
+func (n *Node) Signal(t *testing.T, name string) {
 	t.Helper()
 	if _, err := io.WriteString(n.orders, name+"\n"); err != nil {
 		t.Fatal(err)
@@ -146,16 +147,18 @@ func (n *Node) signal(t *testing.T, name string) {
 // Kill ends the process on the spot and waits for it.
 func (n *Node) Kill(t *testing.T) {
 	t.Helper()
-	n.signal(t, "KILL")
+	n.Signal(t, "KILL")
 	<-n.gone
 }
 
-// Drain takes the node out of the balancer, asks it to end as an operator does,
-// with SIGTERM, and waits for it. Start brings it back.
-func (n *Node) Drain(t *testing.T) {
+// TakeOut takes the node out of the balancer, until its next Start.
+func (n *Node) TakeOut() { n.out.Store(true) }
+
+// Terminate asks the process to end as an operator does, with SIGTERM, and waits
+// for it.
+func (n *Node) Terminate(t *testing.T) {
 	t.Helper()
-	n.out.Store(true)
-	n.signal(t, "TERM")
+	n.Signal(t, "TERM")
 	<-n.gone
 }
 
