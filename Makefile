@@ -59,7 +59,7 @@ vulncheck:
 	@./.ci/vulncheck
 
 # Every fault and every load that the example is put under, with all that
-# happened checked afterwards, in some 25 minutes; DRILL='-soak 30m' surfs on for
+# happened checked afterwards, in a quarter of an hour; DRILL='-soak 30m' surfs on for
 # as long, with a fault every two minutes. Leave the machine alone meanwhile.
 drill:
 	@go test -C example/drill -count=1 -timeout=2h -full $(DRILL) .

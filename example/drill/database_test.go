@@ -23,7 +23,7 @@ func slow(by time.Duration) func(*world) {
 func breaking(rule nodetest.Rule) func(*world) {
 	return func(w *world) {
 		w.breaks(rule)
-		time.Sleep(2 * lasting())
+		time.Sleep(inFull(30*time.Second, 4*time.Second))
 		w.breaks(nil)
 	}
 }

@@ -29,6 +29,7 @@ type world struct {
 	ways     []*way
 	c        *nodetest.Cluster
 	ttl      time.Duration
+	idle     time.Duration // life of a refresh cookie; 0: the example's 30 minutes
 	outages  []outage
 	surfers  []*jar
 	join     func(*jar) // lets one more browser surf
@@ -52,6 +53,7 @@ type plan struct {
 	ttl     time.Duration
 	direct  bool   // the nodes reach the database without anything in between
 	program string // of the nodes; empty: the example
+	flags   []string
 }
 
 // build starts a database, and the nodes on it. They reach it with an account
@@ -106,7 +108,7 @@ func onDatabases(t *testing.T, seed uint64, p plan, own string, dsns []string) *
 	for i := range lifetimes {
 		lifetimes[i] = p.ttl
 	}
-	w.c = nodetest.NewCluster(t, nodetest.Setup{DSN: own, NodeDSNs: reached, Nodes: lifetimes, Program: p.program})
+	w.c = nodetest.NewCluster(t, nodetest.Setup{DSN: own, NodeDSNs: reached, Nodes: lifetimes, Program: p.program, Flags: p.flags})
 	w.db = w.c.DB
 	watchRows(t, w.db)
 	return w

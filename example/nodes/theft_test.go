@@ -26,6 +26,7 @@ func TestAStolenRefreshCookieIsCaught(t *testing.T) {
 	victims := c.AddUsers(runs, "victim", "[]")
 	var caught, stragglers, steps atomic.Int64
 	var sessions sync.Map
+	var until nodetest.Durations // from the copy to the end
 	begin := time.Now()
 	nodetest.InParallel(runs, 60, func(i int) {
 		theft, err := newTheft(c, victims[i], nodetest.Dice(seed, i))
@@ -39,6 +40,7 @@ func TestAStolenRefreshCookieIsCaught(t *testing.T) {
 		caught.Add(1)
 		stragglers.Add(int64(theft.stragglers))
 		steps.Add(int64(theft.steps))
+		until.Add(theft.endedAt.Sub(theft.stolenAt))
 		sessions.Store(theft.victim.Browser.Who.SessionID, true)
 	})
 	reuses := c.Events("reuse")
@@ -50,6 +52,8 @@ func TestAStolenRefreshCookieIsCaught(t *testing.T) {
 	if len(reuses) != runs {
 		t.Errorf("events of reuse for %d sessions; want %d", len(reuses), runs)
 	}
+	lives := func(d time.Duration) float64 { return d.Seconds() / theftTTL.Seconds() }
+	t.Logf("from the copy to the end, in access lifetimes: median %.1f, 95 %% %.1f, max %.1f", lives(until.Median()), lives(until.At(0.95)), lives(until.Max()))
 	t.Logf("%d thefts in %v: %d caught, with %d events of reuse; %.1f steps from the copy to the end; %d requests served without cookies in the straggler's window",
 		runs, time.Since(begin).Round(time.Second), caught.Load(), nodetest.Total(reuses), float64(steps.Load())/runs, stragglers.Load())
 	c.NoPanics()
@@ -66,13 +70,14 @@ type holder struct {
 
 // theft is one run.
 type theft struct {
-	c             *nodetest.Cluster
-	r             *rand.Rand
-	victim, thief *holder
-	other         *nodetest.Browser // the victim's session on another device
-	confirmedAt   time.Time         // when the first of the two got past a refresh
-	stragglers    int
-	steps         int
+	c                 *nodetest.Cluster
+	r                 *rand.Rand
+	victim, thief     *holder
+	other             *nodetest.Browser // the victim's session on another device
+	confirmedAt       time.Time         // when the first of the two got past a refresh
+	stolenAt, endedAt time.Time
+	stragglers        int
+	steps             int
 }
 
 func newTheft(c *nodetest.Cluster, u nodetest.User, r *rand.Rand) (*theft, error) {
@@ -119,6 +124,7 @@ func (s *theft) run() error {
 			return fmt.Errorf("step %d: %w", s.steps, err)
 		}
 		if over {
+			s.endedAt = time.Now()
 			return s.aftermath()
 		}
 	}
@@ -127,6 +133,7 @@ func (s *theft) run() error {
 
 // steal copies the refresh cookie: the access cookie alone is of no interest here.
 func (s *theft) steal() {
+	s.stolenAt = time.Now()
 	s.thief = &holder{name: "the thief", Browser: s.victim.CopyOf("thief", nodetest.RefreshCookie)}
 }
 
