@@ -19,6 +19,7 @@ type result struct {
 	falseLogouts, unexplained, unrevoked int
 	cookiesOn503                         int
 	slowest                              time.Duration // but for what was broken off
+	slowestOp                            history.Op
 	recovered                            time.Duration // from the end of the last trouble to the first refresh that is answered
 	troubles                             int
 	noise                                time.Duration // by which this machine has let the drill itself wait
@@ -62,7 +63,9 @@ func (w *world) measure(name string, h *history.History) *result {
 		default:
 			r.other++
 		}
-		r.slowest = max(r.slowest, took)
+		if took > r.slowest {
+			r.slowest, r.slowestOp = took, op
+		}
 		if op.Outcome == history.OK && op.Cookies && !op.Ended.Before(back) {
 			if late := op.Ended.Sub(back); r.recovered < 0 || late < r.recovered {
 				r.recovered = late
@@ -88,7 +91,8 @@ const (
 )
 
 func (r *result) targets(t *testing.T, s scenario) {
-	slack := r.noise + inFull(0, busyMachineHas)
+	// A request goes through several processes, and each may have to wait for a core.
+	slack := 2*r.noise + inFull(0, busyMachineHas)
 	if r.falseLogouts > 0 || r.unexplained > 0 {
 		t.Errorf("%d false logouts, %d unexplained endings", r.falseLogouts, r.unexplained)
 	}
@@ -102,7 +106,7 @@ func (r *result) targets(t *testing.T, s scenario) {
 		t.Errorf("%d requests got no answer", r.unanswered)
 	}
 	if r.slowest > slowestAnswer+slack {
-		t.Errorf("the slowest answer took %v; want at most %v, and %v for this machine", r.slowest, slowestAnswer, slack)
+		t.Errorf("the slowest answer took %v; want at most %v, and %v for this machine: %+v", r.slowest, slowestAnswer, slack, r.slowestOp)
 	}
 	if r.troubles > 0 && (r.recovered < 0 || r.recovered > firstSuccess+slack) {
 		t.Errorf("the first refresh came %v after the recovery; want at most %v, and %v for this machine", r.recovered, firstSuccess, slack)

@@ -75,7 +75,7 @@ func (s scenario) run(t *testing.T) {
 	r.targets(t, s)
 	results.add(r)
 	t.Log(r)
-	if t.Failed() {
+	if t.Failed() || r.unavailable > 0 {
 		w.tell()
 	}
 	w.c.NoPanics()
