@@ -1,6 +1,6 @@
 module github.com/sessionkit/sessionkit/example/drill
 
-go 1.26.0
+go 1.26.4
 
 replace (
 	github.com/sessionkit/sessionkit => ../..
