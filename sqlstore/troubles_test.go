@@ -83,14 +83,14 @@ func (s *troubled) RevokeUser(ctx context.Context, userID string, except []sessi
 	return err
 }
 
-// Whatever number a database gives its trouble, it is asked once more, and then
+// Whatever number a database gives its trouble, it is asked twice more, and then
 // nobody is let in and nobody is logged out: no code knows the numbers, so that
 // none is forgotten.
 func TestNoErrorOfADatabaseIsAVerdict(t *testing.T) {
 	count := 0
 	for _, trouble := range troubles {
 		for _, step := range []string{"Find", "Confirm", "RevokeReused", "Create", "Revoke", "RevokeUser"} {
-			for times := 1; times <= 2; times++ {
+			for times := 1; times <= 3; times++ {
 				for _, after := range []bool{false, true} {
 					synctest.Test(t, func(t *testing.T) {
 						s := &troubled{MemoryStore: session.NewMemoryStore(), err: trouble, after: after}
@@ -104,7 +104,7 @@ func TestNoErrorOfADatabaseIsAVerdict(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d troubles met at 6 steps, once and twice, before and after the step: %d cases", len(troubles), count)
+	t.Logf("%d troubles met at 6 steps, once to three times, before and after the step: %d cases", len(troubles), count)
 }
 
 // known reports whether reading the row again shows what became of the step.
@@ -163,7 +163,7 @@ func meet(t *testing.T, s *troubled, step string, times int) {
 	}
 
 	s.step, s.left = step, times
-	solved := times == 1 || s.known()
+	solved := times <= 2 || s.known()
 	switch step {
 	case "Find", "Confirm":
 		err = visit(j)
@@ -184,10 +184,12 @@ func meet(t *testing.T, s *troubled, step string, times int) {
 		t.Errorf("%s, %v %d times: %v", step, s.err, times, err)
 	}
 	if !solved && (!errors.As(err, &number) || errors.Is(err, session.ErrUnauthenticated) || errors.Is(err, session.ErrUserDisabled)) {
-		t.Errorf("%s, %v twice: %v; want the trouble, and no verdict", step, s.err, err)
+		t.Errorf("%s, %v three times: %v; want the trouble, and no verdict", step, s.err, err)
 	}
 
 	// Once it is over, everybody is where they should be.
+	time.Sleep(10 * time.Second) // until what was found out about the store has grown old
+	synctest.Wait()
 	s.left = 0
 	switch step {
 	case "Find", "Confirm":
@@ -200,7 +202,7 @@ func meet(t *testing.T, s *troubled, step string, times int) {
 			t.Errorf("%s, %v %d times: afterwards %v, %d thefts", step, s.err, times, err, reuse)
 		}
 	case "Create":
-		if times == 2 {
+		if times == 3 {
 			if _, err := login(j); err != nil {
 				t.Error(err)
 			}
