@@ -1,15 +1,12 @@
 package session
 
-import (
-	"math/rand/v2"
-	"time"
-)
+import "math/rand/v2"
 
 // grant makes the session, and the cookies that the class of its ticket earns:
 // both for one that was confirmed, an access cookie for a young one, and none
 // for a straggler, whose browser owns a newer one already.
 func (m *Manager) grant(t refreshTicket, o outcome) (Verdict, error) {
-	v := Verdict{manager: m, ticket: m.accessFor(o.snap), decided: time.Now(), child: true}
+	v := Verdict{manager: m, ticket: m.accessFor(o.snap), decided: o.asked, child: true}
 	if o.class == classStraggler {
 		return v, nil
 	}

@@ -16,6 +16,7 @@ import (
 type outcome struct {
 	class class
 	snap  Snapshot
+	asked time.Time // when that was: its answer may have taken a while
 }
 
 // errContended says that the row changed under each of the rounds that a
@@ -62,6 +63,7 @@ func (m *Manager) settle(ctx context.Context, t refreshTicket, prefetch bool) (o
 // round reads the row once and does what follows from it. It reports whether
 // what had to be written was.
 func (m *Manager) round(ctx context.Context, id ID, t refreshTicket, p Presented, prefetch bool, idle time.Duration) (o outcome, written bool, err error) {
+	o.asked = time.Now()
 	o.snap, err = m.store.Find(ctx, id)
 	if err != nil {
 		return o, false, err

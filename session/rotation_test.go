@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -373,6 +374,47 @@ func TestALateAnswerKeepsItsRefreshCookie(t *testing.T) {
 		v.Resend(h)
 		if got := names(h); len(got) != 0 {
 			w.Errorf("an answer of a revoked session sets %v", got)
+		}
+	})
+}
+
+// With a short access lifetime, the store's own patience is much of it. An answer
+// that the store has held back must not bring a refresh cookie whose sibling was
+// used meanwhile: on the next refresh it would look stolen.
+func TestAnAnswerThatTheStoreHeldBackLogsNobodyOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		users := NewMemoryStore()
+		users.SetUser("1", User{Epoch: 1})
+		cfg := Config{AccessTTL: 2 * time.Second}
+		quick, slow := newWorld(t, users, cfg), newWorld(t, users, cfg)
+		slow.faults.set(nil, func(string) error { time.Sleep(1800 * time.Millisecond); return nil })
+		b := newBrowser()
+		quick.login(b, Login{})
+		// visit is an answer's cookies, as they leave the server.
+		visit := func(w *world, r *http.Request) (set []*http.Cookie) {
+			v, err := w.Authenticate(r)
+			if err != nil {
+				t.Fatalf("an honest browser: %v", err)
+			}
+			h := http.Header{}
+			v.SetCookies(headerWriter{h})
+			v.Resend(h)
+			return (&http.Response{Header: h}).Cookies()
+		}
+
+		quick.nextPeriod()
+		held := make(chan []*http.Cookie)
+		r := b.request()
+		go func() { held <- visit(slow, r) }()
+		b.receive(visit(quick, b.request()))
+		time.Sleep(1750 * time.Millisecond)
+		b.loseAccess(quick.Manager) // it has run out, or was one too many
+		b.receive(visit(quick, b.request()))
+		b.receive(<-held)
+		quick.nextPeriod()
+		b.receive(visit(quick, b.request()))
+		if n := quick.count(EventReuse); n > 0 {
+			t.Errorf("%d times reuse was suspected", n)
 		}
 	})
 }

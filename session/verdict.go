@@ -21,8 +21,8 @@ type Verdict struct {
 
 	manager *Manager      // whose verdict it is; nil where nothing is granted
 	ticket  *accessTicket // who it is; nil: nobody
-	decided time.Time
-	child   bool // the refresh cookie answers another one
+	decided time.Time     // or when the store was asked for what it rests on
+	child   bool          // the refresh cookie answers another one
 }
 
 // Session is who the request belongs to. It is zero where an error came with the
@@ -78,7 +78,7 @@ func setsCookie(line, name string) bool {
 //   - every cookie, if the session was revoked or reloaded since the verdict, so
 //     that a late answer brings back nothing that a logout has ended;
 //   - the refresh cookie, if more than a quarter of the access lifetime has
-//     passed. Its siblings may have been used by now, and it would look stolen.
+//     passed, and be it that the store took so long. Its siblings may have been used by now, and it would look stolen.
 //     The browser keeps the cookie that it has, which is as good as a lost answer.
 //
 // What another verdict has set since, such as a login's, stays.
