@@ -31,7 +31,7 @@ func killed(w *world) {
 // their answers come, with the cookies.
 func drained(w *world) {
 	const last = 20
-	w.toxic("latency", answers, map[string]any{"latency": 50})
+	w.toxic("latency", answers, map[string]any{"latency": 250})
 	renewed := 0
 	for i := range inFull(10, 2) {
 		n := w.c.Nodes[i%len(w.c.Nodes)]
@@ -45,7 +45,7 @@ func drained(w *world) {
 				asked[k] = w.send(w.Context(), j, request{Request: nodetest.Me, base: n.Base(), with: j.Cookies().But(nodetest.AccessCookie)})
 			})
 		}
-		time.Sleep(30 * time.Millisecond)
+		time.Sleep(200 * time.Millisecond)
 		n.Terminate(w.T)
 		drained := time.Now()
 		all.Wait()
