@@ -49,8 +49,8 @@ var faults = []scenario{
 	},
 	{
 		name: "reset right after an UPDATE", short: true,
-		fault: breaking(afterUpdates(0.3)),
-		also:  func(w *world, r *result) { w.breaksWere(inFull[int64](100, 10)) },
+		fault: breaking(afterUpdates(inFull(0.3, 0.5))),
+		also:  func(w *world, r *result) { w.breaksWere(inFull[int64](100, 4)) },
 	},
 	{
 		name: "database read-only",

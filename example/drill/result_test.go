@@ -85,14 +85,11 @@ func (w *world) measure(name string, h *history.History) *result {
 
 // What every scenario has to show.
 const (
-	slowestAnswer  = 2200 * time.Millisecond
-	firstSuccess   = 2 * time.Second
-	busyMachineHas = 1300 * time.Millisecond // more, where the drill is one of many tests
+	slowestAnswer = 2200 * time.Millisecond
+	firstSuccess  = 2 * time.Second
 )
 
 func (r *result) targets(t *testing.T, s scenario) {
-	// A request goes through several processes, and each may have to wait for a core.
-	slack := 2*r.noise + inFull(0, busyMachineHas)
 	if r.falseLogouts > 0 || r.unexplained > 0 {
 		t.Errorf("%d false logouts, %d unexplained endings", r.falseLogouts, r.unexplained)
 	}
@@ -105,6 +102,14 @@ func (r *result) targets(t *testing.T, s scenario) {
 	if r.unanswered > 0 && !s.breaksOff {
 		t.Errorf("%d requests got no answer", r.unanswered)
 	}
+	if r.requests < 100 || r.ok == 0 {
+		t.Errorf("%d requests, %d ok: too few to say anything", r.requests, r.ok)
+	}
+	if !*full {
+		return // how fast it is counts where the drill has the machine to itself
+	}
+	// A request goes through several processes, and each may have to wait for a core.
+	slack := 2 * r.noise
 	if r.slowest > slowestAnswer+slack {
 		t.Errorf("the slowest answer took %v; want at most %v, and %v for this machine: %+v", r.slowest, slowestAnswer, slack, r.slowestOp)
 	}
@@ -113,9 +118,6 @@ func (r *result) targets(t *testing.T, s scenario) {
 	}
 	if part := r.served(); part < s.served {
 		t.Errorf("%.2f %% of the requests were served; want %.2f %%", 100*part, 100*s.served)
-	}
-	if r.requests < 100 || r.ok == 0 {
-		t.Errorf("%d requests, %d ok: too few to say anything", r.requests, r.ok)
 	}
 }
 
