@@ -47,7 +47,9 @@
 // No new right is granted without the store, a right that is sealed in an access
 // cookie lasts to its own end, and nothing is taken from a browser because the
 // store could not be asked: that is an error of its own, for a 503, and the next
-// request goes on as if nothing had happened.
+// request goes on as if nothing had happened. A step that gets no answer is tried
+// three times, within two seconds. Where the store answers nobody, a breaker spares
+// requests the wait until it does.
 //
 // The package needs net/http only. It never writes a response: its verbs take a
 // request and return a [Verdict].

@@ -78,8 +78,9 @@ func setsCookie(line, name string) bool {
 //   - every cookie, if the session was revoked or reloaded since the verdict, so
 //     that a late answer brings back nothing that a logout has ended;
 //   - the refresh cookie, if more than a quarter of the access lifetime has
-//     passed, and be it that the store took so long. Its siblings may have been used by now, and it would look stolen.
-//     The browser keeps the cookie that it has, which is as good as a lost answer.
+//     passed since the store was asked. Its siblings may have been used by now,
+//     and it would look stolen. The browser keeps the cookie that it has, which
+//     is as good as a lost answer.
 //
 // What another verdict has set since, such as a login's, stays.
 func (v Verdict) Resend(h http.Header) {
