@@ -3,7 +3,7 @@
 # packages, and where it may not, it says what to install and fails: a test
 # that quietly did not run is worth less than none.
 
-.PHONY: test lint deps run bench scaling drill drill-cluster fuzz mutants vulncheck
+.PHONY: test lint deps run bench scaling drill drill-cluster attacks fuzz mutants vulncheck
 
 test: deps lint
 	go test -race -shuffle=on ./...
@@ -39,6 +39,10 @@ bench:
 # MariaDB of its own, in some minutes.
 scaling:
 	@go test -C middleware/benchmark/scaling -count=1 -timeout=30m -full $(SCALING)
+
+# What the README's table of attacks rests on, with how often each was tried.
+attacks: deps
+	@./.ci/attacks
 
 # Every fuzz target, for longer than make test has time for.
 fuzz:
