@@ -31,12 +31,12 @@ func killed(w *world) {
 // their answers come, with the cookies.
 func drained(w *world) {
 	const last = 20
-	w.toxic("latency", answers, map[string]any{"latency": 250})
 	renewed := 0
 	for i := range inFull(10, 2) {
 		n := w.c.Nodes[i%len(w.c.Nodes)]
 		n.TakeOut()
 		time.Sleep(200 * time.Millisecond) // what the balancer has handed it arrives
+		w.toxic("latency", answers, map[string]any{"latency": 120})
 		asked := make([]nodetest.Answer, last)
 		var all sync.WaitGroup
 		for k := range asked {
@@ -45,10 +45,11 @@ func drained(w *world) {
 				asked[k] = w.send(w.Context(), j, request{Request: nodetest.Me, base: n.Base(), with: j.Cookies().But(nodetest.AccessCookie)})
 			})
 		}
-		time.Sleep(200 * time.Millisecond)
+		time.Sleep(150 * time.Millisecond)
 		n.Terminate(w.T)
 		drained := time.Now()
 		all.Wait()
+		w.noToxics()
 		for _, a := range asked {
 			if err := a.Err; err != nil || a.Came.After(drained.Add(time.Second)) {
 				w.Errorf("under way on a node that was drained: %v", a)
@@ -60,7 +61,6 @@ func drained(w *world) {
 		n.Start(w.T)
 		time.Sleep(500 * time.Millisecond)
 	}
-	w.noToxics()
 	if renewed < last {
 		w.Errorf("%d answers under way brought cookies; too few to say anything", renewed)
 	}

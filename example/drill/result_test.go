@@ -54,7 +54,7 @@ func (w *world) measure(name string, h *history.History) *result {
 			r.ended++
 		case history.Unavailable:
 			r.unavailable++
-			if op.Cookies {
+			if op.Cookies && (op.Kind == history.Use || op.Kind == history.Refresh) {
 				r.cookiesOn503++
 			}
 		case history.Unknown:

@@ -129,6 +129,13 @@ func TestSoak(t *testing.T) {
 	t.Logf(line, args...)
 	say(line+".", args...)
 	w.c.NoPanics()
+
+	// What is left when the load has gone is the server's own, and idle connections.
+	n := w.c.Nodes[1].Goroutines(t)
+	if n == 0 || n > 500 {
+		t.Errorf("a node had %d goroutines in the end; want some, and not hundreds", n)
+	}
+	say("In the end the node that was never killed had %d goroutines.", n)
 }
 
 // inSoak is the first where the drill soaks in earnest.

@@ -151,6 +151,18 @@ func (n *Node) Kill(t *testing.T) {
 	<-n.gone
 }
 
+// Goroutines ends the process, and returns how many goroutines it had: on SIGQUIT
+// Go writes the stack of each into the log.
+func (n *Node) Goroutines(t *testing.T) int {
+	t.Helper()
+	before := len(n.LogText())
+	n.Signal(t, "QUIT")
+	<-n.gone
+	return len(goroutineLine.FindAllString(n.LogText()[before:], -1))
+}
+
+var goroutineLine = regexp.MustCompile(`(?m)^goroutine \d+ `)
+
 // TakeOut takes the node out of the balancer, until its next Start.
 func (n *Node) TakeOut() { n.out.Store(true) }
 
