@@ -29,6 +29,7 @@ var (
 		{session.EventReuse, "Copied cookies caught", "A refresh cookie was used twice: a theft, or a browser profile that was copied. The session was ended."},
 		{session.EventStoreTrouble, "Database trouble", "It gave no clear answer. Nobody was logged out by it."},
 		{session.EventStoreDown, "Outages of the database", "It did not answer at all. What needed it was refused at once until it did; the rest went on."},
+		{session.EventStoreBack, "Ends of outages", "The database answers again."},
 		{session.EventUndecodable, "Unreadable cookies", "No key opens them: a key that is gone, another app on this host, or a forgery."},
 		{session.EventAmbiguous, "Double cookies", "Two sessions in one request: something else on this domain sets our cookies."},
 		{session.EventAhead, "Rows behind their cookies", "The database has lost writes, as in a failover."},
