@@ -59,8 +59,26 @@ func (s *Server) Stop(tb testing.TB) { tb.Helper(); must(tb, s.order("CONT", "TE
 // Kill ends the server on the spot, as a power cut would, and waits for it.
 func (s *Server) Kill(tb testing.TB) { tb.Helper(); must(tb, s.order("KILL", "wait")) }
 
-// Freeze makes the server stop answering while its connections stay open.
-func (s *Server) Freeze(tb testing.TB) { tb.Helper(); must(tb, s.order("STOP", "ask")) }
+// Freeze makes the server stop answering while its connections stay open, and
+// returns when it does.
+func (s *Server) Freeze(tb testing.TB) {
+	tb.Helper()
+	must(tb, s.order("STOP", "ask"))
+	for s.answersWithin(100 * time.Millisecond) { // its threads stop one after the other
+	}
+}
+
+// answersWithin reports whether the server answers in time.
+func (s *Server) answersWithin(d time.Duration) bool {
+	db, err := sql.Open("mysql", s.dsn())
+	if err != nil {
+		return false
+	}
+	defer db.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	defer cancel()
+	return db.PingContext(ctx) == nil
+}
 
 // Thaw lets a frozen server go on.
 func (s *Server) Thaw(tb testing.TB) { tb.Helper(); must(tb, s.order("CONT", "ask")) }
