@@ -78,9 +78,13 @@ func (c *checker) lostLogouts(s *session) {
 	if len(s.rows) == 0 || slices.Contains(c.Events["undone"], s.id) {
 		return
 	}
-	over := slices.ContainsFunc(s.rows, func(e Entry) bool { return e.Change == Revoked || e.Change == Deleted })
+	// A row that was removed when its time was over knew of no logout before that.
+	deleted := slices.ContainsFunc(s.ops, func(op Op) bool { return op.Kind == Delete })
 	for _, op := range s.ops {
-		if (op.Kind == Logout || op.Kind == Revoke) && op.ends() == s.id && op.Outcome == OK && !over {
+		over := func(e Entry) bool {
+			return e.Change == Revoked || e.Change == Deleted && (deleted || !e.At.After(op.Ended))
+		}
+		if (op.Kind == Logout || op.Kind == Revoke) && op.ends() == s.id && op.Outcome == OK && !slices.ContainsFunc(s.rows, over) {
 			c.wrong(D1, s.id, op.Ended, "the %s was answered, and the row does not know of it", op.Kind)
 		}
 	}
