@@ -49,8 +49,9 @@ type Config struct {
 	// negative: no limit.
 	MaxSessions int
 
-	// OnEvent, if not nil, is called for each Event, by the goroutine that
-	// serves the request: it must be safe for concurrent use, and quick.
+	// OnEvent, if not nil, is called for each Event, by the goroutine that serves
+	// the request, by Run's, or by one that has found out whether the store
+	// answers: it must be safe for concurrent use, and quick.
 	OnEvent func(Event)
 
 	// DangerouslyAllowHTTP makes cookies that travel without encryption, for

@@ -68,6 +68,7 @@ func FuzzACookieHeaderLetsInWhomItNames(f *testing.F) {
 		f.Add(c.Name+"="+c.Value, "")
 		f.Add("a=b; "+c.Name+`="`+c.Value+`"`, "c=d")
 	}
+	f.Add("session =x;\trefresh\t=y", "")
 	f.Add("session=x; session=x;;refresh", `$Version=1; refresh="x`)
 	text := regexp.MustCompile(`[\w-]{40,}={0,2}`) // what may be a cookie's value
 	f.Fuzz(func(t *testing.T, one, two string) {

@@ -76,6 +76,22 @@ func TestWhatIsNotWholeIsNoTicket(t *testing.T) {
 	}
 }
 
+// What does not even begin like a cookie of ours is told by that: nothing is
+// decoded, hashed or allocated for it, however long it is.
+func TestNonsenseCostsNoAllocation(t *testing.T) {
+	access, refresh := makeSealers(t, "app", testKey)
+	for _, n := range []int{0, 4, 16, 400, 4000, 4096, 1 << 20} {
+		value := strings.Repeat("QUJD", n/4)
+		if made := testing.AllocsPerRun(100, func() {
+			if access.open(value, new(accessTicket)) || refresh.open(value, nil) {
+				t.Fatal("opened")
+			}
+		}); made > 1 { // the ticket to open it into
+			t.Errorf("%d bytes of nonsense: %v allocations; want none but the ticket", n, made)
+		}
+	}
+}
+
 func TestTheCookieHidesWhatItCarries(t *testing.T) {
 	access, _ := makeSealers(t, "app", testKey)
 	value := mustSeal(t, access, anAccessTicket("-secret-user"))

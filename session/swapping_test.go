@@ -25,14 +25,22 @@ func TestACookieForOnePurposeServesNoOther(t *testing.T) {
 			}
 			return value
 		}
-		// Made like this, but rightly, it is accepted: what is refused below is refused
-		// for what is wrong with it.
-		good := anAccessTicket("")
-		good.IssuedAt, good.AuthTime, good.ExpiresAt = time.Now(), time.Now(), time.Now().Add(time.Minute)
+		access, refresh := w.names.access, w.names.refresh
+		now := time.Now()
+		goodAccess := anAccessTicket("")
+		goodAccess.IssuedAt, goodAccess.AuthTime, goodAccess.ExpiresAt = now, now, now.Add(time.Minute)
+		goodRefresh := &refreshTicket{root: random16(), id: random16(), issued: now.Add(-time.Minute), expires: now.Add(time.Hour)}
+		tickets := map[string][]byte{access: goodAccess.appendTo(nil), refresh: goodRefresh.appendTo(nil)}
+		// Made like this, but rightly, the one is let in and the other asked about:
+		// what is refused below is refused for what is wrong with it.
 		r := newBrowser().request()
-		r.Header.Set("Cookie", w.names.access+"="+encode(securecookie.New(mac("access"), enc(testKey, "access")), w.names.access, good.appendTo(nil)))
+		r.Header.Set("Cookie", access+"="+encode(securecookie.New(mac("access"), enc(testKey, "access")), access, tickets[access]))
 		if _, err := w.Authenticate(r); err != nil {
 			w.Fatal(err)
+		}
+		r.Header.Set("Cookie", refresh+"="+encode(securecookie.New(mac("refresh"), enc(testKey, "refresh")), refresh, tickets[refresh]))
+		if n := w.statements(func() { _, _ = w.Authenticate(r) }); n != 1 {
+			w.Fatalf("a good refresh cookie cost %d statements; want 1", n)
 		}
 
 		shop, otherKey := newWorld(w.T, w.users, Config{App: "shop"}), newWorld(w.T, w.users, Config{})
@@ -51,8 +59,6 @@ func TestACookieForOnePurposeServesNoOther(t *testing.T) {
 			if err := retired.SetKeys(parseKeys(w.T, GenerateKey())); err != nil {
 				w.Fatal(err)
 			}
-			access, refresh := w.names.access, w.names.refresh
-			tickets := map[string][]byte{access: anAccessTicket("").appendTo(nil), refresh: (&refreshTicket{}).appendTo(nil)}
 
 			s.sends("the refresh cookie as the access cookie", access+"="+b.jar[refresh].value)
 			s.sends("the access cookie as the refresh cookie", refresh+"="+b.jar[access].value)

@@ -37,8 +37,8 @@ func (v Verdict) Session() (s Session) {
 
 // SetCookies writes the verdict's cookies into the answer's header, and no-store
 // with them, in place of whatever the header said to caches: a Set-Cookie does not
-// keep an answer out of them (RFC 9111, section 7.3). Without cookies it does nothing. Call it before the answer's
-// first byte.
+// keep an answer out of them (RFC 9111, section 7.3). Without cookies it does
+// nothing. Call it before the answer's first byte.
 //
 // Cookies of the same names that the header already sets are replaced: of two a
 // browser keeps the last, and no reader knows which.
