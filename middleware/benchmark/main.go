@@ -62,7 +62,7 @@ func main() {
 	all := results{table: newTable()}
 	all.table.fillHere(ctx, db, p)
 	all.table.fillLoopback(db, p)
-	all.kitPace, all.loopPace = refreshes(ctx, db, p)
+	all.paces = refreshes(ctx, db, p)
 	all.selects, all.updates = pageLoads(ctx, db, p)
 	all.kitCores, all.bareCores = cores(ctx, db, p)
 	all.refusals = refusals(p)

@@ -25,21 +25,27 @@ const refreshing = 12_000
 // of this process and of the database for each, in seconds.
 type pace struct{ rate, cpu, databaseCPU float64 }
 
-// refreshes compares the Manager's refreshes with a bare loop that sends the same
-// two statements, does nothing with what it reads, and decides nothing.
-func refreshes(ctx context.Context, db *database, p plan) (kit, loop []pace) {
+// refreshPaces are the Manager's, and those of a bare loop that sends the same two
+// statements, does nothing with what it reads, and decides nothing. The loop has
+// a deadline for each refresh, as the Manager has and whoever must answer in time,
+// or none: package sql and the driver have a goroutine each look after it.
+type refreshPaces struct{ kit, loop, endless []pace }
+
+func refreshes(ctx context.Context, db *database, p plan) (paces refreshPaces) {
 	address := db.dsn(kitParams)
 	store := must(openStore(ctx, address))
 	pool := must(sql.Open("mysql", address))
 	defer pool.Close()
 	keepConnections(pool)
 
+	sessions := bareSessions(ctx, store)
 	contenders := []struct {
 		do    func() (refresh func())
 		paces *[]pace
 	}{
-		{managed(must(session.New(keys, store, session.Config{AccessTTL: surfTTL}))), &kit},
-		{twoStatements(ctx, store, pool), &loop},
+		{managed(must(session.New(keys, store, session.Config{AccessTTL: surfTTL}))), &paces.kit},
+		{twoStatements(ctx, pool, sessions, 2*time.Second), &paces.loop}, // as long as the Manager has
+		{twoStatements(ctx, pool, sessions, 0), &paces.endless},
 	}
 	for range p.refreshRounds {
 		for _, i := range rand.Perm(len(contenders)) {
@@ -47,7 +53,7 @@ func refreshes(ctx context.Context, db *database, p plan) (kit, loop []pace) {
 			*c.paces = append(*c.paces, measurePace(db, c.do, p.httpTurn))
 		}
 	}
-	return kit, loop
+	return paces
 }
 
 func measurePace(db *database, do func() func(), length time.Duration) pace {
@@ -72,19 +78,19 @@ func measurePace(db *database, do func() func(), length time.Duration) pace {
 // managed has a Manager refresh the session that had the longest rest.
 func managed(sessions *session.Manager) func() func() {
 	type user struct {
-		jar  jar
-		seen time.Time
+		cookie string // the refresh cookie alone
+		seen   time.Time
 	}
 	resting := make(chan user, refreshing)
 	inParallel(refreshing, func() func(int) {
-		return func(i int) { resting <- user{issue(sessions, userID(i%users)), time.Now()} }
+		return func(i int) { resting <- user{issue(sessions, userID(i%users)).refreshOnly().header(), time.Now()} }
 	})
 	refresh := func() {
 		u := <-resting
 		time.Sleep(time.Until(u.seen.Add(surfTTL)))
-		u.jar = u.jar.keep(lines(must(sessions.Authenticate(requestWith(u.jar.refreshOnly().header())))))
-		u.seen = time.Now()
-		resting <- u
+		v := must(sessions.Authenticate(requestWith(u.cookie)))
+		c := v.Cookies[1]
+		resting <- user{c.Name + "=" + c.Value, time.Now()}
 	}
 	// The first one after a login has nothing to confirm.
 	inParallel(refreshing, func() func(int) { return func(int) { refresh() } })
@@ -95,23 +101,29 @@ func requestWith(cookie string) *http.Request {
 	return &http.Request{Method: http.MethodGet, Header: http.Header{"Cookie": {cookie}}}
 }
 
-// twoStatements sends what the store would send, for sessions of its own.
-func twoStatements(ctx context.Context, store *sqlstore.Store, pool *sql.DB) func() func() {
-	find, confirm := statementsOf(ctx)
-	type row struct {
-		id         session.ID
-		generation uint64
-		confirmed  session.Digest
-	}
-	waiting := make(chan *row, refreshing)
+// bareSession is what the bare loops know of a session of theirs.
+type bareSession struct {
+	id         session.ID
+	generation uint64
+	confirmed  session.Digest
+}
+
+func bareSessions(ctx context.Context, store *sqlstore.Store) chan *bareSession {
+	waiting := make(chan *bareSession, refreshing)
 	inParallel(refreshing, func() func(int) {
 		return func(i int) {
-			r := &row{}
-			binary.BigEndian.PutUint64(r.id[:], uint64(i))
-			check(store.Create(ctx, session.NewSession{ID: r.id, UserID: userID(i % users), Lifetime: time.Hour, KeepFor: time.Hour}))
-			waiting <- r
+			s := &bareSession{}
+			binary.BigEndian.PutUint64(s.id[:], uint64(i))
+			check(store.Create(ctx, session.NewSession{ID: s.id, UserID: userID(i % users), Lifetime: time.Hour, KeepFor: time.Hour}))
+			waiting <- s
 		}
 	})
+	return waiting
+}
+
+// twoStatements sends what the store would send. A deadline of 0 is none.
+func twoStatements(ctx context.Context, pool *sql.DB, waiting chan *bareSession, deadline time.Duration) func() func() {
+	find, confirm := statementsOf(ctx)
 	rows := must(pool.QueryContext(ctx, find, make([]byte, 16)))
 	fields := must(rows.Columns())
 	check(rows.Close())
@@ -122,21 +134,27 @@ func twoStatements(ctx context.Context, store *sqlstore.Store, pool *sql.DB) fun
 			into[i] = &values[i]
 		}
 		return func() {
-			r := <-waiting
-			rows := must(pool.QueryContext(ctx, find, r.id[:]))
+			s := <-waiting
+			ctx := ctx
+			if deadline > 0 {
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithTimeout(ctx, deadline)
+				defer cancel()
+			}
+			rows := must(pool.QueryContext(ctx, find, s.id[:]))
 			for rows.Next() {
 				check(rows.Scan(into...))
 			}
 			check(rows.Err())
-			next := session.Digest(sha256.Sum256(r.confirmed[:]))
-			r.generation++
-			result := must(pool.ExecContext(ctx, confirm, next[:], time.Hour.Microseconds(), r.generation,
-				r.id[:], r.generation, r.generation, r.confirmed[:]))
+			next := session.Digest(sha256.Sum256(s.confirmed[:]))
+			s.generation++
+			result := must(pool.ExecContext(ctx, confirm, next[:], time.Hour.Microseconds(), s.generation,
+				s.id[:], s.generation, s.generation, s.confirmed[:]))
 			if must(result.RowsAffected()) != 1 {
 				fail(errors.New("the statement of the bare loop has changed no row: are its parameters still in that order?"))
 			}
-			r.confirmed = next
-			waiting <- r
+			s.confirmed = next
+			waiting <- s
 		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 // results are all that was measured.
 type results struct {
 	table               *table
-	kitPace, loopPace   []pace
+	paces               refreshPaces
 	selects, updates    []float64 // for each of arrivals
 	kitCores, bareCores scaling
 	refusals            []refusal
@@ -42,12 +42,15 @@ func (all results) print(w io.Writer, version string, p plan) {
 }
 
 func (all results) printRefreshes(w io.Writer) {
-	compare := func(f func(pace) float64) string {
-		return spreadOf(all.kitPace, f).paired(spreadOf(all.loopPace, f), over).show(2)
+	compare := func(with []pace, f func(pace) float64) string {
+		return spreadOf(all.paces.kit, f).paired(spreadOf(with, f), over).show(2)
 	}
-	fmt.Fprintf(w, "- Refreshes: %s a second; %s times as many as a bare loop that sends the same two statements, at %s times its CPU time and %s times the database's.\n",
-		number(spreadOf(all.kitPace, func(p pace) float64 { return p.rate }).median(), 0),
-		compare(func(p pace) float64 { return p.rate }), compare(func(p pace) float64 { return p.cpu }), compare(func(p pace) float64 { return p.databaseCPU }))
+	rate := func(p pace) float64 { return p.rate }
+	app := func(p pace) float64 { return p.cpu }
+	fmt.Fprintf(w, "- Refreshes: %s a second; %s times as many as a bare loop that sends the same two statements with a deadline, at %s times its CPU time and %s times the database's; %s times as many, at %s times the CPU time, as one without a deadline.\n",
+		number(spreadOf(all.paces.kit, rate).median(), 0),
+		compare(all.paces.loop, rate), compare(all.paces.loop, app), compare(all.paces.loop, func(p pace) float64 { return p.databaseCPU }),
+		compare(all.paces.endless, rate), compare(all.paces.endless, app))
 	var counts []string
 	for i, within := range arrivals {
 		counts = append(counts, fmt.Sprintf("%.2f and %.2f within %v", all.selects[i], all.updates[i], within))
@@ -62,8 +65,8 @@ func (t *table) printClaims(w io.Writer) {
 	part := func(a, b *row) string {
 		return spreadOf(a.local.added, cpu).paired(spreadOf(b.local.added, cpu), over).show(3)
 	}
-	more := func(r *row) string {
-		return spreadOf(t.everyone.remote.turns, rate).paired(spreadOf(r.remote.turns, rate), over).show(1)
+	more := func(a, b *row) string {
+		return spreadOf(a.remote.turns, rate).paired(spreadOf(b.remote.turns, rate), over).show(1)
 	}
 	less := func(a, b *row) string {
 		return spreadOf(b.remote.turns, allCPU).paired(spreadOf(a.remote.turns, allCPU), over).show(1)
@@ -74,7 +77,9 @@ func (t *table) printClaims(w io.Writer) {
 	fmt.Fprintf(w, "- In process sessionkit adds, of what echo-jwt adds: %s at first sight, %s to a cookie seen before; of scs in memory: %s and %s.\n",
 		part(t.first, t.jwt), part(t.seen, t.jwt), part(t.first, t.memory), part(t.seen, t.memory))
 	fmt.Fprintf(w, "- Between refreshes it serves %s times the requests a second of scs on MySQL, %s of the tuned one, %s with IdleTimeout; app and database together use 1/%s of the CPU time of scs on MySQL, 1/%s of the tuned one's.\n",
-		more(t.byDefault), more(t.tuned), more(t.idle), less(t.everyone, t.byDefault), less(t.everyone, t.tuned))
+		more(t.everyone, t.byDefault), more(t.everyone, t.tuned), more(t.everyone, t.idle), less(t.everyone, t.byDefault), less(t.everyone, t.tuned))
+	fmt.Fprintf(w, "- No session at all, which is bare echo: %s times and %s; 1/%s and 1/%s.\n",
+		more(t.bare, t.byDefault), more(t.bare, t.tuned), less(t.bare, t.byDefault), less(t.bare, t.tuned))
 	fmt.Fprintf(w, "- With one refresh in 26 requests, 1/%s and 1/%s.\n", less(t.surfed, t.byDefault), less(t.surfed, t.tuned))
 }
 
