@@ -54,6 +54,7 @@ type plan struct {
 	direct  bool   // the nodes reach the database without anything in between
 	program string // of the nodes; empty: the example
 	flags   []string
+	open    time.Duration // as nodetest.Setup's KeepOpen
 }
 
 // build starts a database, and the nodes on it. They reach it with an account
@@ -108,7 +109,7 @@ func onDatabases(t *testing.T, seed uint64, p plan, own string, dsns []string) *
 	for i := range lifetimes {
 		lifetimes[i] = p.ttl
 	}
-	w.c = nodetest.NewCluster(t, nodetest.Setup{DSN: own, NodeDSNs: reached, Nodes: lifetimes, Program: p.program, Flags: p.flags})
+	w.c = nodetest.NewCluster(t, nodetest.Setup{DSN: own, NodeDSNs: reached, Nodes: lifetimes, Program: p.program, Flags: p.flags, KeepOpen: p.open})
 	w.db = w.c.DB
 	watchRows(t, w.db)
 	return w

@@ -15,11 +15,11 @@ import (
 	"time"
 )
 
-// newTransport serves hundreds of requests at once without a new connection for
+// newTransport serves thousands of requests at once without a new connection for
 // each. It lets go of connections before the nodes do, which wait 5 s for the
 // first request on one: a request would break off that came at that very moment.
 func newTransport() *http.Transport {
-	return &http.Transport{MaxIdleConnsPerHost: 512, IdleConnTimeout: 4 * time.Second, DisableCompression: true}
+	return &http.Transport{MaxIdleConnsPerHost: 8192, IdleConnTimeout: 4 * time.Second, DisableCompression: true}
 }
 
 // balancer hands requests to the nodes in turn. A node that takes no connection

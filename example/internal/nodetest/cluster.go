@@ -35,6 +35,7 @@ type Setup struct {
 	Nodes    []time.Duration // the access lifetime of each
 	Flags    []string        // of all
 	Program  string          // empty: the example as Main has built it
+	KeepOpen time.Duration   // how long browsers keep a connection that they do not use; 0: as long as a balancer does
 }
 
 // NewCluster starts the nodes and the balancer, for one test.
@@ -48,6 +49,7 @@ func NewCluster(t *testing.T, s Setup) *Cluster {
 	db.SetMaxOpenConns(16)
 	db.SetMaxIdleConns(16)
 	transport := newTransport()
+	transport.IdleConnTimeout = cmp.Or(s.KeepOpen, transport.IdleConnTimeout)
 	t.Cleanup(transport.CloseIdleConnections)
 	c := &Cluster{
 		T:   t,
