@@ -108,11 +108,13 @@ func (g *Guard) require(needs guard.Needs) echo.MiddlewareFunc {
 }
 
 func (g *Guard) admit(c echo.Context, next echo.HandlerFunc, needs guard.Needs) error {
-	w, r, refusal := g.guard.Admit(c.Response().Writer, c.Request(), needs)
+	came := c.Request()
+	w, r, refusal := g.guard.Admit(c.Response().Writer, came, needs)
 	g.use(c, w, r)
 	if refusal != nil {
 		return g.answer(c, refusal)
 	}
+	defer handBack(c, came)
 	err := next(c)
 	g.guard.Finish(c.Request())
 	return err
@@ -128,6 +130,15 @@ func (g *Guard) use(c echo.Context, w http.ResponseWriter, r *http.Request) {
 		c.Response().Before(func() { g.guard.Finish(c.Request()) })
 	}
 	c.SetRequest(r)
+}
+
+// handBack gives the form that was parsed of the request to the one that came. The
+// server removes the temporary files of uploads when it is done, but knows only of
+// the request that it made.
+func handBack(c echo.Context, came *http.Request) {
+	if came.MultipartForm == nil {
+		came.MultipartForm = c.Request().MultipartForm
+	}
 }
 
 func (g *Guard) answer(c echo.Context, refusal *guard.Refusal) error {
@@ -174,24 +185,23 @@ func (g *Guard) Issue(c echo.Context, login session.Login) error {
 }
 
 // Logout is a handler that ends the request's session and deletes its cookies.
-// It answers 303 to ReturnTo(c, LoginPath), programs with 204, and 405 to any
-// method but POST. It does so also if the store does not answer: this node
+// It answers 303 to ReturnTo(c, LoginPath), htmx with HX-Redirect to the same,
+// programs with 204, and 405 to any method but POST. It does so also if the store does not answer: this node
 // believes the session no more, and [session.Manager.Run] repeats the revocation
 // until the store has it.
 func (g *Guard) Logout(c echo.Context) error {
 	if c.Response().Committed {
 		return late()
 	}
-	next := g.ReturnTo(c, g.cfg.LoginPath)
-	w, r, refusal := g.guard.Logout(c.Response().Writer, c.Request())
+	came := c.Request()
+	w, r, refusal := g.guard.Logout(c.Response().Writer, came)
 	if refusal != nil {
 		return g.answer(c, refusal)
 	}
 	g.use(c, w, r)
-	if guard.FromProgram(r) {
-		return c.NoContent(http.StatusNoContent)
-	}
-	return c.Redirect(http.StatusSeeOther, next)
+	defer handBack(c, came)
+	// Only now is the form read: another site's is not.
+	return c.NoContent(guard.Onward(c.Response().Header(), r, g.ReturnTo(c, g.cfg.LoginPath)))
 }
 
 // ReturnTo returns the page that the user had asked for before the login, from

@@ -59,7 +59,7 @@ var refusals = map[reason]struct {
 	disabled:        {http.StatusForbidden, "This account cannot log in."},
 	crossOrigin:     {http.StatusForbidden, "This request came from another site."},
 	notPost:         {http.StatusMethodNotAllowed, "Logging out needs a POST."},
-	unavailable:     {http.StatusServiceUnavailable, "We cannot check your login at the moment. You are still logged in: please try again."},
+	unavailable:     {http.StatusServiceUnavailable, "We cannot check logins at the moment: please try again. Nobody is logged out by this."},
 	tooLarge:        {http.StatusInternalServerError, "This account cannot be logged in: please tell us."},
 }
 
@@ -90,6 +90,7 @@ func (g *Guard) refuse(h http.Header, r *http.Request, why reason, err error) *R
 				// Nothing answers there, or the guard does not know the route yet:
 				// it would send the browser in a circle.
 				refusal.Err = errors.Join(err, errNoLogin)
+				refusal.Text = "This page asks for a login, and is where one logs in. If this is your app: mount the login page here, and the guard with Use, not with Pre."
 				break
 			}
 			// 303, whatever the method: 307 would post a form to the login page,
@@ -158,6 +159,15 @@ const page = `<!doctype html>
 </html>
 `
 
-// FromProgram reports whether a request wants no page: htmx, and all that is no
-// browser.
-func FromProgram(r *http.Request) bool { return clientOf(r) != browser }
+// Onward sends the client to a page of this app, after something was done for it.
+// It sets the header and returns the status; programs go nowhere.
+func Onward(h http.Header, r *http.Request, page string) int {
+	switch clientOf(r) {
+	case browser:
+		h.Set("Location", page)
+		return http.StatusSeeOther
+	case htmx:
+		h.Set("HX-Redirect", page)
+	}
+	return http.StatusNoContent
+}
