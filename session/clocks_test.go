@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"testing"
 	"time"
 )
@@ -9,7 +10,7 @@ import (
 // asks the store more often, and neither logs anybody out nor lets anybody stay.
 func TestANodesWrongClockCostsStatementsAndNothingElse(t *testing.T) {
 	tried := 0
-	for _, s := range []int{1, 5, 6, 60, 119, 120, 121, 1799, 1800, 1801, 3600, 86400} {
+	for _, s := range []int{1, 5, 6, 60, 119, 120, 121, 1799, 1800, 1801, 1900, 3600, 86400} {
 		for _, off := range []time.Duration{time.Duration(s) * time.Second, -time.Duration(s) * time.Second} {
 			tried++
 			inWorld(t, func(w *world) {
@@ -86,4 +87,59 @@ func TestBusySessionsEndAtTheAbsoluteEnd(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A node that is behind takes fresh access tickets for ones from the future, and
+// they come into its present when their session is over, and the feed's mark of
+// that forgotten.
+func TestANodeThatIsBehindLetsNobodyStay(t *testing.T) {
+	for _, behind := range []time.Duration{30 * time.Second, 4 * time.Minute, 10 * time.Minute, time.Hour} {
+		for _, runs := range []bool{true, false} {
+			inWorld(t, func(w *world) {
+				w.Manager.store = clockStore{w.faults, behind}
+				ctx, stop := context.WithCancel(w.Context())
+				defer stop()
+				if runs {
+					go w.Manager.Run(ctx)
+				}
+				b := newBrowser()
+				s := w.login(b, Login{})
+				kept := b.hoard()
+				delete(kept.jar, w.names.refresh)
+				time.Sleep(10 * time.Second)
+				if err := w.users.RevokeUser(ctx, s.UserID, nil, ReasonRevoked); err != nil { // by another node
+					w.Fatal(err)
+				}
+				time.Sleep(2 * time.Second)
+				for range 70 * 60 {
+					if _, err := w.Authenticate(kept.request()); err == nil {
+						w.Fatalf("%v behind, Run %v: a session is served that is over", behind, runs)
+					}
+					time.Sleep(time.Second)
+				}
+			})
+		}
+	}
+}
+
+// Run alone finds it out, when nothing else has asked the store since the clock
+// was set back.
+func TestRunSeesThatTheClockIsBehind(t *testing.T) {
+	inWorld(t, func(w *world) {
+		b := newBrowser()
+		w.login(b, Login{})
+		ctx, stop := context.WithCancel(w.Context())
+		defer stop()
+		go w.Manager.Run(ctx)
+		w.Manager.store = clockStore{w.faults, time.Minute}
+		time.Sleep(2 * time.Second)
+		if n := w.statements(func() { w.in(b) }); n == 0 {
+			w.Error("an access ticket is believed")
+		}
+		w.Manager.store = w.faults
+		time.Sleep(2 * time.Second)
+		if n := w.statements(func() { w.in(b) }); n > 1 {
+			w.Errorf("the clock is right again, and a request costs %d statements", n)
+		}
+	})
 }

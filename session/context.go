@@ -72,6 +72,7 @@ func Done(ctx context.Context) <-chan struct{} {
 	case !ok:
 		close(done)
 	case v.manager == nil: // a test's: nobody can revoke it
+		context.AfterFunc(ctx, func() { close(done) })
 	default:
 		go func() {
 			defer close(done)

@@ -70,6 +70,14 @@ func TestDoneOfNobodyIsClosedAndOfATestIsNot(t *testing.T) {
 		t.Error("a test's session is over")
 	default:
 	}
+	ctx, cancel := context.WithCancel(NewContext(t.Context(), Session{UserID: "1"}))
+	done := Done(ctx)
+	cancel()
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+		t.Error("a test's request has ended, and its Done has not")
+	}
 }
 
 func TestDoneIsNotClosedByTheStoresTrouble(t *testing.T) {

@@ -131,9 +131,11 @@ func (f *feed) revoked(id ID) {
 func (f *feed) learn(c Changes) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if known := f.epoch.Load().epoch; c.GlobalEpoch >= known {
+	// A lower one is an older answer, or, when the mark has run out, what a
+	// database has that has lost some: from there it will rise again.
+	if known := f.epoch.Load(); c.GlobalEpoch >= known.epoch || time.Now().After(known.until) {
 		f.epoch.Store(&epochMark{c.GlobalEpoch, time.Now().Add(f.keep)})
-		if c.GlobalEpoch > known {
+		if c.GlobalEpoch > known.epoch {
 			f.tell()
 		}
 	}

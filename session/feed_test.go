@@ -250,3 +250,33 @@ func TestAMarkThatIsOverIsNotRevivedByAnother(t *testing.T) {
 		}
 	})
 }
+
+// A database that was restored counts everybody's epoch from a lower one. What a
+// node remembers of the higher ones must not hide the next rise.
+func TestAnEpochThatWentBackRisesAgain(t *testing.T) {
+	for lost := range uint64(4) {
+		inWorld(t, func(w *world) {
+			ctx, stop := context.WithCancel(w.Context())
+			defer stop()
+			go w.Manager.Run(ctx)
+			for range 3 {
+				if err := w.RevokeAll(ctx); err != nil {
+					w.Fatal(err)
+				}
+			}
+			w.users.mu.Lock()
+			w.users.epoch -= lost
+			w.users.mu.Unlock()
+			time.Sleep(2 * w.feed.keep)
+			b := newBrowser()
+			w.login(b, Login{})
+			w.in(b)
+			if err := w.RevokeAll(ctx); err != nil {
+				w.Fatal(err)
+			}
+			if n := w.statements(func() { w.out(b) }); n == 0 {
+				w.Errorf("%d epochs lost: the store was not asked", lost)
+			}
+		})
+	}
+}

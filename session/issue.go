@@ -83,8 +83,11 @@ func (m *Manager) limit(ctx context.Context, userID, begun string) {
 		return
 	}
 	tooMany := min(len(list)-m.cfg.MaxSessions, maxEnded)
-	// Whatever the store's clock says, the session that begins is none of them.
-	list = slices.DeleteFunc(list, func(info Info) bool { return info.ID == begun })
+	// Only what is older than the session that begins: of two logins at once each
+	// would end the other. Where the store's clock was set back, that is less, and
+	// left to later logins.
+	list = list[1+slices.IndexFunc(list, func(info Info) bool { return info.ID == begun }):]
+	tooMany = min(tooMany, len(list))
 	slices.SortStableFunc(list, func(a, b Info) int {
 		return cmp.Or(cameBack(a)-cameBack(b), a.CreatedAt.Compare(b.CreatedAt))
 	})
@@ -152,7 +155,7 @@ func (m *Manager) create(ctx context.Context, r *http.Request, t refreshTicket, 
 		return Snapshot{}, err
 	}
 	err = m.ask(ctx, func(ctx context.Context) (err error) {
-		snap, err = m.store.Find(ctx, t.sessionID())
+		snap, err = m.look(ctx, t.sessionID())
 		if err == nil && snap.Record == nil {
 			err = errPending
 		}
@@ -163,7 +166,7 @@ func (m *Manager) create(ctx context.Context, r *http.Request, t refreshTicket, 
 
 func (m *Manager) find(ctx context.Context, id ID) (snap Snapshot, err error) {
 	err = m.ask(ctx, func(ctx context.Context) (err error) {
-		snap, err = m.store.Find(ctx, id)
+		snap, err = m.look(ctx, id)
 		return err
 	})
 	return snap, err

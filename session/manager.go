@@ -29,6 +29,7 @@ type Manager struct {
 	recent   *recent
 	undone   *undone
 	breaker  *breaker
+	behind   atomic.Bool // whether this node's clock is, as the store last said
 	counters counters
 }
 
@@ -112,9 +113,27 @@ func (m *Manager) Authenticate(r *http.Request) (Verdict, error) {
 // ticket is not believed, and the store is asked.
 func (m *Manager) believes(t *accessTicket) bool {
 	now := time.Now()
-	return now.Before(t.ExpiresAt) &&
+	return !m.behind.Load() &&
+		now.Before(t.ExpiresAt) &&
 		!t.IssuedAt.After(now.Add(clockTolerance)) &&
 		m.feed.believes(t.id, t.globalEpoch, t.reload)
+}
+
+// compareClocks holds this node's clock against what the store's has just said. A
+// ticket that comes from the future shows that this node is behind; but it would
+// be one of the present by and by, when its session may be over and the feed's
+// mark of that forgotten. So while this node is behind, it believes none.
+func (m *Manager) compareClocks(store time.Time) {
+	m.behind.Store(store.Sub(time.Now()) > clockTolerance)
+}
+
+// look reads a session.
+func (m *Manager) look(ctx context.Context, id ID) (Snapshot, error) {
+	snap, err := m.store.Find(ctx, id)
+	if err == nil {
+		m.compareClocks(snap.Now)
+	}
+	return snap, err
 }
 
 // readAccess returns the request's access ticket, believed or not.
@@ -199,7 +218,7 @@ func (m *Manager) probe() error {
 	ctx, cancel := limited(context.Background())
 	defer cancel()
 	return repeat(ctx, func(ctx context.Context) error {
-		_, err := m.store.Find(ctx, ID{}) // nobody's
+		_, err := m.look(ctx, ID{}) // nobody's
 		return err
 	})
 }

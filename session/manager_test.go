@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -169,6 +170,54 @@ func TestALoginTooManyEndsTheOldest(t *testing.T) {
 		}
 		w.in(browsers[4])
 	})
+}
+
+// Of two logins at once each finds one session too many, and the other the one that
+// never came back.
+func TestTwoLoginsAtOnceDoNotEndEachOther(t *testing.T) {
+	for apart := range 8 {
+		inWorld(t, func(w *world) {
+			w.cfg.MaxSessions = 1
+			w.Manager.store = latentStore{w.faults}
+			first, second := newBrowser(), newBrowser()
+			var both sync.WaitGroup
+			for i, b := range []*browser{first, second} {
+				both.Go(func() {
+					time.Sleep(time.Duration(i*apart) * time.Millisecond)
+					v, err := w.Issue(b.request(), Login{UserID: "1"})
+					if err != nil {
+						w.Error(err)
+					}
+					b.receive(v.Cookies)
+				})
+			}
+			both.Wait()
+			if list, err := w.List(w.Context(), "1"); err != nil || len(list) != 1 {
+				w.Errorf("%d ms apart: %d sessions are left, %v; want 1", apart, len(list), err)
+			}
+			if apart > 0 {
+				w.in(second)
+			}
+		})
+	}
+}
+
+// latentStore is a millisecond away.
+type latentStore struct{ Store }
+
+func (s latentStore) Create(ctx context.Context, n NewSession) error {
+	time.Sleep(time.Millisecond)
+	return s.Store.Create(ctx, n)
+}
+
+func (s latentStore) List(ctx context.Context, userID string) ([]Record, error) {
+	time.Sleep(time.Millisecond)
+	return s.Store.List(ctx, userID)
+}
+
+func (s latentStore) Revoke(ctx context.Context, id ID, userID string, reason Reason) (bool, error) {
+	time.Sleep(time.Millisecond)
+	return s.Store.Revoke(ctx, id, userID, reason)
 }
 
 func TestALoginNeverEndsItself(t *testing.T) {

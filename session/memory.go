@@ -183,7 +183,8 @@ func (s *MemoryStore) List(_ context.Context, userID string) ([]Record, error) {
 func (s *MemoryStore) Changes(_ context.Context, within time.Duration) (Changes, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c, since := Changes{GlobalEpoch: s.epoch}, storeNow().Add(-within)
+	c := Changes{Now: storeNow(), GlobalEpoch: s.epoch}
+	since := c.Now.Add(-within)
 	for id, row := range s.sessions {
 		if !row.changedAt.IsZero() && !row.changedAt.Before(since) {
 			c.Sessions = append(c.Sessions, Change{ID: id, Revoked: !row.RevokedAt.IsZero(), Reload: row.Reload})

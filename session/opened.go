@@ -13,7 +13,8 @@ import (
 // It grants nothing: what is found here is judged like what has just been
 // decrypted, by its own end and by the feed. Strangers cannot fill it, because
 // only what a key has sealed is put in; it belongs to one set of keys, and goes
-// with them. Its size is fixed, some 20 MB when it is full: where a bucket is, a
+// with them. Its size is bounded, some 20 MB when it is full of cookies with a few
+// roles, and four times that with the longest that it keeps: where a bucket is full, a
 // cookie that has run out makes room, or else any, and is opened once more if it
 // comes again. So one that is in use is soon back, however many others come once.
 //
@@ -27,6 +28,10 @@ type opened struct {
 // A bucket holds the cookies of one hash. With four to a bucket, 10,000 cookies
 // nearly all find a place among 32,768.
 type bucket [4]atomic.Pointer[openedCookie]
+
+// longestOpened bounds the memory that cookies with many attributes take. Longer
+// ones are opened for every request.
+const longestOpened = 1024
 
 type openedCookie struct {
 	value  string
@@ -50,6 +55,9 @@ func (o *opened) get(value string) (*accessTicket, bool) {
 }
 
 func (o *opened) put(c *openedCookie) {
+	if len(c.value) > longestOpened {
+		return
+	}
 	b, now := o.bucket(c.value), time.Now()
 	place := &b[rand.N(len(b))]
 	for i := range b {

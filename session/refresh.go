@@ -64,7 +64,7 @@ func (m *Manager) settle(ctx context.Context, t refreshTicket, prefetch bool) (o
 // what had to be written was.
 func (m *Manager) round(ctx context.Context, id ID, t refreshTicket, p Presented, prefetch bool, idle time.Duration) (o outcome, written bool, err error) {
 	o.asked = time.Now()
-	o.snap, err = m.store.Find(ctx, id)
+	o.snap, err = m.look(ctx, id)
 	if err != nil {
 		return o, false, err
 	}

@@ -77,6 +77,7 @@ func (m *Manager) poll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	m.compareClocks(changes.Now)
 	m.feed.learn(changes)
 	looked()
 	return nil

@@ -122,3 +122,27 @@ func TestKeysRotateInThreeSteps(t *testing.T) {
 		}
 	}
 }
+
+// However many attributes there are, what is remembered of cookies is bounded.
+func TestALongCookieIsOpenedEachTime(t *testing.T) {
+	s, err := newSealers(parseKeys(t, GenerateKey()), Config{}.withDefaults(), namesFor("", true), func() {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := stamp(time.Now())
+	for n, want := range map[int]bool{1: true, 400: true, 1000: false} {
+		ticket := &accessTicket{Session: Session{UserID: strings.Repeat("x", n), IssuedAt: now, AuthTime: now, ExpiresAt: now.Add(time.Hour), EndsAt: now.Add(time.Hour)}}
+		value, err := s.access.seal(ticket)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if got, _, ok := s.openAccess(value); !ok || got.UserID != ticket.UserID {
+				t.Errorf("a cookie of %d bytes is not opened", len(value))
+			}
+		}
+		if _, ok := s.opened.get(value); ok != want {
+			t.Errorf("a cookie of %d bytes is remembered: %v", len(value), ok)
+		}
+	}
+}

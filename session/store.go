@@ -135,6 +135,7 @@ type Change struct {
 
 // Changes is what one look at a store's recent changes showed.
 type Changes struct {
+	Now         time.Time // the store's clock
 	GlobalEpoch uint64
 	Sessions    []Change
 }
@@ -196,8 +197,8 @@ type Store interface {
 	// their creation, the newest first. Record.User is not filled in.
 	List(ctx context.Context, userID string) ([]Record, error)
 
-	// Changes returns everybody's epoch and the sessions revoked or reloaded
-	// within the given time before now.
+	// Changes returns the clock, everybody's epoch, and the sessions revoked or
+	// reloaded within the given time before now.
 	Changes(ctx context.Context, within time.Duration) (Changes, error)
 
 	// Prune removes at most limit rows that have outlived every ticket of

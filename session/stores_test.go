@@ -42,6 +42,12 @@ func (s clockStore) Find(ctx context.Context, id ID) (Snapshot, error) {
 	return snap, err
 }
 
+func (s clockStore) Changes(ctx context.Context, within time.Duration) (Changes, error) {
+	c, err := s.Store.Changes(ctx, within)
+	c.Now = c.Now.Add(s.off)
+	return c, err
+}
+
 // ctxStore answers only while its context lasts, as a database does.
 type ctxStore struct{ Store }
 

@@ -29,13 +29,15 @@ func (s *Store) changes(ctx context.Context, within time.Duration) (changes sess
 	for rows.Next() {
 		migrated = true
 		var (
+			now     sql.Null[int64]
 			id      []byte
 			revoked bool
 			reload  sql.Null[uint64]
 		)
-		if err := rows.Scan(&changes.GlobalEpoch, &id, &revoked, &reload); err != nil {
+		if err := rows.Scan(&now, &changes.GlobalEpoch, &id, &revoked, &reload); err != nil {
 			return changes, err
 		}
+		changes.Now = moment(now)
 		if id == nil {
 			continue // nothing has changed: this row carries the epoch alone
 		}

@@ -114,7 +114,7 @@ WHERE g.id = 1 AND {s.user_id = ?} AND s.user_epoch = {epoch} AND NOT {disabled}
 ORDER BY s.created_at DESC, {order} DESC`),
 
 		changes: r.Replace(`
-SELECT g.epoch, s.id, s.revoked_at IS NOT NULL, s.reload
+SELECT {now}, g.epoch, s.id, s.revoked_at IS NOT NULL, s.reload
 FROM {epochs} g
 LEFT JOIN {sessions} s ON s.changed_at >= {now} - ?
 WHERE g.id = 1`),

@@ -55,7 +55,7 @@ func (s *suite) revokeAll() {
 	if snap := s.find(later); snap.Record.GlobalEpoch != snap.GlobalEpoch {
 		s.Errorf("a later login has epoch %d; want %d", snap.Record.GlobalEpoch, snap.GlobalEpoch)
 	}
-	if c, err := s.Store.Changes(s.ctx(), time.Hour); err != nil || c.GlobalEpoch != snap.GlobalEpoch {
+	if c, err := s.Store.Changes(s.ctx(), time.Hour); err != nil || c.GlobalEpoch != snap.GlobalEpoch || c.Now.Before(snap.Now) || c.Now.Sub(snap.Now) > time.Minute {
 		s.Errorf("changes = %+v, %v; want epoch %d", c, err, snap.GlobalEpoch)
 	}
 }
