@@ -12,9 +12,9 @@ func (s *Store) checkConnection(ctx context.Context) (faults []error, err error)
 	if s.traits.settings == "" {
 		return nil, nil
 	}
-	var mode, flush string
+	var mode, charset, flush string
 	var autocommit, readOnly, engineReadOnly bool
-	if err := s.db.QueryRowContext(ctx, s.traits.settings).Scan(&mode, &autocommit, &readOnly, &engineReadOnly, &flush); err != nil {
+	if err := s.db.QueryRowContext(ctx, s.traits.settings).Scan(&mode, &charset, &autocommit, &readOnly, &engineReadOnly, &flush); err != nil {
 		return nil, fmt.Errorf("sqlstore: Migrate: reading the connection's settings: %w", err)
 	}
 	fault := func(format string, args ...any) {
@@ -23,6 +23,10 @@ func (s *Store) checkConnection(ctx context.Context) (faults []error, err error)
 	if !strings.Contains(mode, "STRICT_TRANS_TABLES") && !strings.Contains(mode, "STRICT_ALL_TABLES") {
 		fault("sql_mode is %q, in which the database cuts values to fit: "+
 			"take the sql_mode out of the DSN, or add STRICT_TRANS_TABLES to it", mode)
+	}
+	if !strings.HasPrefix(charset, "utf8") {
+		fault("the connection's character set is %s, in which users' ids and roles of other scripts are other ones, or all alike: "+
+			"take charset and collation out of the DSN, or choose utf8mb4", charset)
 	}
 	if !autocommit {
 		fault("autocommit is off, so that nothing would be kept: take it out of the DSN")

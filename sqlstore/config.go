@@ -58,8 +58,9 @@ type Config struct {
 	Disabled string
 
 	// Roles is a JSON array of strings, or names separated by commas; NULL and
-	// '' are none. Anything else is an error when it is read. Empty: "roles".
-	// "(NULL)" does without.
+	// '' are none. Anything else is an error when it is read. In an expression
+	// prefer JSON_ARRAYAGG: GROUP_CONCAT cuts at group_concat_max_len, and half of
+	// a role's name may be another role. Empty: "roles". "(NULL)" does without.
 	Roles string
 
 	// Attrs says where session.Session.Attrs come from: attribute to column or

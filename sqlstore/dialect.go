@@ -36,17 +36,17 @@ type traits struct {
 	// userID is the type of sessions.user_id for each IDKind.
 	userID [3]string
 
-	// columns asks for the names and types of a table's columns; it takes the
-	// database's name, which may be empty, and the table's.
+	// columns asks for the names and types of a table's columns, and whether each
+	// may be NULL; it takes the database's name, which may be empty, and the table's.
 	columns string
 
 	// indexes asks for the first columns of a table's indexes, and whether each
 	// is unique; views, whether a table is a view. They take what columns does.
 	indexes, views string
 
-	// settings asks for the connection's SQL mode, whether it commits by itself,
-	// whether the server is read-only, and how it keeps commits; empty: there is
-	// no such thing.
+	// settings asks for the connection's SQL mode, its character set, whether it
+	// commits by itself, whether the server is read-only, and how it keeps commits;
+	// empty: there is no such thing.
 	settings string
 
 	// now is the database's clock in microseconds since 1970. It stands still
@@ -71,7 +71,7 @@ func (d Dialect) traits() traits {
 		return traits{
 			schema:  sqliteSchema,
 			userID:  [...]string{Integer: "INTEGER", UUID: "BLOB", Text: "TEXT"},
-			columns: `SELECT name, lower(type) FROM pragma_table_info(?2) WHERE ?1 = ''`,
+			columns: `SELECT name, lower(type), "notnull" = 0 AND (SELECT type FROM sqlite_schema WHERE lower(name) = lower(?2)) = 'table' FROM pragma_table_info(?2) WHERE ?1 = ''`,
 			// The primary key may be the rowid, which is no index and better.
 			indexes: `SELECT k.name, i."unique" FROM pragma_index_list(?2) i JOIN pragma_index_info(i.name) k WHERE ?1 = '' AND k.seqno = 0
 				UNION ALL SELECT name, 1 FROM pragma_table_info(?2) WHERE pk = 1`,
@@ -93,7 +93,7 @@ func (d Dialect) traits() traits {
 		// between two collations no join uses an index.
 		userID: [...]string{Integer: "BIGINT UNSIGNED", UUID: "BINARY(16)", Text: ""},
 		columns: `SELECT COLUMN_NAME, LOWER(CONCAT(COLUMN_TYPE, COALESCE(
-			CONCAT(' character set ', CHARACTER_SET_NAME, ' collate ', COLLATION_NAME), '')))
+			CONCAT(' character set ', CHARACTER_SET_NAME, ' collate ', COLLATION_NAME), ''))), IS_NULLABLE = 'YES'
 			FROM information_schema.COLUMNS
 			WHERE TABLE_SCHEMA = COALESCE(NULLIF(?, ''), DATABASE()) AND TABLE_NAME = ?`,
 		indexes: `SELECT COLUMN_NAME, NON_UNIQUE = 0 FROM information_schema.STATISTICS
@@ -102,7 +102,7 @@ func (d Dialect) traits() traits {
 			WHERE TABLE_SCHEMA = COALESCE(NULLIF(?, ''), DATABASE()) AND TABLE_NAME = ? AND TABLE_TYPE LIKE '%VIEW'`,
 		now: "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))",
 		// What is read-only is 0 or 1, or a word (MariaDB 12), of which OFF is one.
-		settings: `SELECT @@SESSION.sql_mode, @@SESSION.autocommit, @@GLOBAL.read_only NOT IN ('0', 'OFF'),
+		settings: `SELECT @@SESSION.sql_mode, COALESCE(@@SESSION.character_set_results, 'binary'), @@SESSION.autocommit, @@GLOBAL.read_only NOT IN ('0', 'OFF'),
 			@@GLOBAL.innodb_read_only NOT IN ('0', 'OFF'), @@GLOBAL.innodb_flush_log_at_trx_commit`,
 		// Not INSERT IGNORE, which would let every other error pass as well.
 		unlessThere: "ON DUPLICATE KEY UPDATE {into}.id = {into}.id",

@@ -9,6 +9,7 @@ import (
 	"github.com/sessionkit/sessionkit/session"
 	"github.com/sessionkit/sessionkit/session/storetest"
 	"github.com/sessionkit/sessionkit/sqlstore"
+	"github.com/sessionkit/sessionkit/sqlstore/mysqltest"
 )
 
 // usersWithID is the users table with another kind of id.
@@ -132,5 +133,55 @@ func TestASessionOfARenamedUserIsOver(t *testing.T) {
 	a.exec(t, "UPDATE users SET id = 'BOB'")
 	if snap, err := a.Find(t.Context(), id); err != nil || !snap.Record.User.Disabled {
 		t.Errorf("found %+v, %v; want a disabled user", snap.Record, err)
+	}
+}
+
+// No IDKind reads MariaDB's own type: a text column beside it serves, and Migrate
+// says how to make one.
+func TestMariaDBsUUIDNeedsTheColumnThatMigrateNames(t *testing.T) {
+	db := openDSN(t, mysqltest.Database(t))
+	a := app{db: db}
+	var version string
+	if err := db.QueryRowContext(t.Context(), "SELECT VERSION()").Scan(&version); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(version, "MariaDB") {
+		t.Skipf("%s has no such type", version)
+	}
+	a.exec(t, strings.Replace(integerUsers, "BIGINT UNSIGNED AUTO_INCREMENT", "UUID", 1))
+	for kind := range sqlstore.Text + 1 {
+		err := newStore(t, db, sqlstore.Config{IDKind: kind}).Migrate(t.Context())
+		if err == nil {
+			t.Fatalf("%v: Migrate succeeded", kind)
+		}
+		_, remedy, _ := strings.Cut(err.Error(), "run\n\t")
+		remedy, then, _ := strings.Cut(remedy, "\n")
+		if !strings.Contains(then, "set Config.ID to that column, and Config.IDKind to sqlstore.Text") {
+			t.Errorf("%v: %v", kind, err)
+		}
+		if kind == sqlstore.Text {
+			a.exec(t, remedy)
+		}
+	}
+	store := newStore(t, db, sqlstore.Config{ID: "id_text", IDKind: sqlstore.Text})
+	if err := store.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	const ada = "0190b5a8-7c1e-7b1a-8c6f-3d2f1e0a9b8c"
+	a.exec(t, "INSERT INTO users (id) VALUES ('"+ada+"')")
+	n := session.NewSession{ID: newID(), UserID: ada, Confirmed: newDigest(), Lifetime: time.Hour, KeepFor: time.Hour}
+	if err := store.Create(t.Context(), n); err != nil {
+		t.Fatal(err)
+	}
+	if snap, err := store.Find(t.Context(), n.ID); err != nil || snap.Record.UserID != ada || snap.Record.User.Disabled {
+		t.Errorf("%+v, %v", snap.Record, err)
+	}
+}
+
+func TestAnIDOfNoKindIsRefused(t *testing.T) {
+	db := openDSN(t, mysqltest.Database(t))
+	app{db: db}.exec(t, strings.Replace(integerUsers, "BIGINT UNSIGNED AUTO_INCREMENT", "DATE", 1))
+	if err := newStore(t, db, sqlstore.Config{}).Migrate(t.Context()); err == nil || !strings.Contains(err.Error(), "is date, which is no Integer: set Config.ID to a column") {
+		t.Error(err)
 	}
 }

@@ -52,7 +52,10 @@ func (s *Store) Migrate(ctx context.Context) error {
 
 // column is a column as the database describes it: in lower case, its type
 // without display width, with its collation if it has one.
-type column struct{ name, kind string }
+type column struct {
+	name, kind string
+	nullable   bool // as far as is known: what a view's columns may be is not
+}
 
 var displayWidth = regexp.MustCompile(`(int)\(\d+\)`)
 
@@ -65,7 +68,7 @@ func (s *Store) columns(ctx context.Context, t table) ([]column, error) {
 	var columns []column
 	for rows.Next() {
 		var c column
-		if err := rows.Scan(&c.name, &c.kind); err != nil {
+		if err := rows.Scan(&c.name, &c.kind, &c.nullable); err != nil {
 			return nil, fmt.Errorf("sqlstore: Migrate: reading the columns of %s: %w", t, err)
 		}
 		c.name, c.kind = strings.ToLower(c.name), displayWidth.ReplaceAllString(c.kind, "$1")

@@ -34,18 +34,20 @@ func faults() []fault {
 		// The connection.
 		{name: "no strict mode", params: []string{"sql_mode=%27%27"}, says: []string{`sql_mode is ""`, "STRICT_TRANS_TABLES"}},
 		{name: "another mode", params: []string{"sql_mode=%27ANSI_QUOTES%27"}, says: []string{`sql_mode is "ANSI_QUOTES"`, "STRICT_TRANS_TABLES"}},
+		{name: "one byte a letter", params: []string{"charset=latin1"}, says: []string{"character set is latin1", "choose utf8mb4"}},
 		{name: "no autocommit", params: []string{"autocommit=0"}, says: []string{"autocommit is off", "take it out of the DSN"}},
 
 		// The app's table.
 		{name: "no such table", cfg: sqlstore.Config{Users: "people"}, says: []string{"no table `people`", "Config.Users"}},
 		{name: "no id", cfg: sqlstore.Config{ID: "uid"}, says: []string{"no column uid", "Config.ID"}},
-		{name: "text for a number", users: users("BIGINT UNSIGNED AUTO_INCREMENT", "VARCHAR(20)"), says: []string{"`users`.id is varchar(20)", "choose another IDKind"}},
-		{name: "number for a text", cfg: sqlstore.Config{IDKind: sqlstore.Text}, says: []string{"`users`.id is bigint unsigned", "choose another IDKind"}},
-		{name: "text for a UUID", users: users("BIGINT UNSIGNED AUTO_INCREMENT", "CHAR(36)"), cfg: sqlstore.Config{IDKind: sqlstore.UUID}, says: []string{"`users`.id is char(36)", "choose another IDKind"}},
+		{name: "text for a number", users: users("BIGINT UNSIGNED AUTO_INCREMENT", "VARCHAR(20)"), says: []string{"`users`.id is varchar(20)", "no Integer", "set Config.IDKind to sqlstore.Text"}},
+		{name: "number for a text", cfg: sqlstore.Config{IDKind: sqlstore.Text}, says: []string{"`users`.id is bigint unsigned", "no Text", "set Config.IDKind to sqlstore.Integer"}},
+		{name: "text for a UUID", users: users("BIGINT UNSIGNED AUTO_INCREMENT", "CHAR(36)"), cfg: sqlstore.Config{IDKind: sqlstore.UUID}, says: []string{"`users`.id is char(36)", "no UUID", "set Config.IDKind to sqlstore.Text"}},
 		{name: "id without an index", users: users("AUTO_INCREMENT PRIMARY KEY", "NOT NULL"), says: []string{"`users` has no unique index on id", "CREATE UNIQUE INDEX users_id ON `users` (id)"}},
 		{name: "id that is not unique", users: users("AUTO_INCREMENT PRIMARY KEY", "NOT NULL, KEY (id)"), says: []string{"`users` has no unique index on id", "CREATE UNIQUE INDEX users_id ON `users` (id)"}},
 		{name: "id second in an index", users: users("AUTO_INCREMENT PRIMARY KEY", "NOT NULL, tenant INT, UNIQUE (tenant, id)"), says: []string{"`users` has no unique index on id", "CREATE UNIQUE INDEX users_id ON `users` (id)"}},
 		{name: "no epoch", breaks: []string{"ALTER TABLE users DROP session_epoch"}, says: []string{"no column session_epoch", "ALTER TABLE `users` ADD COLUMN session_epoch BIGINT UNSIGNED NOT NULL DEFAULT 1"}},
+		{name: "epoch that may be NULL", breaks: []string{"ALTER TABLE users MODIFY session_epoch INT NULL"}, says: []string{"session_epoch may be NULL", "UPDATE `users` SET session_epoch = 1 WHERE", "ALTER TABLE `users` MODIFY session_epoch BIGINT UNSIGNED NOT NULL DEFAULT 1"}},
 		{name: "no disabled", breaks: []string{"ALTER TABLE users DROP disabled"}, says: []string{"no column disabled", "ALTER TABLE `users` ADD COLUMN disabled BOOLEAN NOT NULL DEFAULT FALSE"}},
 		{name: "no roles", breaks: []string{"ALTER TABLE users DROP roles"}, says: []string{"no column roles", "ALTER TABLE `users` ADD COLUMN roles VARCHAR(255) NOT NULL DEFAULT ''"}},
 		{name: "no attribute", cfg: sqlstore.Config{Attrs: map[string]string{"mail": "email"}}, says: []string{"no column email", `Config.Attrs["mail"]`}},

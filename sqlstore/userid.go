@@ -20,7 +20,8 @@ const (
 
 	// UUID is 16 bytes: BINARY(16) in MySQL, BLOB in SQLite. Written in lower
 	// case: "0190b5a8-7c1e-7b1a-8c6f-3d2f1e0a9b8c". For a UUID in a text column
-	// take Text.
+	// take Text. MariaDB's own type UUID needs a text column beside it, which
+	// Migrate spells out.
 	UUID
 
 	// Text is a string of at most 255 bytes. It is compared byte for byte,
@@ -28,6 +29,20 @@ const (
 	// (utf8mb4_bin, ascii_bin), so that the app's own queries agree.
 	Text
 )
+
+// String returns the name of the constant.
+func (k IDKind) String() string {
+	switch k {
+	case Integer:
+		return "Integer"
+	case UUID:
+		return "UUID"
+	case Text:
+		return "Text"
+	default:
+		return fmt.Sprintf("IDKind(%d)", int(k))
+	}
+}
 
 const maxTextID = 255
 

@@ -66,10 +66,23 @@ func (s *Store) checkID(users []column) error {
 			s.names.users, s.names.id)
 	}
 	if !s.kind.fits(id.kind) {
-		return fmt.Errorf("sqlstore: Migrate: %s.%s is %s, which is not what Config.IDKind says: choose another IDKind",
-			s.names.users, s.names.id, id.kind)
+		return fmt.Errorf("sqlstore: Migrate: %s.%s is %s, which is no %s: %s", s.names.users, s.names.id, id.kind, s.kind, s.remedy(id))
 	}
 	return nil
+}
+
+// remedy says what to do about an id that is not of the IDKind.
+func (s *Store) remedy(id column) string {
+	for _, kind := range []IDKind{Integer, UUID, Text} {
+		if kind.fits(id.kind) {
+			return "set Config.IDKind to sqlstore." + kind.String()
+		}
+	}
+	if id.kind == "uuid" { // MariaDB's
+		return fmt.Sprintf("run\n\tALTER TABLE %[1]s ADD COLUMN %[2]s_text CHAR(36) CHARACTER SET ascii COLLATE ascii_bin AS (CAST(%[2]s AS CHAR)) STORED, ADD UNIQUE (%[2]s_text)\n"+
+			"and set Config.ID to that column, and Config.IDKind to sqlstore.Text", s.names.users, s.names.id)
+	}
+	return "set Config.ID to a column that holds an integer, 16 bytes or a text"
 }
 
 // want is what something about a user should be read from.
@@ -78,6 +91,7 @@ type want struct {
 	definition string // of the column, if there is none yet
 	without    string // the expression that does without
 
+	never   bool                   // NULL
 	fits    func(kind string) bool // nil: any kind of column will do
 	is      string                 // what fits says
 	example string                 // of an expression in its place
@@ -86,11 +100,11 @@ type want struct {
 func (s *Store) wanted() []want {
 	const text = "VARCHAR(255) NOT NULL DEFAULT ''"
 	wanted := []want{
-		{s.names.epoch, "BIGINT UNSIGNED NOT NULL DEFAULT 1", "(0)", isInteger, "an integer", "(CAST(u.version AS UNSIGNED))"},
+		{s.names.epoch, "BIGINT UNSIGNED NOT NULL DEFAULT 1", "(0)", true, isInteger, "an integer", "(CAST(u.version AS UNSIGNED))"},
 		// As a number a text is nearly always 0: nobody would be disabled.
-		{s.names.disabled, "BOOLEAN NOT NULL DEFAULT FALSE", "(FALSE)", isNoText, "a number or a time", "(u.status = 'banned')"},
+		{s.names.disabled, "BOOLEAN NOT NULL DEFAULT FALSE", "(FALSE)", false, isNoText, "a number or a time", "(u.status = 'banned')"},
 		// Read as a text a number is a role's name, and a strange one.
-		{s.names.roles, text, "(NULL)", isText, "a text", "(IF(u.is_admin, 'admin', ''))"},
+		{s.names.roles, text, "(NULL)", false, isText, "a text", "(IF(u.is_admin, 'admin', ''))"},
 	}
 	for _, attr := range s.names.attrs {
 		wanted = append(wanted, want{source: attr, definition: text, without: "(NULL)"})
@@ -111,6 +125,9 @@ func (s *Store) checkColumns(users []column) (faults []error) {
 		case w.fits != nil && has.kind != "" && !w.fits(has.kind): // in SQLite a column may be without a type
 			faults = append(faults, fmt.Errorf("sqlstore: Migrate: %s.%s is %s, not %s: set Config.%s to another column, or to an expression in parentheses, such as %q",
 				s.names.users, w.column, has.kind, w.is, w.field, w.example))
+		case w.never && has.nullable:
+			faults = append(faults, fmt.Errorf("sqlstore: Migrate: %[1]s.%[2]s may be NULL, and whose is NULL cannot log in: run\n\tUPDATE %[1]s SET %[2]s = 1 WHERE %[2]s IS NULL\n\tALTER TABLE %[1]s MODIFY %[2]s %[3]s",
+				s.names.users, w.column, w.definition))
 		}
 	}
 	return faults
