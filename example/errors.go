@@ -27,7 +27,7 @@ var errorText = map[int]struct{ title, text string }{
 	http.StatusMethodNotAllowed:      {"That does not work here", "This address answers to another kind of request."},
 	http.StatusRequestEntityTooLarge: {"That was too much", "The form was larger than this server takes."},
 	http.StatusTooManyRequests:       {"Too many attempts", "Please wait a little, then try again."},
-	http.StatusServiceUnavailable:    {"We will be right back", "The database does not answer at the moment. You are still logged in: try again in a few seconds."},
+	http.StatusServiceUnavailable:    {"We will be right back", "The database does not answer at the moment: try again in a few seconds. Nobody is logged out by this."},
 	http.StatusInternalServerError:   {"Something went wrong here", "It was not your doing, and it has been logged."},
 }
 

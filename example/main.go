@@ -7,6 +7,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -33,7 +34,10 @@ func main() {
 	slog.SetLogLoggerLevel(slog.LevelDebug)
 
 	opts, err := parseOptions(os.Args[1:], os.Stderr)
-	if err != nil {
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return
+	case err != nil:
 		os.Exit(2) // the flag package has said why
 	}
 	if err := run(ctx, opts, os.Stdout); err != nil {

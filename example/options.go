@@ -49,7 +49,7 @@ func parseOptions(args []string, errOut io.Writer) (options, error) {
 		fmt.Fprint(errOut, usageOfKeys)
 	}
 	if err := fs.Parse(args); err != nil {
-		return options{}, err
+		return options{}, err // flag.ErrHelp, if that was asked for
 	}
 	if fs.NArg() > 0 {
 		err := fmt.Errorf("unexpected argument %q: the example takes flags only", fs.Arg(0))

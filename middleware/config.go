@@ -31,6 +31,7 @@ type Config struct {
 	// Public are the routes that Protect leaves open, as they were registered
 	// with echo and as c.Path() has them: "/", "/static*", "/articles/:id". A path
 	// alone is open to every method, "GET /articles/:id" to GET and HEAD only.
+	// What echo's Static("/static", dir) registers is "/static*", not "/static/*".
 	// All else is protected, also what no route matches.
 	Public []string
 
@@ -43,7 +44,8 @@ type Config struct {
 	// with a request, see BasicAuth. On success a session is issued and the
 	// request served; a client that keeps cookies then needs no credentials for
 	// the session's life. An error that Is session.ErrUnauthenticated says that
-	// the request has none, or wrong ones; any other becomes a 503.
+	// the request has none, or wrong ones; any other becomes a 503, and reaches
+	// Answer, as Internal, and no log.
 	//
 	// It runs for everyone who sends something: throttling, and the cost of
 	// hashing, are its own to bound. A client that keeps no cookies costs a login
@@ -91,6 +93,9 @@ func (cfg Config) faults() error {
 		}
 		if !strings.HasPrefix(path, "/") {
 			wrong("Public has %q: use a route's path as it was registered with echo, such as /static*", route)
+		}
+		if strings.ContainsAny(path, "?#") {
+			wrong("Public has %q: a route has no query and no fragment", route)
 		}
 		if path == "/*" {
 			wrong("Public has %q: it would leave every path open that no other route matches", route)
