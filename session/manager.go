@@ -124,7 +124,7 @@ func (m *Manager) believes(t *accessTicket) bool {
 // be one of the present by and by, when its session may be over and the feed's
 // mark of that forgotten. So while this node is behind, it believes none.
 func (m *Manager) compareClocks(store time.Time) {
-	m.behind.Store(store.Sub(time.Now()) > clockTolerance)
+	m.behind.Store(time.Until(store) > clockTolerance)
 }
 
 // look reads a session.
