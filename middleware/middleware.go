@@ -186,9 +186,9 @@ func (g *Guard) Issue(c echo.Context, login session.Login) error {
 
 // Logout is a handler that ends the request's session and deletes its cookies.
 // It answers 303 to ReturnTo(c, LoginPath), htmx with HX-Redirect to the same,
-// programs with 204, and 405 to any method but POST. It does so also if the store does not answer: this node
-// believes the session no more, and [session.Manager.Run] repeats the revocation
-// until the store has it.
+// programs with 204, and 405 to any method but POST. It does so also if the store
+// does not answer: this node believes the session no more, and
+// [session.Manager.Run] repeats the revocation until the store has it.
 func (g *Guard) Logout(c echo.Context) error {
 	if c.Response().Committed {
 		return late()

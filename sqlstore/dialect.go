@@ -10,8 +10,8 @@ type Dialect int
 
 const (
 	// MySQL is MySQL from 8.0 and MariaDB from 10.6, in strict SQL mode, through
-	// github.com/go-sql-driver/mysql. No option of its DSN changes what a
-	// session means; interpolateParams=true saves a round trip per statement.
+	// github.com/go-sql-driver/mysql. Migrate refuses what a DSN can say to change
+	// what a session means; interpolateParams=true saves a round trip per statement.
 	// Open the primary: a replica that lags shows sessions as they were.
 	MySQL Dialect = iota
 
@@ -36,8 +36,9 @@ type traits struct {
 	// userID is the type of sessions.user_id for each IDKind.
 	userID [3]string
 
-	// columns asks for the names and types of a table's columns, and whether each
-	// may be NULL; it takes the database's name, which may be empty, and the table's.
+	// columns asks for the names and types of a table's columns, and whether ALTER
+	// TABLE should keep NULL out of each: not of a view's, nor in SQLite, which
+	// cannot. It takes the database's name, which may be empty, and the table's.
 	columns string
 
 	// indexes asks for the first columns of a table's indexes, and whether each
@@ -71,7 +72,7 @@ func (d Dialect) traits() traits {
 		return traits{
 			schema:  sqliteSchema,
 			userID:  [...]string{Integer: "INTEGER", UUID: "BLOB", Text: "TEXT"},
-			columns: `SELECT name, lower(type), "notnull" = 0 AND (SELECT type FROM sqlite_schema WHERE lower(name) = lower(?2)) = 'table' FROM pragma_table_info(?2) WHERE ?1 = ''`,
+			columns: `SELECT name, lower(type), 0 FROM pragma_table_info(?2) WHERE ?1 = ''`,
 			// The primary key may be the rowid, which is no index and better.
 			indexes: `SELECT k.name, i."unique" FROM pragma_index_list(?2) i JOIN pragma_index_info(i.name) k WHERE ?1 = '' AND k.seqno = 0
 				UNION ALL SELECT name, 1 FROM pragma_table_info(?2) WHERE pk = 1`,
@@ -93,8 +94,8 @@ func (d Dialect) traits() traits {
 		// between two collations no join uses an index.
 		userID: [...]string{Integer: "BIGINT UNSIGNED", UUID: "BINARY(16)", Text: ""},
 		columns: `SELECT COLUMN_NAME, LOWER(CONCAT(COLUMN_TYPE, COALESCE(
-			CONCAT(' character set ', CHARACTER_SET_NAME, ' collate ', COLLATION_NAME), ''))), IS_NULLABLE = 'YES'
-			FROM information_schema.COLUMNS
+			CONCAT(' character set ', CHARACTER_SET_NAME, ' collate ', COLLATION_NAME), ''))), IS_NULLABLE = 'YES' AND TABLE_TYPE = 'BASE TABLE'
+			FROM information_schema.COLUMNS JOIN information_schema.TABLES USING (TABLE_SCHEMA, TABLE_NAME)
 			WHERE TABLE_SCHEMA = COALESCE(NULLIF(?, ''), DATABASE()) AND TABLE_NAME = ?`,
 		indexes: `SELECT COLUMN_NAME, NON_UNIQUE = 0 FROM information_schema.STATISTICS
 			WHERE TABLE_SCHEMA = COALESCE(NULLIF(?, ''), DATABASE()) AND TABLE_NAME = ? AND SEQ_IN_INDEX = 1 AND COLUMN_NAME IS NOT NULL`,

@@ -54,7 +54,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 // without display width, with its collation if it has one.
 type column struct {
 	name, kind string
-	nullable   bool // as far as is known: what a view's columns may be is not
+	nullable   bool // and could be altered: see traits.columns
 }
 
 var displayWidth = regexp.MustCompile(`(int)\(\d+\)`)
