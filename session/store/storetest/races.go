@@ -4,10 +4,18 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
-	"github.com/sessionkit/sessionkit/session"
+	"github.com/sessionkit/sessionkit/session/store"
 )
+
+var raceClauses = []clause{
+	{"Confirm succeeds once when many tickets come at once", (*suite).confirmRace},
+	{"RevokeReused reports true once when many call at once", (*suite).reuseRace},
+	{"Revoke beats every Confirm in flight", (*suite).logoutRace},
+	{"Create keeps each of many sessions that begin at once", (*suite).createRace},
+	{"Create of one session many times at once adds one row", (*suite).createTwiceRace},
+	{"Prune counts each row once when many prune at once", (*suite).pruneRace},
+}
 
 const workers = 16
 
@@ -22,8 +30,8 @@ func together(n int, f func(i int)) {
 	wg.Wait()
 }
 
-// persistent repeats a step that gives no definite answer, as Manager does: a
-// deadlock is no verdict, and no fault of the store's.
+// persistent repeats a step that fails, as the Manager does: a deadlock is not a fault
+// of the store.
 func persistent(step func() (bool, error)) (ok bool, err error) {
 	for range 5 {
 		if ok, err = step(); err == nil {
@@ -36,7 +44,7 @@ func persistent(step func() (bool, error)) (ok bool, err error) {
 func (s *suite) confirmRace() {
 	id, parent := s.login(s.Alice)
 	for generation := uint64(1); generation <= 20; generation++ {
-		rivals := make([]session.Presented, workers)
+		rivals := make([]store.PresentedTicket, workers)
 		var won atomic.Int32
 		var winner atomic.Int32
 		together(workers, func(i int) {
@@ -62,20 +70,20 @@ func (s *suite) reuseRace() {
 	for range 10 {
 		id, first := s.login(s.Alice)
 		s.did(true)(s.Store.Confirm(s.ctx(), child(id, 1, first)))
-		var told atomic.Int32
+		var reported atomic.Int32
 		together(workers, func(int) {
 			ok, err := persistent(func() (bool, error) {
-				return s.Store.RevokeReused(s.ctx(), session.Presented{ID: id, Digest: first})
+				return s.Store.RevokeReused(s.ctx(), store.PresentedTicket{ID: id, Digest: first})
 			})
 			if err != nil {
 				s.Errorf("revoke: %v", err)
 			}
 			if ok {
-				told.Add(1)
+				reported.Add(1)
 			}
 		})
-		if told.Load() != 1 {
-			s.Fatalf("%d were told that they killed the session; want 1", told.Load())
+		if reported.Load() != 1 {
+			s.Fatalf("%d calls reported that they revoked the session; want 1", reported.Load())
 		}
 	}
 }
@@ -87,7 +95,7 @@ func (s *suite) logoutRace() {
 		var out atomic.Bool
 		together(workers, func(i int) {
 			if i == 0 {
-				ok, err := persistent(func() (bool, error) { return s.Store.Revoke(s.ctx(), id, "", session.ReasonLogout) })
+				ok, err := persistent(func() (bool, error) { return s.Store.Revoke(s.ctx(), id, "", store.ReasonLogout) })
 				if err != nil || !ok {
 					s.Errorf("logout: %v, %v", ok, err)
 				}
@@ -111,10 +119,10 @@ func (s *suite) logoutRace() {
 
 func (s *suite) createRace() {
 	const each = 10
-	ids := make([][]session.ID, workers)
+	ids := make([][]store.ID, workers)
 	together(workers, func(i int) {
 		for range each {
-			n := session.NewSession{ID: random[session.ID](), UserID: s.Alice, Confirmed: random[session.Digest](), Lifetime: lifetime, KeepFor: keepFor}
+			n := store.NewSession{ID: random[store.ID](), UserID: s.Alice, Confirmed: random[store.Digest](), Lifetime: lifetime, RetainFor: keepFor}
 			if _, err := persistent(func() (bool, error) { return true, s.Store.Create(s.ctx(), n) }); err != nil {
 				s.Errorf("login: %v", err)
 			}
@@ -124,7 +132,7 @@ func (s *suite) createRace() {
 	list, err := s.Store.List(s.ctx(), s.Alice)
 	s.must(err)
 	if len(list) != workers*each {
-		s.Errorf("%d of %d logins are there", len(list), workers*each)
+		s.Errorf("%d of %d sessions are listed", len(list), workers*each)
 	}
 	for _, id := range slices.Concat(ids...) {
 		s.row(id)
@@ -133,7 +141,7 @@ func (s *suite) createRace() {
 
 func (s *suite) createTwiceRace() {
 	for range 10 {
-		n := session.NewSession{ID: random[session.ID](), UserID: s.Bob, Confirmed: random[session.Digest](), Lifetime: lifetime, KeepFor: keepFor}
+		n := store.NewSession{ID: random[store.ID](), UserID: s.Bob, Confirmed: random[store.Digest](), Lifetime: lifetime, RetainFor: keepFor}
 		together(workers, func(int) {
 			if _, err := persistent(func() (bool, error) { return true, s.Store.Create(s.ctx(), n) }); err != nil {
 				s.Errorf("login: %v", err)
@@ -152,10 +160,9 @@ func (s *suite) pruneRace() {
 	const dead = 100
 	kept, _ := s.login(s.Alice)
 	for range dead {
-		s.must(s.Store.Create(s.ctx(), session.NewSession{ID: random[session.ID](), UserID: s.Alice, Lifetime: lifetime, KeepFor: time.Microsecond}))
+		s.loginFor(s.Alice, lifetime, moment)
 	}
-	s.tick(kept)
-	s.tick(kept)
+	s.outlive()
 	var removed atomic.Int64
 	together(4, func(int) {
 		for range dead {

@@ -1,0 +1,244 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Memory is a Store in memory, with the users that SetUser adds. It is the reference
+// implementation, for tests and trials. Its content is lost when the process ends. It
+// is safe for concurrent use. Make one with NewMemory.
+type Memory struct {
+	mu       sync.Mutex // guards what follows
+	epoch    uint64     // the global one
+	users    map[string]User
+	sessions map[ID]*memoryRow
+}
+
+type memoryRow struct {
+	Record
+	expiresAt time.Time
+	changedAt time.Time // zero: neither revoked nor reloaded
+}
+
+var _ Store = (*Memory)(nil)
+
+// NewMemory returns a store without users.
+func NewMemory() *Memory {
+	return &Memory{users: map[string]User{}, sessions: map[ID]*memoryRow{}}
+}
+
+// SetUser adds a user, or replaces the user with that id.
+func (s *Memory) SetUser(id string, u User) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u.Roles, u.Attrs = slices.Clone(u.Roles), maps.Clone(u.Attrs)
+	s.users[id] = u
+}
+
+// DeleteUser removes a user and so ends their sessions. It does nothing if there is no
+// such user.
+func (s *Memory) DeleteUser(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.users, id)
+}
+
+// Backup returns a copy of the store, for Restore.
+func (s *Memory) Backup() *Memory {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	backup := &Memory{epoch: s.epoch, users: maps.Clone(s.users), sessions: map[ID]*memoryRow{}}
+	for id, row := range s.sessions {
+		clone := *row
+		backup.sessions[id] = &clone
+	}
+	return backup
+}
+
+// Restore replaces the whole content by that of backup, as a database does that fails
+// over to a replica that lags. The backup is not changed and can be used again.
+func (s *Memory) Restore(backup *Memory) {
+	clone := backup.Backup()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.epoch, s.users, s.sessions = clone.epoch, clone.users, clone.sessions
+}
+
+// LoseRevokeAll lowers the global epoch by one, as a database does that loses the last
+// RevokeAll in a failover. Call it only after RevokeAll: an epoch of zero would wrap
+// around to the largest number.
+func (s *Memory) LoseRevokeAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.epoch--
+}
+
+// clock returns the time with the resolution of the databases.
+func clock() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+
+// Create implements Store.
+func (s *Memory) Create(_ context.Context, n NewSession) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u, ok := s.users[n.UserID]
+	if _, there := s.sessions[n.ID]; there {
+		return nil
+	}
+	if !ok || u.Disabled || n.UserEpoch != 0 && n.UserEpoch != u.Epoch {
+		return ErrUserDisabled
+	}
+	now := clock()
+	s.sessions[n.ID] = &memoryRow{
+		Record: Record{
+			ID:          n.ID,
+			UserID:      n.UserID,
+			UserEpoch:   u.Epoch,
+			GlobalEpoch: s.epoch,
+			Confirmed:   n.Confirmed,
+			ConfirmedAt: now,
+			CreatedAt:   now,
+			AuthTime:    now,
+			EndsAt:      now.Add(n.Lifetime),
+			UserAgent:   n.UserAgent,
+			IP:          n.IP,
+		},
+		expiresAt: now.Add(n.RetainFor),
+	}
+	return nil
+}
+
+// Find implements Store.
+func (s *Memory) Find(_ context.Context, id ID) (Snapshot, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	snap := Snapshot{Now: clock(), GlobalEpoch: s.epoch}
+	if row, ok := s.sessions[id]; ok {
+		rec := row.Record
+		u, ok := s.users[rec.UserID]
+		rec.User = User{Epoch: u.Epoch, Disabled: u.Disabled || !ok, Roles: slices.Clone(u.Roles), Attrs: maps.Clone(u.Attrs)}
+		snap.Record = &rec
+	}
+	return snap, nil
+}
+
+// Confirm implements Store.
+func (s *Memory) Confirm(_ context.Context, p PresentedTicket) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	row, ok := s.sessions[p.ID]
+	if !ok || !row.CanConfirm(p) {
+		return false, nil
+	}
+	now := clock()
+	row.Previous, row.Confirmed, row.Generation = row.Confirmed, p.Digest, p.Generation
+	row.ConfirmedAt, row.expiresAt = now, now.Add(p.RetainFor)
+	return true, nil
+}
+
+// RevokeReused implements Store.
+func (s *Memory) RevokeReused(_ context.Context, p PresentedTicket) (bool, error) {
+	return s.revoke(ReasonReuse, func(row *memoryRow) bool { return row.ID == p.ID && row.IsReuse(p) }) > 0, nil
+}
+
+// Revoke implements Store.
+func (s *Memory) Revoke(_ context.Context, id ID, userID string, reason Reason) (bool, error) {
+	return s.revoke(reason, func(row *memoryRow) bool {
+		return row.ID == id && (userID == "" || row.UserID == userID)
+	}) > 0, nil
+}
+
+// RevokeUser implements Store.
+func (s *Memory) RevokeUser(_ context.Context, userID string, except []ID, reason Reason) error {
+	s.revoke(reason, func(row *memoryRow) bool { return row.UserID == userID && !slices.Contains(except, row.ID) })
+	return nil
+}
+
+func (s *Memory) revoke(reason Reason, which func(*memoryRow) bool) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, row := range s.sessions {
+		if row.RevokedAt.IsZero() && which(row) {
+			row.RevokedAt, row.Reason = clock(), reason
+			row.changedAt = row.RevokedAt
+			n++
+		}
+	}
+	return n
+}
+
+// RevokeAll implements Store.
+func (s *Memory) RevokeAll(context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.epoch++
+	return nil
+}
+
+// Reload implements Store.
+func (s *Memory) Reload(_ context.Context, userID string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := clock()
+	for _, row := range s.sessions {
+		if row.UserID == userID && row.RevokedAt.IsZero() && now.Before(row.EndsAt) && now.Before(row.expiresAt) {
+			row.Reload++
+			row.changedAt = now
+		}
+	}
+	return nil
+}
+
+// List implements Store.
+func (s *Memory) List(_ context.Context, userID string) ([]Record, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u, ok := s.users[userID]
+	if !ok || u.Disabled {
+		return nil, nil
+	}
+	now := clock()
+	var list []Record
+	for _, row := range s.sessions {
+		if row.UserID == userID && row.RevokedAt.IsZero() && row.UserEpoch == u.Epoch &&
+			row.GlobalEpoch >= s.epoch && now.Before(row.EndsAt) && now.Before(row.expiresAt) {
+			list = append(list, row.Record)
+		}
+	}
+	slices.SortFunc(list, func(a, b Record) int {
+		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(a.ID.String(), b.ID.String()))
+	})
+	return list, nil
+}
+
+// Changes implements Store.
+func (s *Memory) Changes(_ context.Context, within time.Duration) (Changes, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := Changes{Now: clock(), GlobalEpoch: s.epoch}
+	since := c.Now.Add(-within)
+	for id, row := range s.sessions {
+		if !row.changedAt.IsZero() && !row.changedAt.Before(since) {
+			c.Sessions = append(c.Sessions, Change{ID: id, Revoked: !row.RevokedAt.IsZero(), Reload: row.Reload})
+		}
+	}
+	return c, nil
+}
+
+// Prune implements Store.
+func (s *Memory) Prune(_ context.Context, limit int) (n int, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := clock()
+	for id, row := range s.sessions {
+		if n < limit && row.expiresAt.Before(now) {
+			delete(s.sessions, id)
+			n++
+		}
+	}
+	return n, nil
+}

@@ -1,0 +1,77 @@
+package store_test
+
+import (
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sessionkit/sessionkit/session/store"
+)
+
+// Sessions end, rows expire and changes leave the poll window at the same microsecond
+// as in an SQL database.
+func TestMemory_TimesEndToTheMicrosecond(t *testing.T) {
+	for name, c := range map[string]struct{ life, keep time.Duration }{
+		"the lifetime ends first": {time.Hour, 2 * time.Hour},
+		"the row goes first":      {2 * time.Hour, time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := memory{store.NewMemory()}
+				m.SetUser("1", store.User{Epoch: 1})
+				n := store.NewSession{ID: store.ID{1}, UserID: "1", Lifetime: c.life, RetainFor: c.keep}
+				if err := m.Create(t.Context(), n); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Hour - time.Microsecond)
+				m.live(t, "a microsecond before the end", n.ID, true)
+				time.Sleep(time.Microsecond)
+				m.live(t, "at the end", n.ID, false)
+				m.changed(t, "a microsecond after Reload", 0, 0)
+				m.changed(t, "a microsecond after Reload", time.Microsecond, 1)
+				time.Sleep(c.keep - time.Hour)
+				m.prunes(t, "at the end of its row", 0)
+				time.Sleep(time.Microsecond)
+				m.prunes(t, "after the end of its row", 1)
+			})
+		})
+	}
+}
+
+type memory struct{ *store.Memory }
+
+// live fails the test unless List and Reload agree that the session is live, or that it
+// is over.
+func (m memory) live(t *testing.T, when string, id store.ID, want bool) {
+	t.Helper()
+	list, err := m.List(t.Context(), "1")
+	if got := slices.ContainsFunc(list, func(r store.Record) bool { return r.ID == id }); got != want || err != nil {
+		t.Errorf("%s: listed: %v, %v; want %v", when, got, err, want)
+	}
+	before, err := m.Find(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Reload(t.Context(), "1"); err != nil {
+		t.Fatal(err)
+	}
+	after, err := m.Find(t.Context(), id)
+	if got := after.Record.Reload > before.Record.Reload; got != want || err != nil {
+		t.Errorf("%s: reloaded: %v, %v; want %v", when, got, err, want)
+	}
+}
+
+func (m memory) changed(t *testing.T, when string, within time.Duration, want int) {
+	t.Helper()
+	if c, err := m.Changes(t.Context(), within); len(c.Sessions) != want || err != nil {
+		t.Errorf("%s: %d changes within %v, %v; want %d", when, len(c.Sessions), within, err, want)
+	}
+}
+
+func (m memory) prunes(t *testing.T, when string, want int) {
+	t.Helper()
+	if n, err := m.Prune(t.Context(), 10); n != want || err != nil {
+		t.Errorf("%s: Prune removed %d rows, %v; want %d", when, n, err, want)
+	}
+}

@@ -1,0 +1,59 @@
+package store_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/sessionkit/sessionkit/session/store"
+	"github.com/sessionkit/sessionkit/session/store/storetest"
+)
+
+func TestMemory_PassesTheContract(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) storetest.Backend {
+		users := store.NewMemory()
+		return storetest.Backend{
+			Store:      users,
+			SetUser:    func(_ *testing.T, id string, u store.User) { users.SetUser(id, u) },
+			RemoveUser: func(_ *testing.T, id string) { users.DeleteUser(id) },
+
+			LoseRevokeAll: func(*testing.T) { users.LoseRevokeAll() },
+
+			Alice: "1",
+			Bob:   "2",
+		}
+	})
+}
+
+func TestMemory_RestoreDropsChangesAfterTheBackup(t *testing.T) {
+	rows := store.NewMemory()
+	rows.SetUser("1", store.User{Epoch: 1})
+	kept := store.NewSession{ID: store.ID{1}, UserID: "1", Lifetime: time.Hour, RetainFor: time.Hour}
+	if err := rows.Create(t.Context(), kept); err != nil {
+		t.Fatal(err)
+	}
+	backup := rows.Backup()
+	lost := kept
+	lost.ID = store.ID{2}
+	_, revokeErr := rows.Revoke(t.Context(), kept.ID, "1", store.ReasonRevoked)
+	if err := errors.Join(revokeErr, rows.Create(t.Context(), lost), rows.RevokeAll(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	rows.SetUser("2", store.User{Epoch: 1})
+	rows.Restore(backup)
+
+	list, err := rows.List(t.Context(), "1")
+	if err != nil || len(list) != 1 || list[0].ID != kept.ID {
+		t.Errorf("live sessions after the restore: %v, %v; want the first one", list, err)
+	}
+	if err := rows.Create(t.Context(), store.NewSession{ID: store.ID{3}, UserID: "2"}); !errors.Is(err, store.ErrUserDisabled) {
+		t.Errorf("a user who was added after the backup: %v; want ErrUserDisabled", err)
+	}
+	if _, err := rows.Revoke(t.Context(), kept.ID, "1", store.ReasonRevoked); err != nil {
+		t.Fatal(err)
+	}
+	rows.Restore(backup)
+	if list, _ := rows.List(t.Context(), "1"); len(list) != 1 {
+		t.Error("a change after the restore has changed the backup")
+	}
+}

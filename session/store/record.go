@@ -1,0 +1,106 @@
+package store
+
+import "time"
+
+// Reason says why a session was revoked. It is stored as text.
+type Reason string
+
+const (
+	ReasonLogout   Reason = "logout"   // the user logged out
+	ReasonReplaced Reason = "replaced" // a newer login in the same browser replaced it
+	ReasonRevoked  Reason = "revoked"  // the app called Revoke or RevokeUser
+	ReasonLimit    Reason = "limit"    // the user had more sessions than Config.MaxSessions allows
+	ReasonReuse    Reason = "reuse"    // a superseded refresh cookie was presented: a theft
+)
+
+// NewSession holds what Store.Create needs to know about a session that begins.
+type NewSession struct {
+	ID        ID
+	UserID    string
+	UserEpoch uint64        // must equal the epoch in the user's row; 0: not checked
+	Confirmed Digest        // digest of the ticket in the answer to the login, generation 0
+	Lifetime  time.Duration // until the absolute end
+	RetainFor time.Duration // the row is kept at least this long from now
+	UserAgent string        // at most 255 bytes of valid UTF-8
+	IP        string        // at most 45 bytes, may be empty
+}
+
+// PresentedTicket is a refresh ticket as a store sees it: a generation and two
+// digests.
+type PresentedTicket struct {
+	ID         ID
+	Generation uint64
+	Digest     Digest        // of the ticket's own id
+	Parent     Digest        // of the id of the ticket that it was minted for
+	RetainFor  time.Duration // the row is kept at least this long from now
+}
+
+// User holds what a session needs to know about its user, read from the app's own
+// users table.
+type User struct {
+	Epoch    uint64 // the app raises it to end all sessions of the user
+	Disabled bool   // true as well when the row is gone
+	Roles    []string
+	Attrs    map[string]string
+}
+
+// Record is a session's row together with its user's row, read in one statement.
+// All times come from the store's clock and have a resolution of one microsecond.
+type Record struct {
+	ID          ID
+	UserID      string
+	UserEpoch   uint64 // the user's epoch at login
+	GlobalEpoch uint64 // the global epoch at login
+	Generation  uint64
+	Confirmed   Digest    // of the newest refresh ticket that a client has presented
+	Previous    Digest    // of the ticket confirmed before that; zero: none
+	ConfirmedAt time.Time // when Confirmed was presented first, or the login
+	CreatedAt   time.Time
+	AuthTime    time.Time // when the user last proved who they are
+	EndsAt      time.Time // the absolute end, which never moves
+	Reload      uint64    // how often Store.Reload was called for the session
+	RevokedAt   time.Time // zero: not revoked
+	Reason      Reason    // of the revocation
+	UserAgent   string
+	IP          string
+
+	User User
+}
+
+// CanConfirm is the condition of Store.Confirm: the session is not revoked, and
+// p is a child of the confirmed ticket, or the row is behind p by more than
+// one generation.
+//
+// Generations are compared by adding, never by subtracting: they are unsigned, and
+// a login has generation 0.
+func (r *Record) CanConfirm(p PresentedTicket) bool {
+	return r.RevokedAt.IsZero() &&
+		(r.Generation+1 < p.Generation || r.Generation+1 == p.Generation && r.Confirmed == p.Parent)
+}
+
+// IsReuse is the condition of Store.RevokeReused: the session is not revoked, and p
+// is neither the confirmed ticket nor one that CanConfirm accepts.
+func (r *Record) IsReuse(p PresentedTicket) bool {
+	return r.RevokedAt.IsZero() && !r.CanConfirm(p) && !(r.Generation == p.Generation && r.Confirmed == p.Digest)
+}
+
+// Snapshot is the answer of Store.Find: the state at one moment.
+type Snapshot struct {
+	Now         time.Time // the store's clock
+	GlobalEpoch uint64    // sessions that began under a lower one are over
+	Record      *Record   // nil: there is no such session
+}
+
+// Change is a session that was revoked or reloaded.
+type Change struct {
+	ID      ID
+	Revoked bool
+	Reload  uint64 // the row's counter
+}
+
+// Changes is the answer of Store.Changes.
+type Changes struct {
+	Now         time.Time // the store's clock
+	GlobalEpoch uint64
+	Sessions    []Change
+}

@@ -1,0 +1,75 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// ErrUserDisabled is the answer of Store.Create for a user who may not log in:
+// the user is disabled, does not exist, or has another epoch than
+// NewSession.UserEpoch.
+var ErrUserDisabled = errors.New("session: the user may not log in")
+
+// A Store keeps one row per session beside the app's users table. It stores rows and
+// applies conditions. Package session makes all decisions.
+//
+// Every method is safe for concurrent use, on any number of nodes at once. Each is
+// one atomic step and safe to repeat, because the caller repeats it when an answer
+// was lost. All times come from one clock, the store's own, never from a node's. A
+// method returns soon after its context is done.
+//
+// A lost race is not an error. An error other than ErrUserDisabled means that the
+// store has no definite answer: the request gets a 503, and nobody is logged out. A
+// user id that this store cannot contain names no user.
+type Store interface {
+	// Create adds the row of a new session, with generation 0 and the current
+	// epochs of the user and of everybody. It adds nothing and returns an error
+	// that Is ErrUserDisabled when the user does not exist, is disabled, or has
+	// another epoch than a UserEpoch other than 0. When the row exists already,
+	// Create leaves it as it is and returns nil.
+	Create(ctx context.Context, s NewSession) error
+
+	// Find reads a session, its user and the clock in one statement. It reads where
+	// writes go: never from a replica, never from an open snapshot. A session that
+	// does not exist is not an error: Snapshot.Record is nil.
+	Find(ctx context.Context, id ID) (Snapshot, error)
+
+	// Confirm records that a client has presented a ticket: Previous becomes
+	// Confirmed, Confirmed becomes p.Digest, Generation becomes p.Generation, and
+	// ConfirmedAt becomes now. It does so only if Record.CanConfirm holds. It
+	// reports whether it did; false means a lost race or a repetition.
+	Confirm(ctx context.Context, p PresentedTicket) (bool, error)
+
+	// RevokeReused revokes the session with ReasonReuse if Record.IsReuse holds. It
+	// reports whether it did. Of many concurrent calls one reports true.
+	RevokeReused(ctx context.Context, p PresentedTicket) (bool, error)
+
+	// Revoke revokes one session if it belongs to userID, or if userID is
+	// empty. It reports whether it did; false means that there is no such session,
+	// or that it was revoked before.
+	Revoke(ctx context.Context, id ID, userID string, reason Reason) (bool, error)
+
+	// RevokeUser revokes all sessions of the user except those in except.
+	RevokeUser(ctx context.Context, userID string, except []ID, reason Reason) error
+
+	// RevokeAll raises the global epoch. Its cost does not depend on the number
+	// of sessions.
+	RevokeAll(ctx context.Context) error
+
+	// Reload raises the Reload counter of each live session of the user.
+	Reload(ctx context.Context, userID string) error
+
+	// List returns the user's live sessions, the newest first. Record.User is
+	// empty.
+	List(ctx context.Context, userID string) ([]Record, error)
+
+	// Changes returns the clock, the global epoch, and the sessions that were
+	// revoked or reloaded within the given time before now.
+	Changes(ctx context.Context, within time.Duration) (Changes, error)
+
+	// Prune removes at most limit rows whose retention time is over. It returns
+	// how many it removed, also when it returns an error. Fewer than limit means
+	// that there are no more for now, or that another node is pruning.
+	Prune(ctx context.Context, limit int) (int, error)
+}
