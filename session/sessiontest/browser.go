@@ -1,0 +1,137 @@
+package sessiontest
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/sessionkit/sessionkit/session"
+)
+
+// Origin is the origin of a Browser that NewBrowser made: an app with TLS.
+const Origin = "https://app.test"
+
+// Browser makes requests and keeps the cookies of the answers, as a browser does. It
+// follows no redirects. It is safe for concurrent use as long as no field is changed.
+type Browser struct {
+	*Jar
+
+	// Origin is the scheme, host and port of the app. Requests name paths in it.
+	Origin string
+
+	// Transport carries the requests. NewBrowser calls a handler in this process;
+	// http.DefaultTransport makes real requests.
+	Transport http.RoundTripper
+}
+
+// NewBrowser returns a browser without cookies, at Origin, whose requests call app in
+// this process. A nil app is allowed for a browser that only uses NewRequest and
+// Receive.
+func NewBrowser(app http.Handler) *Browser {
+	return &Browser{Jar: &Jar{}, Origin: Origin, Transport: handlerTransport{app}}
+}
+
+// Clone returns an independent browser with a copy of the cookies.
+func (b *Browser) Clone() *Browser {
+	return &Browser{Jar: b.Jar.Clone(), Origin: b.Origin, Transport: b.Transport}
+}
+
+// CloneIgnoringExpiry is Clone with the cookies of Jar.CloneIgnoringExpiry.
+func (b *Browser) CloneIgnoringExpiry() *Browser {
+	return &Browser{Jar: b.Jar.CloneIgnoringExpiry(), Origin: b.Origin, Transport: b.Transport}
+}
+
+// NewRequest returns a request for a page load of path, with the cookies that the
+// browser sends now. It has the form that a server receives. Change its headers for
+// other kinds of requests.
+func (b *Browser) NewRequest(method, path string, body io.Reader) *http.Request {
+	r := httptest.NewRequest(method, b.Origin+path, body)
+	r.Header.Set("Sec-Fetch-Mode", "navigate")
+	r.Header.Set("Sec-Fetch-Dest", "document")
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	r.Header.Set("Accept", "text/html")
+	for _, c := range b.Cookies(r.URL) {
+		r.AddCookie(c)
+	}
+	return r
+}
+
+// Receive stores the cookies of an answer. Cookies that a browser drops are dropped.
+func (b *Browser) Receive(cookies []*http.Cookie) {
+	b.SetCookies(b.url("/"), cookies)
+}
+
+// Get loads a page, and stores the cookies of the answer. It panics if there is no
+// answer.
+func (b *Browser) Get(path string) *http.Response {
+	return b.Do(b.NewRequest(http.MethodGet, path, nil))
+}
+
+// PostForm submits a form, and stores the cookies of the answer. It panics if there
+// is no answer.
+func (b *Browser) PostForm(path string, form url.Values) *http.Response {
+	r := b.NewRequest(http.MethodPost, path, strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Origin", b.Origin)
+	return b.Do(r)
+}
+
+// Do sends r, which NewRequest has made, and stores the cookies of the answer. It reads
+// the whole body, which stays readable. It panics if there is no answer.
+func (b *Browser) Do(r *http.Request) *http.Response {
+	answer, err := b.Transport.RoundTrip(r)
+	if err != nil {
+		panic("sessiontest: " + r.Method + " " + r.URL.String() + ": " + err.Error())
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		panic("sessiontest: reading the answer of " + r.URL.String() + ": " + err.Error())
+	}
+	answer.Body = io.NopCloser(bytes.NewReader(body))
+	b.SetCookies(r.URL, answer.Cookies())
+	return answer
+}
+
+// Login begins a session in this browser with Manager.Issue, without a request to the
+// app. The test fails if Issue returns an error.
+func (b *Browser) Login(t testing.TB, sessions *session.Manager, login session.Login) session.Session {
+	t.Helper()
+	v, err := sessions.Issue(b.NewRequest(http.MethodPost, "/login", nil), login)
+	if err != nil {
+		t.Fatalf("sessiontest: logging in user %q: %v", login.UserID, err)
+	}
+	b.Receive(v.Cookies)
+	return v.Session()
+}
+
+// ExpireAccess deletes the access cookie, as the browser does when its Max-Age
+// is over: the next request takes the refresh path. A Manager answers a refresh
+// cookie that it has just seen from memory, for up to a second.
+func (b *Browser) ExpireAccess() { b.Delete(isAccessCookie) }
+
+func (b *Browser) url(path string) *url.URL {
+	u, err := url.Parse(b.Origin + path)
+	if err != nil {
+		panic("sessiontest: Browser.Origin: " + err.Error())
+	}
+	return u
+}
+
+// handlerTransport calls a handler as a server does.
+type handlerTransport struct{ app http.Handler }
+
+func (h handlerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	in := r.Clone(r.Context())
+	in.RequestURI = r.URL.RequestURI()
+	in.URL = &url.URL{Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery}
+	recorder := httptest.NewRecorder()
+	h.app.ServeHTTP(recorder, in)
+	answer := recorder.Result()
+	answer.Request = r
+	return answer, nil
+}

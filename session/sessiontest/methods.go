@@ -1,0 +1,119 @@
+package sessiontest
+
+import (
+	"context"
+	"time"
+
+	"github.com/sessionkit/sessionkit/session/store"
+)
+
+var _ store.Store = (*Store)(nil)
+
+// noValue is the result of a method that returns only an error.
+type noValue = struct{}
+
+// Create implements store.Store.
+func (s *Store) Create(ctx context.Context, n store.NewSession) error {
+	_, err := call(ctx, s, "Create", func() (noValue, error) { return noValue{}, s.inner.Create(ctx, n) })
+	return err
+}
+
+// Find implements store.Store.
+func (s *Store) Find(ctx context.Context, id store.ID) (store.Snapshot, error) {
+	find := func() (store.Snapshot, error) {
+		snap, err := s.inner.Find(ctx, id)
+		return s.changed(snap), err
+	}
+	if id.IsZero() { // a probe
+		return intercept(ctx, s, "Find", find)
+	}
+	return call(ctx, s, "Find", find)
+}
+
+// changed applies SetClock and AgeLogin to a snapshot.
+func (s *Store) changed(snap store.Snapshot) store.Snapshot {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	snap.Now = snap.Now.Add(s.clock)
+	if snap.Record != nil {
+		record := s.changedRecord(*snap.Record)
+		snap.Record = &record
+	}
+	return snap
+}
+
+// changedRecord is changed for a record. s.mu is held.
+func (s *Store) changedRecord(record store.Record) store.Record {
+	for _, t := range []*time.Time{&record.ConfirmedAt, &record.CreatedAt, &record.AuthTime, &record.EndsAt, &record.RevokedAt} {
+		if !t.IsZero() {
+			*t = t.Add(s.clock)
+		}
+	}
+	record.AuthTime = record.AuthTime.Add(-s.aged[record.ID.String()])
+	return record
+}
+
+// Confirm implements store.Store.
+func (s *Store) Confirm(ctx context.Context, p store.PresentedTicket) (bool, error) {
+	return call(ctx, s, "Confirm", func() (bool, error) { return s.inner.Confirm(ctx, p) })
+}
+
+// RevokeReused implements store.Store.
+func (s *Store) RevokeReused(ctx context.Context, p store.PresentedTicket) (bool, error) {
+	return call(ctx, s, "RevokeReused", func() (bool, error) { return s.inner.RevokeReused(ctx, p) })
+}
+
+// Revoke implements store.Store.
+func (s *Store) Revoke(ctx context.Context, id store.ID, userID string, reason store.Reason) (bool, error) {
+	return call(ctx, s, "Revoke", func() (bool, error) { return s.inner.Revoke(ctx, id, userID, reason) })
+}
+
+// RevokeUser implements store.Store.
+func (s *Store) RevokeUser(ctx context.Context, userID string, except []store.ID, reason store.Reason) error {
+	_, err := call(ctx, s, "RevokeUser", func() (noValue, error) {
+		return noValue{}, s.inner.RevokeUser(ctx, userID, except, reason)
+	})
+	return err
+}
+
+// RevokeAll implements store.Store.
+func (s *Store) RevokeAll(ctx context.Context) error {
+	_, err := call(ctx, s, "RevokeAll", func() (noValue, error) { return noValue{}, s.inner.RevokeAll(ctx) })
+	return err
+}
+
+// Reload implements store.Store.
+func (s *Store) Reload(ctx context.Context, userID string) error {
+	_, err := call(ctx, s, "Reload", func() (noValue, error) { return noValue{}, s.inner.Reload(ctx, userID) })
+	return err
+}
+
+// List implements store.Store.
+func (s *Store) List(ctx context.Context, userID string) ([]store.Record, error) {
+	return call(ctx, s, "List", func() ([]store.Record, error) {
+		list, err := s.inner.List(ctx, userID)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		changed := make([]store.Record, len(list))
+		for i, record := range list {
+			changed[i] = s.changedRecord(record)
+		}
+		return changed, err
+	})
+}
+
+// Changes implements store.Store.
+func (s *Store) Changes(ctx context.Context, within time.Duration) (store.Changes, error) {
+	return call(ctx, s, "Changes", func() (store.Changes, error) {
+		changes, err := s.inner.Changes(ctx, within)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		changes.Now = changes.Now.Add(s.clock)
+		return changes, err
+	})
+}
+
+// Prune implements store.Store.
+func (s *Store) Prune(ctx context.Context, limit int) (int, error) {
+	return call(ctx, s, "Prune", func() (int, error) { return s.inner.Prune(ctx, limit) })
+}

@@ -1,0 +1,158 @@
+package sessiontest
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/sessionkit/sessionkit/session/store"
+)
+
+// Store wraps another store.Store. It counts the calls, makes them fail or wait, and
+// can change the times in the answers. It is safe for concurrent use. Make one with
+// NewStore.
+type Store struct {
+	inner store.Store
+
+	mu     sync.Mutex // guards what follows
+	calls  map[string]int
+	before Hook
+	after  Hook
+	clock  time.Duration
+	aged   map[string]time.Duration // by session id
+}
+
+// A Hook is called with the context of a call and the name of its method of
+// store.Store, such as "Find". If it returns an error, the method returns that error.
+// Concurrent calls run it concurrently.
+type Hook func(ctx context.Context, method string) error
+
+// NewStore returns a Store that passes every call to inner.
+func NewStore(inner store.Store) *Store {
+	return &Store{inner: inner, calls: map[string]int{}, aged: map[string]time.Duration{}}
+}
+
+// Calls returns how many calls there were of the methods named, such as "Find",
+// or of all methods if none is named. The Manager's probes, which look for a
+// session without an id, are not counted: no request caused them.
+func (s *Store) Calls(methods ...string) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for method, calls := range s.calls {
+		if applies(methods, method) {
+			n += calls
+		}
+	}
+	return n
+}
+
+// Before sets the hook that runs before each call. If it returns an error, the call
+// does not reach the store. nil removes the hook.
+func (s *Store) Before(hook Hook) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.before = hook
+}
+
+// After sets the hook that runs after each call that the store answered without an
+// error. If it returns an error, the store has done its work, but the answer is
+// lost. nil removes the hook.
+func (s *Store) After(hook Hook) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.after = hook
+}
+
+// Fail makes each call of the named methods, or of all methods if none is named, return
+// err without reaching the store. It replaces the hook of Before. A nil err removes it.
+func (s *Store) Fail(err error, methods ...string) {
+	s.Before(failing(err, methods))
+}
+
+// LoseAnswers makes each call of the named methods, or of all methods if none is named,
+// return err after the store has done its work. It replaces the hook of After. A nil
+// err removes it.
+func (s *Store) LoseAnswers(err error, methods ...string) {
+	s.After(failing(err, methods))
+}
+
+// Delay makes each call of the named methods, or of all methods if none is named, wait
+// for d or until its context is done; in the second case it returns the context's
+// error. It replaces the hook of Before. A d of zero ends the delay.
+func (s *Store) Delay(d time.Duration, methods ...string) {
+	s.Before(func(ctx context.Context, method string) error {
+		if !applies(methods, method) {
+			return nil
+		}
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
+}
+
+// SetClock moves every time that the store returns by offset. A positive offset
+// simulates a store whose clock is ahead, a negative one a store whose clock is behind.
+func (s *Store) SetClock(offset time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.clock = offset
+}
+
+// AgeLogin moves the login of a session back by d, for tests of RequireRecentLogin.
+// Several calls add up. The browser's access cookie keeps the old time: see
+// ExpireAccess.
+func (s *Store) AgeLogin(sessionID string, d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.aged[sessionID] += d
+}
+
+func failing(err error, methods []string) Hook {
+	return func(_ context.Context, method string) error {
+		if applies(methods, method) {
+			return err
+		}
+		return nil
+	}
+}
+
+func applies(methods []string, method string) bool {
+	for _, m := range methods {
+		if m == method {
+			return true
+		}
+	}
+	return len(methods) == 0
+}
+
+// call runs one method between the two hooks.
+func call[T any](ctx context.Context, s *Store, method string, do func() (T, error)) (T, error) {
+	s.mu.Lock()
+	s.calls[method]++
+	s.mu.Unlock()
+	return intercept(ctx, s, method, do)
+}
+
+func intercept[T any](ctx context.Context, s *Store, method string, do func() (T, error)) (T, error) {
+	s.mu.Lock()
+	before, after := s.before, s.after
+	s.mu.Unlock()
+	var none T
+	if before != nil {
+		if err := before(ctx, method); err != nil {
+			return none, err
+		}
+	}
+	result, err := do()
+	if after != nil && err == nil {
+		if err := after(ctx, method); err != nil {
+			return none, err
+		}
+	}
+	return result, err
+}
