@@ -1,13 +1,16 @@
-package session
+package session_test
 
 import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sessionkit/sessionkit/session"
+	"github.com/sessionkit/sessionkit/session/store"
 )
 
-func TestNewNamesEveryFaultAtOnce(t *testing.T) {
-	m, err := New(Keys{}, nil, Config{
+func TestNew_NamesEveryFaultAtOnce(t *testing.T) {
+	m, err := session.New(session.Keys{}, nil, session.Config{
 		App:                     "My App",
 		AccessTTL:               2 * time.Hour,
 		IdleTimeout:             time.Minute,
@@ -16,103 +19,125 @@ func TestNewNamesEveryFaultAtOnce(t *testing.T) {
 		RememberAbsoluteTimeout: 500 * 24 * time.Hour,
 	})
 	if m != nil || err == nil {
-		t.Fatal("a faulty configuration was taken")
+		t.Fatal("a faulty configuration was accepted")
 	}
 	for _, want := range []string{
-		"no keys were given", "no store", "Config.App ", "Config.AccessTTL ", "Config.IdleTimeout ", "Config.AbsoluteTimeout ",
+		"the keys are empty", "needs a store", "Config.App ", "Config.AccessTTL ", "Config.IdleTimeout ", "Config.AbsoluteTimeout ",
 		"Config.RememberIdleTimeout ", "Config.RememberAbsoluteTimeout ",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is missing in:\n%v", want, err)
 		}
 	}
-}
-
-func TestConfigBoundaries(t *testing.T) {
-	keys, err := ParseKeys(testKey)
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, c := range []struct {
-		name string
-		cfg  Config
-		ok   bool
+		want  string
+		keys  session.Keys
+		store store.Store
 	}{
-		{"zero", Config{}, true},
-		{"shortest", Config{AccessTTL: time.Second, IdleTimeout: 2 * time.Second, AbsoluteTimeout: 2 * time.Second}, true},
-		{"access too short", Config{AccessTTL: time.Second - 1}, false},
-		{"access longest", Config{AccessTTL: time.Hour, IdleTimeout: 2 * time.Hour}, true},
-		{"access too long", Config{AccessTTL: time.Hour + 1, IdleTimeout: 3 * time.Hour}, false},
-		{"idle below two accesses", Config{IdleTimeout: 4*time.Minute - 1}, false},
-		{"idle above the absolute default", Config{IdleTimeout: 13 * time.Hour}, false},
-		{"longest cookie", Config{RememberAbsoluteTimeout: 400 * 24 * time.Hour}, true},
-		{"longer than a cookie", Config{RememberAbsoluteTimeout: 400*24*time.Hour + 1}, false},
-		{"app", Config{App: "shop-2"}, true},
-		{"app with a semicolon", Config{App: "a;b"}, false},
-		{"app with an inner space", Config{App: "a b"}, false},
-		{"app too long", Config{App: strings.Repeat("a", 33)}, false},
+		{"the keys are empty", session.Keys{}, store.NewMemory()},
+		{"needs a store", testWorldKeys(t, testWorldKey), nil},
 	} {
-		if _, err := New(keys, NewMemoryStore(), c.cfg); (err == nil) != c.ok {
-			t.Errorf("%s: %v", c.name, err)
+		m, err := session.New(c.keys, c.store, session.Config{})
+		if m != nil || err == nil || !strings.Contains(err.Error(), c.want) || strings.Count(err.Error(), "session: ") != 1 {
+			t.Errorf("New: %v, %v; want only the fault %q", m, err, c.want)
 		}
 	}
 }
 
-func TestSetCookiesToTheByte(t *testing.T) {
+const day = 24 * time.Hour
+
+func TestNew_AcceptsEachLimitAndNothingBeyondIt(t *testing.T) {
 	for _, c := range []struct {
-		names         cookieNames
-		set, deletion string
+		name  string
+		cfg   session.Config
+		fault string // the only fault that is named, empty for none
 	}{
-		{namesFor("", true), "__Host-Http-session=v; Path=/; Max-Age=120; HttpOnly; Secure; SameSite=Lax", "__Host-Http-session=; Path=/; Max-Age=1; HttpOnly; Secure; SameSite=Lax\n__Host-Http-refresh=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax"},
-		{namesFor("shop", true), "__Host-Http-shop-session=v; Path=/; Max-Age=120; HttpOnly; Secure; SameSite=Lax", "__Host-Http-shop-session=; Path=/; Max-Age=1; HttpOnly; Secure; SameSite=Lax\n__Host-Http-shop-refresh=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax"},
-		{namesFor("", false), "session=v; Path=/; Max-Age=120; HttpOnly; SameSite=Lax", "session=; Path=/; Max-Age=1; HttpOnly; SameSite=Lax\nrefresh=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"},
+		{"zero", session.Config{}, ""},
+		{"all at their shortest", session.Config{AccessTTL: time.Second, IdleTimeout: 2 * time.Second, AbsoluteTimeout: 2 * time.Second, RememberIdleTimeout: 2 * time.Second, RememberAbsoluteTimeout: 2 * time.Second}, ""},
+		{"access too short", session.Config{AccessTTL: time.Second - 1}, "AccessTTL"},
+		{"access negative", session.Config{AccessTTL: -2 * time.Minute}, "AccessTTL"},
+		{"access longest", session.Config{AccessTTL: time.Hour, IdleTimeout: 2 * time.Hour}, ""},
+		{"access too long", session.Config{AccessTTL: time.Hour + 1, IdleTimeout: 3 * time.Hour}, "AccessTTL"},
+
+		{"idle of two accesses", session.Config{IdleTimeout: 4 * time.Minute}, ""},
+		{"idle below two accesses", session.Config{IdleTimeout: 4*time.Minute - 1}, "IdleTimeout"},
+		{"idle up to the absolute default", session.Config{IdleTimeout: 12 * time.Hour}, ""},
+		{"idle above the absolute default", session.Config{IdleTimeout: 12*time.Hour + 1}, "AbsoluteTimeout"},
+		{"absolute below the idle default", session.Config{AbsoluteTimeout: 30*time.Minute - 1}, "AbsoluteTimeout"},
+		{"absolute longest", session.Config{AbsoluteTimeout: 400 * day}, ""},
+		{"absolute longer than a cookie", session.Config{AbsoluteTimeout: 400*day + 1}, "AbsoluteTimeout"},
+
+		{"remembered idle of two accesses", session.Config{RememberIdleTimeout: 4 * time.Minute}, ""},
+		{"remembered idle below two accesses", session.Config{RememberIdleTimeout: 4*time.Minute - 1}, "RememberIdleTimeout"},
+		{"remembered idle up to its absolute default", session.Config{RememberIdleTimeout: 90 * day}, ""},
+		{"remembered idle above its absolute default", session.Config{RememberIdleTimeout: 90*day + 1}, "RememberAbsoluteTimeout"},
+		{"remembered longest", session.Config{RememberAbsoluteTimeout: 400 * day}, ""},
+		{"remembered longer than a cookie", session.Config{RememberAbsoluteTimeout: 400*day + 1}, "RememberAbsoluteTimeout"},
+
+		{"app with every character", session.Config{App: "abcdefghijklmnopqrstuvwxyz-"}, ""},
+		{"app with every digit", session.Config{App: "0123456789"}, ""},
+		{"app of 32 characters", session.Config{App: strings.Repeat("a", 32)}, ""},
+		{"app of 33 characters", session.Config{App: strings.Repeat("a", 33)}, "App"},
+		{"app with a semicolon", session.Config{App: "a;b"}, "App"},
+		{"app with an inner space", session.Config{App: "a b"}, "App"},
+		{"app with a capital", session.Config{App: "aB"}, "App"},
+		{"app with a dot", session.Config{App: "a.b"}, "App"},
+		{"app with an umlaut", session.Config{App: "ä"}, "App"},
+
+		{"one session", session.Config{MaxSessions: 1}, ""},
+		{"any number of sessions", session.Config{MaxSessions: -1}, ""},
 	} {
-		cookie := c.names.cookie(c.names.access, "v", 2*time.Minute)
-		if got := cookie.String(); got != c.set || cookie.Valid() != nil {
-			t.Errorf("got  %s\nwant %s", got, c.set)
+		m, err := session.New(testWorldKeys(t, testWorldKey), store.NewMemory(), c.cfg)
+		if (m == nil) != (err != nil) {
+			t.Errorf("%s: %v, %v; want a Manager or an error", c.name, m, err)
 		}
-		cleared := c.names.cleared()
-		if got := cleared[0].String() + "\n" + cleared[1].String(); got != c.deletion {
-			t.Errorf("got  %s\nwant %s", got, c.deletion)
+		if c.fault == "" {
+			if err != nil {
+				t.Errorf("%s: %v", c.name, err)
+			}
+			continue
 		}
-	}
-	if c := namesFor("", true).cookie("x", "v", 1500*time.Millisecond); c.MaxAge != 2 {
-		t.Errorf("1.5 s became Max-Age=%d; want 2: the ticket's own end decides", c.MaxAge)
+		if err == nil || strings.Count(err.Error(), "session: Config.") != 1 || !strings.HasPrefix(err.Error(), "session: Config."+c.fault+" is ") {
+			t.Errorf("%s: %v; want the fault of %s alone", c.name, err, c.fault)
+		}
 	}
 }
 
-// Both travel with every request. The figures in the package's documentation are
-// those that this test logs.
-func TestTheCookiesAreSmall(t *testing.T) {
-	inWorld(t, func(w *world) {
-		const user = "01K5Q8ZT4X9M7WV3B2RC000000"
-		sizes := func(u User) (access, refresh int) {
-			u.Epoch = 1
-			w.users.SetUser(user, u)
+// The defaults are part of the documentation.
+func TestConfig_DefaultsAreTheDocumentedOnes(t *testing.T) {
+	for _, c := range []struct {
+		login          session.Login
+		idle, absolute time.Duration
+	}{
+		{session.Login{}, 30 * time.Minute, 12 * time.Hour},
+		{session.Login{Remember: true}, 30 * day, 90 * day},
+	} {
+		inTestWorld(t, session.Config{}, func(w *testWorld) {
 			b := newBrowser()
-			w.login(b, Login{UserID: user, Remember: true})
-			for range 200 { // some hours on, numbers are longer
-				w.nextPeriod()
-				w.in(b)
+			s := w.login(b, c.login)
+			if life := s.ExpiresAt.Sub(s.IssuedAt); life > 2*time.Minute || life < 108*time.Second {
+				w.Errorf("an access ticket lives %v; want 2 minutes, less up to a tenth", life)
 			}
-			return len(b.jar[w.names.access].value), len(b.jar[w.names.refresh].value)
-		}
-		access, refresh := sizes(User{Roles: []string{"user", "staff", "admin"}})
-		if access > 230 || refresh > 240 {
-			w.Errorf("an access cookie of %d bytes and a refresh cookie of %d; want at most 230 and 240", access, refresh)
-		}
-		w.Logf("a user id of 26 bytes, three roles of 14 letters: %d bytes; refresh: %d", access, refresh)
-		none, _ := sizes(User{})
-		w.Logf("no role: %d", none)
-		for _, letters := range []int{4, 8, 16} {
-			var u User
-			for i := range 10 {
-				u.Roles = append(u.Roles, strings.Repeat("x", letters-1)+string(rune('a'+i)))
+			if life := s.EndsAt.Sub(s.IssuedAt); life != c.absolute {
+				w.Errorf("Remember %v: the session lives %v; want %v", c.login.Remember, life, c.absolute)
 			}
-			access, _ := sizes(u)
-			w.Logf("each role of %d letters: %.1f more", letters, float64(access-none)/10)
+			late := b.CloneIgnoringExpiry()
+			time.Sleep(c.idle - 2*time.Second)
+			w.in(late.Clone())
+			time.Sleep(2 * time.Second) // the store's answer is shared for a second
+			w.out(late)
+		})
+	}
+}
+
+func TestConfig_DefaultOfMaxSessionsIsTwenty(t *testing.T) {
+	inTestWorld(t, session.Config{}, func(w *testWorld) {
+		for n := 1; n <= 22; n++ {
+			time.Sleep(time.Second)
+			w.login(newBrowser(), session.Login{})
+			if list, err := w.List(w.Context(), "1"); err != nil || len(list) != min(n, 20) {
+				w.Fatalf("%d sessions after %d logins, %v; want %d", len(list), n, err, min(n, 20))
+			}
 		}
-		access, _ = sizes(User{Attrs: map[string]string{"name": "Ada Lovelace", "email": "ada@example.com"}})
-		w.Logf("name=Ada Lovelace and email=ada@example.com: %d more", access-none)
 	})
 }

@@ -4,15 +4,18 @@ import (
 	"iter"
 	"math"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/sessionkit/sessionkit/session/store"
 )
 
 // cookieNames are the names of the two cookies.
 //
-// Browsers that know the prefix __Host-Http- store such a cookie only if a
-// server set it, with Secure, HttpOnly, Path=/ and no Domain; those that do not
-// know it yet apply the rules of __Host-, which it begins with.
+// Browsers that know the prefix __Host-Http- store such a cookie only if a server
+// set it, with Secure, HttpOnly, Path=/ and no Domain. Browsers that do not know it
+// apply the rules of __Host-, which it begins with.
 type cookieNames struct {
 	access, refresh string
 	secure          bool
@@ -29,10 +32,10 @@ func namesFor(app string, secure bool) cookieNames {
 	return cookieNames{access: prefix + "session", refresh: prefix + "refresh", secure: secure}
 }
 
-// cookie makes one of the two cookies. SameSite is always written: browsers send
-// a cookie without it along with cross-site POSTs for its first two minutes,
-// which is this one's whole life. Max-Age, not Expires: the browser's clock may
-// be wrong.
+// cookie makes one of the two cookies. It always sets SameSite: browsers send a
+// cookie without it with cross-site POSTs for its first two minutes, which is the
+// access cookie's whole life. It uses Max-Age, not Expires: the browser's clock may be
+// wrong.
 func (n cookieNames) cookie(name, value string, life time.Duration) *http.Cookie {
 	return &http.Cookie{
 		Name:     name,
@@ -45,43 +48,48 @@ func (n cookieNames) cookie(name, value string, life time.Duration) *http.Cookie
 	}
 }
 
-// cleared makes the cookies that take both away. A deletion must satisfy the
-// rules of the prefix like any other cookie, or browsers ignore it.
+// cleared makes the cookies that delete both. A deletion must satisfy the rules of the
+// prefix like any other cookie, or browsers ignore it.
 //
-// The access cookie is not deleted but emptied, and gone a second later: of the
-// pages that it keeps for the back button, no-store ones too, Chromium lets go
-// when an HttpOnly cookie is set, and not when one is deleted (seen in 156).
+// The access cookie is emptied and expires a second later. Chromium keeps pages for
+// the back button, no-store ones too. It drops them when an HttpOnly cookie is set,
+// but not when one is deleted (seen in version 156).
 func (n cookieNames) cleared() []*http.Cookie {
 	access, refresh := n.cookie(n.access, "", time.Second), n.cookie(n.refresh, "", 0)
 	refresh.MaxAge = -1 // written as Max-Age=0
 	return []*http.Cookie{access, refresh}
 }
 
-// maxCandidates bounds the work that a request full of cookies of one name makes.
+// withoutRefresh returns the cookies except the refresh cookie.
+func (n cookieNames) withoutRefresh(cookies []*http.Cookie) []*http.Cookie {
+	return slices.DeleteFunc(slices.Clone(cookies), func(c *http.Cookie) bool { return c.Name == n.refresh })
+}
+
+// maxCandidates bounds the work for a request with many cookies of one name.
 const maxCandidates = 4
 
-// reading is what became of a request's cookies of one name.
+// reading is the result of reading a request's cookies of one name.
 type reading int
 
 const (
 	readNone reading = iota // absent
 	readGood
-	readUndecodable // present, and no key opens it
-	readAmbiguous   // valid ones of different sessions, or too many to look at
+	readUndecodable // present, but no key opens it
+	readAmbiguous   // valid ones of different sessions, or more than maxCandidates
 )
 
-// readCookie finds the one ticket that the cookies of a name carry.
+// readCookie returns the one ticket in the request's cookies of a name.
 //
-// Their order says nothing (RFC 6265, section 4.2.2): an attacker on a sibling
-// domain or another port can put his before ours. So all of them are opened, and
-// a valid one counts only if no valid one of another session stands beside it.
-// Of one session the newest counts.
-func readCookie[T any](r *http.Request, name string, open func(value string) (T, ID, bool), newer func(a, b T) bool) (best T, verdict reading) {
+// The order of cookies means nothing (RFC 6265, section 4.2.2): an attacker on a
+// sibling domain or another port can put a cookie before ours. So all are opened, and
+// a valid one counts only if there is no valid one of another session. Of one
+// session the newest counts.
+func readCookie[T any](r *http.Request, name string, open func(value string) (T, store.ID, bool), newer func(a, b T) bool) (best T, verdict reading) {
 	var none T
-	var of ID
+	var of store.ID
 	candidates, last := 0, ""
 	for value := range cookieValues(r.Header, name) {
-		if value == "" || value == last { // cleared, or sent twice
+		if value == "" || value == last { // emptied, or sent twice
 			continue
 		}
 		last = value
@@ -102,9 +110,8 @@ func readCookie[T any](r *http.Request, name string, open func(value string) (T,
 	return best, verdict
 }
 
-// cookieValues yields what the request's cookies of a name hold, as
-// [http.Request.CookiesNamed] finds them (RFC 6265, section 4.2.1), but makes
-// nothing on the way.
+// cookieValues yields the values of the request's cookies of a name, as
+// http.Request.CookiesNamed does (RFC 6265, section 4.2.1), without allocating.
 func cookieValues(h http.Header, name string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for _, line := range h["Cookie"] {

@@ -1,38 +1,38 @@
-// Package session keeps people logged in with two encrypted cookies and one
-// database row per login.
+// Package session keeps users logged in with two encrypted cookies and one
+// database row for each login.
 //
-//	request ─▶ guard ─▶ Manager ─────────────▶ Verdict{Session, Cookies}
-//	     (asks, answers)   (decides)                │
-//	                          │ only when the       ▼
-//	                          │ access cookie    guard sets the cookies, then the
-//	                          │ has run out      handler runs
-//	                          ▼
-//	                        Store   (remembers, judges nothing)
+//	request ─▶ guard ─▶ Manager ──────────────▶ Verdict{Session, Cookies}
+//	                      decides                    │
+//	                        │ only when the access   ▼
+//	                        │ cookie has expired   the guard sets the cookies,
+//	                        ▼                      and the handler runs
+//	                      store.Store
+//	                        stores and compares; decides nothing
 //
-// The access cookie lives two minutes. It carries who the user is, and is
-// believed by itself: a request that brings it costs no I/O. When it has run
-// out, the refresh cookie is held against the session's row, joined with the
-// user's: a ban, a logout, a changed role all count from then on. The answer
-// carries a new access cookie and a new refresh cookie, and nobody notices.
+// The access cookie lives two minutes. It says who the user is, and a request
+// that carries it costs no I/O. When it has expired, the refresh cookie is
+// checked against the session's row, joined with the user's row: a ban, a logout or a
+// changed role takes effect then. The answer carries a new access cookie and a
+// new refresh cookie, and nobody notices.
 //
 // # Rotation
 //
-// Every refresh is answered with a refresh cookie of its own. The row remembers
-// one thing: the newest refresh cookie that a client has itself presented, as a
-// digest. So parallel requests, lost answers, answers that overtake one another
-// and browsers that crash are all harmless; while a thief and his victim hold
-// different cookies, and the second of them to come back is caught: that session
-// ends for both, and an [Event] says so. The whole decision is one pure function,
-// judge; the test suite searches the states that it can get into.
+// Every refresh is answered with a refresh cookie of its own. The row holds one
+// thing about them: the digest of the newest refresh cookie that a client has
+// presented. So parallel requests, lost answers, reordered answers and crashes of
+// a browser are harmless. A thief and the victim hold different cookies, and the
+// second of them to come back is detected: the session ends for both, and an
+// [Event] reports it. One pure function, judge, makes the whole decision; a search
+// through its states is part of the tests.
 //
 // # Revocation
 //
-// A revoked session is refused at its next refresh. With [Manager.Run], every
-// node also learns within about a second to believe its access cookie no more.
+// A revoked session is refused at its next refresh. With [Manager.Run], every node
+// also stops accepting its access cookies within about a second.
 //
 // # Size
 //
-// Both cookies travel with every request, and a browser keeps none of more than
+// Both cookies travel with every request, and browsers keep no cookie of more than
 // 4096 bytes. The values take
 //
 //	refresh cookie                            196 bytes
@@ -44,13 +44,13 @@
 //
 // # Failure
 //
-// No new right is granted without the store, a right that is sealed in an access
-// cookie lasts to its own end, and nothing is taken from a browser because the
-// store could not be asked: that is an error of its own, for a 503, and the next
-// request goes on as if nothing had happened. A step that gets no answer is tried
-// three times, within two seconds. Where the store answers nobody, a breaker spares
-// requests the wait until it does.
+// Without the store no new right is granted. A right that is sealed in an access
+// cookie lasts until the cookie expires. Nothing is taken from a browser because the store
+// could not be asked: the caller gets [ErrStoreUnavailable], answers 503, and the next
+// request goes on as if nothing had happened. A step without an answer is tried
+// three times, all within two seconds. When the store answers nobody, a breaker
+// refuses at once what needs it, until it answers again.
 //
-// The package needs net/http only. It never writes a response: its verbs take a
-// request and return a [Verdict].
+// The package builds on net/http, without a framework and without a database driver.
+// It never writes a response: its methods take a request and return a [Verdict].
 package session

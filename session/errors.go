@@ -3,29 +3,45 @@ package session
 import (
 	"errors"
 	"fmt"
+
+	"github.com/sessionkit/sessionkit/session/store"
 )
 
-// There are two classes of failure. A definite answer is one of the
-// errors below. Every other error says that no answer could be had: the store's
-// trouble, which is a 503 and never a logout.
 var (
-	// ErrUnauthenticated says that the request belongs to no session: no cookie,
-	// none that can be read, or one whose session is over. The text of the error
-	// that Is it tells which, for logs.
+	// ErrUnauthenticated says that the request belongs to no session: it has no
+	// cookie, none that can be opened, or one whose session is over. The text of
+	// the error that wraps it says which, for logs.
 	ErrUnauthenticated = errors.New("session: unauthenticated")
 
-	// ErrUserDisabled says that the user may not log in: disabled, unknown, or
-	// with another session_epoch than Login.Epoch, as after a password change.
-	ErrUserDisabled = errors.New("session: the user may not log in")
+	// ErrUserDisabled says that the user may not log in: the user is disabled or
+	// unknown, or has another session_epoch than Login.Epoch, as after a change
+	// of the password.
+	ErrUserDisabled = store.ErrUserDisabled
 
 	// ErrNotFound says that the user has no such session.
-	ErrNotFound = errors.New("session: no such session")
+	ErrNotFound = errors.New("session: the user has no such session")
 
-	// ErrTooLarge says that a user's id, roles and attributes do not fit into the
-	// access cookie: browsers drop a longer one without a word.
+	// ErrTooLarge says that the user's id, roles and attributes do not fit into
+	// the access cookie. Browsers drop a longer cookie silently.
 	ErrTooLarge = errors.New("session: the user's id, roles and attributes do not fit into a cookie of 4096 bytes: give the user fewer")
+
+	// ErrStoreUnavailable says that the store gave no definite answer in time. Answer
+	// 503, and log nobody out: the next request may succeed. Errors that are
+	// none of this package's errors are the caller's own mistakes.
+	ErrStoreUnavailable = errors.New("session: the store is unavailable")
 )
 
 func unauthenticated(why string) error {
 	return fmt.Errorf("%w: %s", ErrUnauthenticated, why)
 }
+
+func unavailable(why error) error {
+	return fmt.Errorf("%w: %w", ErrStoreUnavailable, why)
+}
+
+// Reasons of ErrStoreUnavailable where the store did answer.
+var (
+	errContended = errors.New("the session's row kept changing")
+	errDelayed   = errors.New("the login of a moment ago is not in the store yet")
+	errStale     = errors.New("the store's answer is older than a revocation that this node knows of")
+)

@@ -1,142 +1,109 @@
-package session
+package session_test
 
 import (
+	"encoding/base64"
 	"errors"
 	"testing"
 	"time"
+
+	"github.com/sessionkit/sessionkit/session"
+	"github.com/sessionkit/sessionkit/session/store"
 )
 
 const forgeries = 10_000
 
-// Whoever has the key, and knows the session's id from a log or a list, still makes
-// no refresh cookie: the id is a digest of what only the browser has. Such cookies
-// are read, so they cost a statement; they end nothing.
-func TestTheKeyAloneMakesNoRefreshCookie(t *testing.T) {
-	inWorld(t, func(w *world) {
+// An attacker who has the key, and knows the session's id from a log or a list, still
+// cannot make a refresh cookie: the id is the digest of a secret that only the browser
+// has. Such cookies can be decrypted, so each costs a store call. They end no session.
+func TestManager_KeyAloneForgesNoRefreshCookie(t *testing.T) {
+	inTestWorld(t, session.Config{}, func(w *testWorld) {
 		b := newBrowser()
-		id, _ := ParseID(w.login(b, Login{}).ID)
-		by := w.sealers.Load().refresh
-		r := newBrowser().request()
+		id, err := store.ParseID(w.login(b, session.Login{}).ID)
+		if err != nil {
+			w.Fatal(err)
+		}
+		codec := codecFor(w.T, testWorldKey, "refresh")
+		r := page(newBrowser())
 		now := time.Now()
 		for i := range forgeries {
-			t := refreshTicket{root: random16(), generation: uint64(i % 5), id: random16(), parent: random16(), issued: now.Add(-time.Minute), expires: now.Add(time.Hour)}
+			t := session.RefreshTicket{Root: randomID(), Generation: uint64(i % 5), ID: randomID(), Parent: randomID(), Issued: now.Add(-time.Minute), Expires: now.Add(time.Hour)}
 			if i%2 == 0 {
-				t.root = id // what can be known of it
+				t.Root = id // all that can be known of it
 			}
-			r.Header.Set("Cookie", w.names.refresh+"="+mustSeal(w.T, by, &t))
-			if v, err := w.Authenticate(r); !errors.Is(err, ErrUnauthenticated) {
+			r.Header.Set("Cookie", refreshCookie+"="+seal(w.T, codec, refreshCookie, t.Payload()))
+			if v, err := w.Authenticate(r); !errors.Is(err, session.ErrUnauthenticated) {
 				w.Fatalf("a forged refresh cookie: %+v, %v", v.Session(), err)
 			}
 		}
-		w.nextPeriod()
+		w.expireAccess()
 		w.in(b)
-		if n := w.count(EventReuse); n != 0 {
-			w.Errorf("forgeries ended %d sessions", n)
+		if n := w.count(session.EventReuse); n != 0 {
+			w.Errorf("%d forgeries were reported as reuse", n)
 		}
-		w.Logf("%d refresh cookies forged with the key: 0 accepted, and the session lives", forgeries)
+		w.Logf("%d refresh cookies forged with the key: none was accepted, and the session lives", forgeries)
 	})
 }
 
-// With the key and the secret inside a stolen cookie, but no ticket that is current,
-// a forgery is a theft like any other, and ends the session.
-func TestAForgedSuccessorIsTheft(t *testing.T) {
-	inWorld(t, func(w *world) {
+// With the key, and the secret from a stolen cookie, but without a current ticket, a
+// forgery is treated like any other theft: it ends the session.
+func TestManager_ForgedSuccessorOfAStolenTicketIsTheft(t *testing.T) {
+	inTestWorld(t, session.Config{}, func(w *testWorld) {
 		b := newBrowser()
-		w.login(b, Login{})
-		stolen, _, ok := w.sealers.Load().openRefresh(b.jar[w.names.refresh].value)
+		w.login(b, session.Login{})
+		stolen, ok := w.OpenRefresh(valueOf(b, refreshCookie))
 		if !ok {
 			w.Fatal("the cookie cannot be read")
 		}
 		now := time.Now()
-		forged := refreshTicket{root: stolen.root, generation: 1, id: random16(), parent: random16(), issued: now.Add(-time.Hour), expires: now.Add(time.Hour)}
-		r := newBrowser().request()
-		r.Header.Set("Cookie", w.names.refresh+"="+mustSeal(w.T, w.sealers.Load().refresh, &forged))
-		if _, err := w.Authenticate(r); !errors.Is(err, ErrUnauthenticated) || w.count(EventReuse) != 1 {
-			w.Errorf("got %v, %d events of reuse", err, w.count(EventReuse))
+		forged := session.RefreshTicket{Root: stolen.Root, Generation: 1, ID: randomID(), Parent: randomID(), Issued: now.Add(-time.Hour), Expires: now.Add(time.Hour)}
+		r := page(newBrowser())
+		r.Header.Set("Cookie", refreshCookie+"="+seal(w.T, codecFor(w.T, testWorldKey, "refresh"), refreshCookie, forged.Payload()))
+		if _, err := w.Authenticate(r); !errors.Is(err, session.ErrUnauthenticated) || w.count(session.EventReuse) != 1 {
+			w.Errorf("got %v, %d events of reuse; want ErrUnauthenticated and 1", err, w.count(session.EventReuse))
 		}
 	})
 }
 
-// Whoever has read the whole database, but no key, makes no cookie of it at all.
-func TestTheDatabaseAloneMakesNoCookie(t *testing.T) {
-	inWorld(t, func(w *world) {
+// An attacker who has read the whole database, but has no key, can make no cookie
+// from it.
+func TestManager_DatabaseAloneForgesNoCookie(t *testing.T) {
+	inTestWorld(t, session.Config{}, func(w *testWorld) {
 		b := newBrowser()
-		w.login(b, Login{})
-		w.nextPeriod()
-		w.in(b)
-		id, _ := ParseID(w.in(b).ID)
-		snap, err := w.users.Find(w.Context(), id)
-		if err != nil {
-			w.Fatal(err)
-		}
-		row, now := snap.Record, time.Now()
-		s := newStranger(w)
+		w.login(b, session.Login{})
+		w.expireAccess()
+		row, now := w.row(w.in(b).ID), time.Now()
+		a := newAttacker(w)
 		for i := range forgeries {
-			// A key of the thief's own, made of what stands in the row, or drawn.
-			key := parseKeys(w.T, GenerateKey())
+			// The attacker's key is a column of the row, or random.
+			key := session.GenerateKey()
 			switch i % 3 {
 			case 0:
-				key.masters[0] = row.Confirmed[:]
+				key = base64.StdEncoding.EncodeToString(row.Confirmed[:])
 			case 1:
-				key.masters[0] = row.Previous[:]
+				key = base64.StdEncoding.EncodeToString(row.Previous[:])
 			}
-			byAccess, err1 := newSealer(key, "", w.names.access, "access", time.Minute)
-			byRefresh, err2 := newSealer(key, "", w.names.refresh, "refresh", 0)
-			if err := errors.Join(err1, err2); err != nil {
-				w.Fatal(err)
-			}
-			refresh := refreshTicket{root: id, generation: row.Generation, id: [16]byte(row.Confirmed[:16]), parent: [16]byte(row.Previous[:16]), issued: now, expires: now.Add(time.Hour)}
-			access := accessTicket{Session: Session{UserID: row.UserID, Roles: []string{"admin"}, AuthTime: now, IssuedAt: now, ExpiresAt: now.Add(time.Minute), EndsAt: row.EndsAt}, id: id}
-			s.sends("made from the row", w.names.refresh+"="+mustSeal(w.T, byRefresh, &refresh), w.names.access+"="+mustSeal(w.T, byAccess, &access))
+			refresh := session.RefreshTicket{Root: row.ID, Generation: row.Generation, ID: [16]byte(row.Confirmed[:16]), Parent: [16]byte(row.Previous[:16]), Issued: now, Expires: now.Add(time.Hour)}
+			access := session.AccessPayload(row.ID, session.Session{
+				UserID: row.UserID, Roles: []string{"admin"}, AuthTime: now, IssuedAt: now, ExpiresAt: now.Add(time.Minute), EndsAt: row.EndsAt,
+			})
+			a.sends("made from the row",
+				refreshCookie+"="+seal(w.T, codecFor(w.T, key, "refresh"), refreshCookie, refresh.Payload()),
+				accessCookie+"="+seal(w.T, codecFor(w.T, key, "access"), accessCookie, access))
 		}
-		s.report("pairs of cookies made from a stolen database", forgeries)
+		a.report("pairs of cookies made from a stolen database", forgeries)
 	})
 }
 
-// Three keys cost a forgery three MACs, and a good cookie as many as its key's place:
-// the first is tried first.
-func TestKeysAreTriedInTheirOrder(t *testing.T) {
-	inWorld(t, func(w *world) {
-		texts := []string{testKey, GenerateKey(), GenerateKey()}
-		cookies := make([]string, len(texts))
-		for i, text := range texts {
-			if err := w.SetKeys(parseKeys(w.T, text)); err != nil {
-				w.Fatal(err)
-			}
-			b := newBrowser()
-			w.login(b, Login{})
-			cookies[i] = b.jar[w.names.refresh].value
-		}
-		if err := w.SetKeys(parseKeys(w.T, texts...)); err != nil {
-			w.Fatal(err)
-		}
-		by := w.sealers.Load().refresh
-		if n := len(by.codecs); n != len(texts) || n > maxKeys {
-			w.Errorf("%d keys are tried; want %d", n, len(texts))
-		}
-		for i, value := range cookies {
-			for k, codec := range by.codecs {
-				if opens := codec.Decode(w.names.refresh, value, new(refreshTicket)) == nil; opens != (i == k) {
-					w.Errorf("the cookie of key %d at place %d: %v", i, k, opens)
-				}
-			}
-			before := w.count(EventOldKey)
-			if _, _, ok := w.sealers.Load().openRefresh(value); !ok || w.count(EventOldKey)-before != min(i, 1) {
-				w.Errorf("the cookie of key %d: opened %v, %d events", i, ok, w.count(EventOldKey)-before)
-			}
-		}
-	})
-}
-
-func TestARestartLogsNobodyOut(t *testing.T) {
-	inWorld(t, func(w *world) {
+// A new process with the same key and database accepts the cookies of the old one.
+func TestManager_RestartLogsNobodyOut(t *testing.T) {
+	inTestWorld(t, session.Config{}, func(w *testWorld) {
 		b := newBrowser()
-		w.login(b, Login{})
-		again := newWorld(w.T, w.users, Config{})
-		if n := again.statements(func() { again.in(b) }); n != 0 {
-			w.Errorf("a restarted node made %d statements for a good access cookie", n)
+		w.login(b, session.Login{})
+		restarted := w.node(session.Config{})
+		if n := restarted.calls(func() { restarted.in(b) }); n != 0 {
+			w.Errorf("a restarted node made %d store calls for a valid access cookie; want none", n)
 		}
-		w.nextPeriod()
-		newWorld(w.T, w.users, Config{}).in(b)
+		w.expireAccess()
+		w.node(session.Config{}).in(b)
 	})
 }

@@ -10,9 +10,10 @@ import (
 	"testing"
 
 	"github.com/gorilla/securecookie"
+	"github.com/sessionkit/sessionkit/session/store"
 )
 
-func FuzzTicketsAreReadToTheLastByteOrNotAtAll(f *testing.F) {
+func FuzzTicket_IsReadToTheLastByteOrNotAtAll(f *testing.F) {
 	f.Add(anAccessTicket("").appendTo(nil))
 	f.Add((&refreshTicket{generation: 7}).appendTo(nil))
 	f.Fuzz(func(t *testing.T, payload []byte) {
@@ -33,7 +34,7 @@ func FuzzTicketsAreReadToTheLastByteOrNotAtAll(f *testing.F) {
 	})
 }
 
-func FuzzNoStringOpens(f *testing.F) {
+func FuzzSealer_OpensNoForeignString(f *testing.F) {
 	access, refresh := makeSealers(f, "", testKey)
 	for _, name := range []string{access.name, refresh.name} {
 		forged, err := securecookie.New([]byte("not our key"), nil).Encode(name, "x")
@@ -51,12 +52,12 @@ func FuzzNoStringOpens(f *testing.F) {
 	})
 }
 
-// A header is taken apart as net/http does it, and lets nobody in but by a good
-// cookie in it.
-func FuzzACookieHeaderLetsInWhomItNames(f *testing.F) {
-	users := NewMemoryStore()
-	users.SetUser("1", User{})
-	m, err := New(parseKeys(f, testKey), users, Config{DangerouslyAllowHTTP: true}) // short names are found sooner
+// A Cookie header is parsed as net/http parses it, and a request is authenticated only
+// by a valid cookie in it.
+func FuzzManager_CookieHeaderAuthenticatesOnlyByAValidCookie(f *testing.F) {
+	users := store.NewMemory()
+	users.SetUser("1", store.User{})
+	m, err := New(parseKeys(f, testKey), users, Config{DangerouslyAllowHTTP: true}) // the fuzzer finds short names sooner
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -70,18 +71,18 @@ func FuzzACookieHeaderLetsInWhomItNames(f *testing.F) {
 	}
 	f.Add("session =x;\trefresh\t=y", "")
 	f.Add("session=x; session=x;;refresh", `$Version=1; refresh="x`)
-	text := regexp.MustCompile(`[\w-]{40,}={0,2}`) // what may be a cookie's value
+	text := regexp.MustCompile(`[\w-]{40,}={0,2}`) // can be the value of a cookie
 	f.Fuzz(func(t *testing.T, one, two string) {
 		if strings.ContainsAny(one+two, "\r\n") {
 			return // no server reads such a header
 		}
 		r := &http.Request{Header: http.Header{"Cookie": {one, two}}}
-		for _, name := range []string{m.names.access, m.names.refresh} {
+		for _, name := range []string{m.tickets.names.access, m.tickets.names.refresh} {
 			ours := slices.Collect(cookieValues(r.Header, name))
 			for _, c := range r.CookiesNamed(name) {
 				at := slices.Index(ours, c.Value)
 				if at < 0 && c.Value != "" {
-					t.Errorf("net/http finds %s=%q in %q, %q; here it is missing: %q", name, c.Value, one, two, ours)
+					t.Errorf("net/http finds %s=%q in %q, %q; cookieValues does not: %q", name, c.Value, one, two, ours)
 				}
 				ours = ours[at+1:]
 			}
@@ -93,24 +94,28 @@ func FuzzACookieHeaderLetsInWhomItNames(f *testing.F) {
 			return
 		}
 		for _, value := range text.FindAllString(one+"\n"+two, -1) {
-			if _, id, ok := m.sealers.Load().openAccess(value); ok && id.String() == v.Session().ID {
+			if _, id, ok := m.tickets.sealers.Load().openAccess(value); ok && id.String() == v.Session().ID {
 				return
 			}
-			if _, id, ok := m.sealers.Load().openRefresh(value); ok && id.String() == v.Session().ID {
+			if _, id, ok := m.tickets.sealers.Load().openRefresh(value); ok && id.String() == v.Session().ID {
 				return
 			}
 		}
-		t.Errorf("%q, %q was let in as %+v", one, two, v.Session())
+		t.Errorf("%q, %q was authenticated as %+v", one, two, v.Session())
 	})
 }
 
-var keyFault = regexp.MustCompile(`^(session: (no key was given: make one with session\.GenerateKey and pass it as text|` +
-	`\d+ keys were given: 3 are the most, for a change needs the old one and the new, and what nobody can open is tried with each|` +
+// keyFault matches all errors of ParseKeys. None has room for a part of a key.
+var keyFault = regexp.MustCompile(`^(session: (there is no key: make one with session\.GenerateKey and pass it as text|` +
+	`there are \d+ keys, and at most 3 are allowed: a change of the key needs the old and the new one|` +
 	`key \d+ of \d+: (it is (neither base64 nor hexadecimal|not random|known to everybody): make one with session\.GenerateKey|` +
-	`it holds \d+ bytes: 32 or more are needed, make one with session\.GenerateKey|the same key was given before: remove one of the two))\n)+$`)
+	`it holds \d+ bytes: 32 or more are needed, make one with session\.GenerateKey|it is the same as an earlier key: remove one of the two))\n)+$`)
 
-// Keys are strong or refused, and a refusal says nothing but what is wrong.
-func FuzzKeysAreStrongOrRefused(f *testing.F) {
+// ParseKeys accepts strong keys only, and its errors contain no part of the text.
+func FuzzParseKeys_AcceptsOnlyStrongKeys(f *testing.F) {
+	f.Add("")
+	f.Add(testKey + " " + testKey)
+	f.Add(testKey + " c2hvcnQ= " + GenerateKey() + " " + GenerateKey())
 	f.Add(testKey)
 	f.Add(GenerateKey() + " " + GenerateKey())
 	f.Add("hunter2, " + strings.Repeat("ab", 32))
@@ -129,7 +134,7 @@ func FuzzKeysAreStrongOrRefused(f *testing.F) {
 		for _, master := range keys.masters {
 			again, err := ParseKeys(base64.StdEncoding.EncodeToString(master))
 			if err != nil || len(master) < minKeyBytes || weakness(master) != "" || string(again.masters[0]) != string(master) {
-				t.Errorf("%q was taken for a key of %d bytes, which is %q: %v", text, len(master), weakness(master), err)
+				t.Errorf("%q was accepted as a key of %d bytes, which is %q: %v", text, len(master), weakness(master), err)
 			}
 		}
 	})

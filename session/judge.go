@@ -1,60 +1,50 @@
 package session
 
-import "time"
+import (
+	"time"
 
-// class is what a refresh ticket turns out to be when it is held against its row.
+	"github.com/sessionkit/sessionkit/session/store"
+)
+
+// class is the result of judging a refresh ticket against its row.
 type class int
 
 const (
-	classMissing   class = iota // no row, and the login is not so young that the row may still be on its way
-	classPending                // no row yet: a login a moment ago, read on a node that has not seen it
+	classMissing   class = iota // there is no row, and the login is too old for the row to be on its way
+	classDelayed                // there is no row yet: a login a moment ago, read on a database node that lags
 	classEnded                  // the session is over
 	classSame                   // the confirmed ticket again: a parallel request, or a lost answer
-	classNext                   // a child of the confirmed ticket comes back: to be confirmed
-	classYoung                  // same, next or ahead, but so soon that the access cookie was lost, not run out
+	classNext                   // a child of the confirmed ticket: to be confirmed
+	classYoung                  // same, next or ahead, but so soon that only the access cookie can be lost
 	classStraggler              // the ticket before the confirmed one, in flight while that was confirmed
-	classAhead                  // the row is behind the ticket: the database lost writes, or answered stale
-	classReuse                  // anything else that is authentic: superseded, in the hands of two
+	classAhead                  // the row is behind the ticket: the database lost writes, or the answer is stale
+	classReuse                  // anything else that is authentic: a superseded ticket, in the hands of two clients
 )
 
 func (c class) String() string {
-	return [...]string{"missing", "pending", "ended", "same", "next", "young", "straggler", "ahead", "reuse"}[c]
+	return [...]string{"missing", "delayed", "ended", "same", "next", "young", "straggler", "ahead", "reuse"}[c]
 }
 
-// pendingFor is how long after a login a missing row is taken for one that has
-// not reached this database node yet.
-const pendingFor = 15 * time.Second
-
-// rules are the windows of the rotation. They scale with the access lifetime A,
-// and nothing else in the rotation looks at a clock.
-type rules struct {
-	young     time.Duration // 5/6 A: a ticket younger than this is not confirmed, and gets no child
-	straggler time.Duration // 1/12 A: how long a replaced ticket is still served
-}
-
-func rulesFor(accessTTL time.Duration) rules {
-	return rules{young: accessTTL * 5 / 6, straggler: accessTTL / 12}
-}
-
-// judge is the rotation's whole decision: a pure function of the row, the ticket
-// and the store's clock. It is the only place where a ticket is called good or bad.
+// judge is the whole decision of the rotation: a pure function of the row, the
+// ticket and the store's clock. No other code calls a refresh ticket good or bad.
 //
-// The row remembers the one ticket that was presented last. Every answer carries
-// a child of its own, so a client that owns a child proves to have received an
-// answer; once that child is confirmed, only its own descendants are good. Two
-// holders of one cookie receive different children, and the second of them to
-// come back is reuse.
+// The row holds the one ticket that was presented last. Every answer carries a
+// child of its own, so a client that presents a child has received an answer. Once
+// that child is confirmed, only its own descendants are good. Two holders
+// of one cookie receive different children; the second of them to come back
+// is reuse.
 //
-// Generations are compared by adding, never by subtracting: a login is 0.
-func (r rules) judge(s Snapshot, t refreshTicket) class {
+// Generations are compared by adding, never by subtracting: they are unsigned, and
+// a login has generation 0.
+func (w windows) judge(s store.Snapshot, t refreshTicket) class {
 	row := s.Record
 	if row == nil {
-		if t.generation == 0 && s.Now.Sub(t.issued) < pendingFor {
-			return classPending
+		if t.generation == 0 && s.Now.Sub(t.issued) < delayedFor {
+			return classDelayed
 		}
 		return classMissing
 	}
-	if s.over() || !s.Now.Before(t.expires) {
+	if isOver(s) || !s.Now.Before(t.expires) {
 		return classEnded
 	}
 
@@ -62,10 +52,7 @@ func (r rules) judge(s Snapshot, t refreshTicket) class {
 	next := t.generation == row.Generation+1 && t.parentDigest() == row.Confirmed
 	ahead := t.generation > row.Generation+1
 	switch {
-	case (same || next || ahead) && s.Now.Sub(t.issued) < r.young:
-		// Its siblings may still be on their way to the browser, and one of them
-		// may replace it there: confirming it now would make reuse of that one.
-		// So too for a ticket that the row is behind.
+	case (same || next || ahead) && s.Now.Sub(t.issued) < w.young:
 		return classYoung
 	case same:
 		return classSame
@@ -73,19 +60,34 @@ func (r rules) judge(s Snapshot, t refreshTicket) class {
 		return classNext
 	case ahead:
 		return classAhead
-	case t.generation+1 == row.Generation && t.digest() == row.Previous && s.Now.Sub(row.ConfirmedAt) <= r.straggler:
+	case t.generation+1 == row.Generation && t.digest() == row.Previous && s.Now.Sub(row.ConfirmedAt) <= w.grace:
 		return classStraggler
 	default:
 		return classReuse
 	}
 }
 
-// over says whether a session has ended, for everybody, for its user, or by itself.
-func (s Snapshot) over() bool {
+// isOver reports whether the session of s has ended: for everybody, for its user, or by
+// itself. The global epoch may be lower than the row's: then the database has lost a
+// RevokeAll.
+func isOver(s store.Snapshot) bool {
 	row := s.Record
 	return !row.RevokedAt.IsZero() ||
 		row.GlobalEpoch < s.GlobalEpoch ||
 		row.User.Disabled ||
 		row.User.Epoch != row.UserEpoch ||
 		!s.Now.Before(row.EndsAt)
+}
+
+// revokedRecently reports whether a refusal may be older than the browser's next
+// login.
+func (w windows) revokedRecently(s store.Snapshot) bool {
+	return s.Record != nil && !s.Record.RevokedAt.IsZero() && s.Now.Sub(s.Record.RevokedAt) < w.recentlyRevoked
+}
+
+// keepsTicket reports whether a prefetch leaves a ticket as it is. The page of a
+// prefetch may never be shown, and its cookies never be stored, so it changes
+// nothing while more than half of the ticket's idle time is left.
+func keepsTicket(t refreshTicket, now time.Time, idle time.Duration) bool {
+	return t.expires.Sub(now) > idle/2
 }

@@ -3,20 +3,22 @@ package session
 import (
 	"testing"
 	"time"
+
+	"github.com/sessionkit/sessionkit/session/store"
 )
 
-// The rotation's decision, a row per class and per boundary. A is two minutes:
-// young 100 s, straggler 10 s.
-func TestJudgeByClassAndBoundary(t *testing.T) {
+// The decision of judge, with one case for each class and each boundary. The access
+// lifetime is two minutes, so a ticket is young for 100 s and the grace period is 10 s.
+func TestJudge_ClassOfEachTicketAtEachBoundary(t *testing.T) {
 	now := time.UnixMilli(1_800_000_000_000)
 	at := func(d time.Duration) time.Time { return now.Add(d) }
 	id := func(n byte) (id [16]byte) { id[0] = n; return id }
-	digest := func(n byte) Digest { return refreshTicket{id: id(n)}.digest() }
+	digest := func(n byte) store.Digest { return refreshTicket{id: id(n)}.digest() }
 
 	// The row has confirmed ticket 4 of generation 4, after ticket 3.
-	row := Record{
+	row := store.Record{
 		Generation: 4, Confirmed: digest(4), Previous: digest(3), ConfirmedAt: now.Add(-5 * time.Second),
-		EndsAt: now.Add(time.Hour), UserEpoch: 7, User: User{Epoch: 7},
+		EndsAt: now.Add(time.Hour), UserEpoch: 7, User: store.User{Epoch: 7},
 	}
 	ticket := func(generation uint64, self, parent byte) refreshTicket {
 		return refreshTicket{generation: generation, id: id(self), parent: id(parent), issued: at(-2 * time.Minute), expires: at(28 * time.Minute)}
@@ -29,91 +31,93 @@ func TestJudgeByClassAndBoundary(t *testing.T) {
 
 	for _, c := range []struct {
 		name   string
-		change func(s *Snapshot, r *Record)
+		change func(s *store.Snapshot, r *store.Record)
 		ticket refreshTicket
 		want   class
 	}{
 		{"the confirmed ticket", nil, confirmed, classSame},
 		{"a child of it", nil, child, classNext},
 		{"another child of it", nil, ticket(5, 50, 4), classNext},
-		{"two generations on", nil, ahead, classAhead},
-		{"far on", nil, ticket(900, 90, 89), classAhead},
-		{"the one before, in flight", nil, previous, classStraggler},
+		{"two generations ahead", nil, ahead, classAhead},
+		{"many generations ahead", nil, ticket(900, 90, 89), classAhead},
+		{"the previous ticket, in flight", nil, previous, classStraggler},
 
 		{"same, a moment before it may refresh", nil, issued(confirmed, 100*time.Second-time.Millisecond), classYoung},
 		{"same, from when it may refresh", nil, issued(confirmed, 100*time.Second), classSame},
-		{"next, a moment before", nil, issued(child, 100*time.Second-time.Millisecond), classYoung},
-		{"next, from then on", nil, issued(child, 100*time.Second), classNext},
-		{"ahead, a moment before", nil, issued(ahead, 100*time.Second-time.Millisecond), classYoung},
-		{"ahead, from then on", nil, issued(ahead, 100*time.Second), classAhead},
-		{"issued in the future, as after a clock was set back", nil, issued(child, -time.Hour), classYoung},
-		{"youth does not excuse reuse", nil, issued(ticket(4, 40, 3), time.Second), classReuse},
-		{"nor is a straggler young", nil, issued(previous, time.Second), classStraggler},
+		{"next, a moment before it may refresh", nil, issued(child, 100*time.Second-time.Millisecond), classYoung},
+		{"next, from when it may refresh", nil, issued(child, 100*time.Second), classNext},
+		{"ahead, a moment before it may refresh", nil, issued(ahead, 100*time.Second-time.Millisecond), classYoung},
+		{"ahead, from when it may refresh", nil, issued(ahead, 100*time.Second), classAhead},
+		{"issued in the future, because the clock was set back", nil, issued(child, -time.Hour), classYoung},
+		{"a young ticket that is reused", nil, issued(ticket(4, 40, 3), time.Second), classReuse},
+		{"a young ticket in grace", nil, issued(previous, time.Second), classStraggler},
 
-		{"the one before, at the end of its window", func(_ *Snapshot, r *Record) { r.ConfirmedAt = now.Add(-10 * time.Second) }, previous, classStraggler},
-		{"the one before, after its window", func(_ *Snapshot, r *Record) { r.ConfirmedAt = now.Add(-10*time.Second - time.Millisecond) }, previous, classReuse},
-		{"a sibling of the one before", nil, ticket(3, 30, 2), classReuse},
-		{"two before", nil, ticket(2, 2, 1), classReuse},
+		{"the previous ticket, at the end of the grace period", func(_ *store.Snapshot, r *store.Record) { r.ConfirmedAt = now.Add(-10 * time.Second) }, previous, classStraggler},
+		{"the previous ticket, after the grace period", func(_ *store.Snapshot, r *store.Record) { r.ConfirmedAt = now.Add(-10*time.Second - time.Millisecond) }, previous, classReuse},
+		{"a sibling of the previous ticket", nil, ticket(3, 30, 2), classReuse},
+		{"the ticket before the previous one", nil, ticket(2, 2, 1), classReuse},
 		{"a sibling of the confirmed", nil, ticket(4, 40, 3), classReuse},
-		{"a child of the one before", nil, ticket(4, 41, 3), classReuse},
+		{"a child of the previous ticket", nil, ticket(4, 41, 3), classReuse},
 		{"a child of a sibling", nil, ticket(5, 51, 40), classReuse},
-		{"the login's ticket, long superseded", nil, ticket(0, 1, 0), classReuse},
+		{"the ticket of the login, superseded long ago", nil, ticket(0, 1, 0), classReuse},
 
-		{"the login's ticket", func(_ *Snapshot, r *Record) { *r = Record{Confirmed: digest(1), EndsAt: r.EndsAt} }, ticket(0, 1, 0), classSame},
-		{"the login's child", func(_ *Snapshot, r *Record) { *r = Record{Confirmed: digest(1), EndsAt: r.EndsAt} }, ticket(1, 2, 1), classNext},
-		{"no wrap-around below a login", func(_ *Snapshot, r *Record) { *r = Record{Confirmed: digest(1), EndsAt: r.EndsAt} }, ticket(1<<64-1, 9, 8), classAhead},
-		{"a login row knows no one before", func(_ *Snapshot, r *Record) { *r = Record{Confirmed: digest(1), EndsAt: r.EndsAt, ConfirmedAt: now} }, ticket(0, 9, 8), classReuse},
+		{"the login's ticket", func(_ *store.Snapshot, r *store.Record) { *r = store.Record{Confirmed: digest(1), EndsAt: r.EndsAt} }, ticket(0, 1, 0), classSame},
+		{"the login's child", func(_ *store.Snapshot, r *store.Record) { *r = store.Record{Confirmed: digest(1), EndsAt: r.EndsAt} }, ticket(1, 2, 1), classNext},
+		{"no wrap-around below a login", func(_ *store.Snapshot, r *store.Record) { *r = store.Record{Confirmed: digest(1), EndsAt: r.EndsAt} }, ticket(1<<64-1, 9, 8), classAhead},
+		{"the row of a login has no previous ticket", func(_ *store.Snapshot, r *store.Record) {
+			*r = store.Record{Confirmed: digest(1), EndsAt: r.EndsAt, ConfirmedAt: now}
+		}, ticket(0, 9, 8), classReuse},
 
-		{"revoked", func(_ *Snapshot, r *Record) { r.RevokedAt = now }, confirmed, classEnded},
-		{"revoked: a superseded ticket is not judged any more", func(_ *Snapshot, r *Record) { r.RevokedAt = now }, ticket(2, 2, 1), classEnded},
-		{"a moment before the absolute end", func(_ *Snapshot, r *Record) { r.EndsAt = now.Add(time.Microsecond) }, confirmed, classSame},
-		{"at the absolute end", func(_ *Snapshot, r *Record) { r.EndsAt = now }, confirmed, classEnded},
-		{"user disabled", func(_ *Snapshot, r *Record) { r.User.Disabled = true }, child, classEnded},
-		{"user's epoch moved", func(_ *Snapshot, r *Record) { r.User.Epoch++ }, child, classEnded},
-		{"user's epoch moved back", func(_ *Snapshot, r *Record) { r.User.Epoch-- }, child, classEnded},
-		{"everybody's epoch moved", func(s *Snapshot, _ *Record) { s.GlobalEpoch = 1 }, child, classEnded},
-		{"everybody's epoch at login", func(s *Snapshot, r *Record) { s.GlobalEpoch, r.GlobalEpoch = 1, 1 }, child, classNext},
+		{"revoked", func(_ *store.Snapshot, r *store.Record) { r.RevokedAt = now }, confirmed, classEnded},
+		{"revoked, with a superseded ticket", func(_ *store.Snapshot, r *store.Record) { r.RevokedAt = now }, ticket(2, 2, 1), classEnded},
+		{"a moment before the absolute end", func(_ *store.Snapshot, r *store.Record) { r.EndsAt = now.Add(time.Microsecond) }, confirmed, classSame},
+		{"at the absolute end", func(_ *store.Snapshot, r *store.Record) { r.EndsAt = now }, confirmed, classEnded},
+		{"user disabled", func(_ *store.Snapshot, r *store.Record) { r.User.Disabled = true }, child, classEnded},
+		{"user's epoch moved", func(_ *store.Snapshot, r *store.Record) { r.User.Epoch++ }, child, classEnded},
+		{"user's epoch moved back", func(_ *store.Snapshot, r *store.Record) { r.User.Epoch-- }, child, classEnded},
+		{"the global epoch moved", func(s *store.Snapshot, _ *store.Record) { s.GlobalEpoch = 1 }, child, classEnded},
+		{"the global epoch at login", func(s *store.Snapshot, r *store.Record) { s.GlobalEpoch, r.GlobalEpoch = 1, 1 }, child, classNext},
 		{"a moment before the idle end", nil, refreshTicket{generation: 4, id: id(4), issued: at(-30 * time.Minute), expires: at(time.Millisecond)}, classSame},
 		{"at the idle end", nil, refreshTicket{generation: 4, id: id(4), issued: at(-30 * time.Minute), expires: at(0)}, classEnded},
 
-		{"no row", func(s *Snapshot, _ *Record) { s.Record = nil }, child, classMissing},
-		{"no row, a login long ago", func(s *Snapshot, _ *Record) { s.Record = nil }, ticket(0, 1, 0), classMissing},
-		{"no row, a login 15 s ago", func(s *Snapshot, _ *Record) { s.Record = nil }, issued(ticket(0, 1, 0), 15*time.Second), classMissing},
-		{"no row, a login just under 15 s ago", func(s *Snapshot, _ *Record) { s.Record = nil }, issued(ticket(0, 1, 0), 15*time.Second-time.Millisecond), classPending},
-		{"no row, a refresh just now", func(s *Snapshot, _ *Record) { s.Record = nil }, issued(child, time.Second), classMissing},
+		{"no row", func(s *store.Snapshot, _ *store.Record) { s.Record = nil }, child, classMissing},
+		{"no row, a login long ago", func(s *store.Snapshot, _ *store.Record) { s.Record = nil }, ticket(0, 1, 0), classMissing},
+		{"no row, a login 15 s ago", func(s *store.Snapshot, _ *store.Record) { s.Record = nil }, issued(ticket(0, 1, 0), 15*time.Second), classMissing},
+		{"no row, a login just under 15 s ago", func(s *store.Snapshot, _ *store.Record) { s.Record = nil }, issued(ticket(0, 1, 0), 15*time.Second-time.Millisecond), classDelayed},
+		{"no row, a refresh just now", func(s *store.Snapshot, _ *store.Record) { s.Record = nil }, issued(child, time.Second), classMissing},
 	} {
 		r := row
-		s := Snapshot{Now: now, Record: &r}
+		s := store.Snapshot{Now: now, Record: &r}
 		if c.change != nil {
 			c.change(&s, &r)
 		}
-		if got := rulesFor(2*time.Minute).judge(s, c.ticket); got != c.want {
+		if got := windowsFor(2*time.Minute).judge(s, c.ticket); got != c.want {
 			t.Errorf("%s: %v; want %v", c.name, got, c.want)
 		}
 	}
 }
 
-// A class that grants a cookie and the statements behind it must agree: what is
-// judged next or ahead, Confirm takes; what is judged reuse, RevokeReused takes;
-// and never both.
-func TestJudgeAgreesWithTheStoresConditions(t *testing.T) {
+// judge and the conditions of the store must agree. Confirm accepts exactly what is
+// judged next or ahead. RevokeReused accepts exactly what is judged reuse or in grace.
+// No ticket satisfies both.
+func TestJudge_AgreesWithTheConditionsOfTheStore(t *testing.T) {
 	now := time.UnixMilli(1_800_000_000_000)
 	id := func(n int) (id [16]byte) { id[0] = byte(n); return id }
 	for k := range 4 {
 		for confirmed := range 4 {
-			row := Record{Generation: uint64(k), Confirmed: refreshTicket{id: id(confirmed)}.digest(), Previous: refreshTicket{id: id(3)}.digest(), ConfirmedAt: now, EndsAt: now.Add(time.Hour)}
+			row := store.Record{Generation: uint64(k), Confirmed: refreshTicket{id: id(confirmed)}.digest(), Previous: refreshTicket{id: id(3)}.digest(), ConfirmedAt: now, EndsAt: now.Add(time.Hour)}
 			for s := range 7 {
 				for self := range 4 {
 					for parent := range 4 {
 						ticket := refreshTicket{generation: uint64(s), id: id(self), parent: id(parent), issued: now.Add(-2 * time.Minute), expires: now.Add(time.Hour)}
-						class := rulesFor(2*time.Minute).judge(Snapshot{Now: now, Record: &row}, ticket)
-						p := Presented{Generation: ticket.generation, Digest: ticket.digest(), Parent: ticket.parentDigest()}
-						takes, supersedes := row.Takes(p), row.Supersedes(p)
+						class := windowsFor(2*time.Minute).judge(store.Snapshot{Now: now, Record: &row}, ticket)
+						p := store.PresentedTicket{Generation: ticket.generation, Digest: ticket.digest(), Parent: ticket.parentDigest()}
+						takes, supersedes := row.CanConfirm(p), row.IsReuse(p)
 						if want := class == classNext || class == classAhead; takes != want {
-							t.Fatalf("row %d/%d, ticket %d/%d/%d: %v, and Takes is %v", k, confirmed, s, self, parent, class, takes)
+							t.Fatalf("row %d/%d, ticket %d/%d/%d: %v, and CanConfirm is %v", k, confirmed, s, self, parent, class, takes)
 						}
 						if want := class == classReuse || class == classStraggler; supersedes != want {
-							t.Fatalf("row %d/%d, ticket %d/%d/%d: %v, and Supersedes is %v", k, confirmed, s, self, parent, class, supersedes)
+							t.Fatalf("row %d/%d, ticket %d/%d/%d: %v, and IsReuse is %v", k, confirmed, s, self, parent, class, supersedes)
 						}
 					}
 				}

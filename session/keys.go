@@ -14,46 +14,45 @@ import (
 )
 
 const (
-	minKeyBytes = 32 // the least that a master secret may hold: 256 bits
-	maxKeys     = 3  // the most that open: each costs every forged cookie a MAC
+	minKeyBytes = 32 // of a master secret
+	maxKeys     = 3  // a forged cookie costs one MAC for each
 )
 
-// Keys are the master secrets of an app. The first seals, all open. They are
-// immutable, and print as [redacted]. The zero Keys hold none, and New refuses
-// them.
+// Keys are the master secrets of an app. The first one seals cookies, and all of
+// them open cookies. Keys are immutable and print as [redacted]. The zero Keys are empty,
+// and New refuses them. Make them with ParseKeys.
 type Keys struct {
 	masters [][]byte
 }
 
-// GenerateKey returns a new master secret, in the form that ParseKeys reads.
+// GenerateKey returns a new master secret of 32 random bytes, in base64.
 func GenerateKey() string {
 	var key [minKeyBytes]byte
 	rand.Read(key[:])
 	return base64.StdEncoding.EncodeToString(key[:])
 }
 
-// ParseKeys reads one or more master secrets, in base64 or hexadecimal, apart by
-// commas or white space: the one that seals first, then those that still open.
-// To change the key, add the new one last on every node, then move it first,
-// then drop the old one after the longest refresh life.
+// ParseKeys reads one to three master secrets in base64 or hexadecimal, separated by
+// commas or white space: first the one that seals, then those that only open. See
+// Manager.SetKeys for how to change the key.
 //
-// Each must hold 32 random bytes or more, and three are the most. What is plainly
-// not random, or stands in a specification, is refused. All faults are reported at
-// once, and none of them quotes a secret.
+// Each must have 32 random bytes or more. ParseKeys refuses secrets that are not
+// random or are published, such as the examples of specifications. The error names
+// every fault at once and quotes no secret.
 func ParseKeys(text string) (Keys, error) {
 	fields := strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r <= ' ' })
 	if len(fields) == 0 {
-		return Keys{}, errors.New("session: no key was given: make one with session.GenerateKey and pass it as text")
+		return Keys{}, errors.New("session: there is no key: make one with session.GenerateKey and pass it as text")
 	}
 	var keys Keys
 	var faults []error
 	if len(fields) > maxKeys {
-		faults = append(faults, fmt.Errorf("session: %d keys were given: %d are the most, for a change needs the old one and the new, and what nobody can open is tried with each", len(fields), maxKeys))
+		faults = append(faults, fmt.Errorf("session: there are %d keys, and at most %d are allowed: a change of the key needs the old and the new one", len(fields), maxKeys))
 	}
 	for i, field := range fields {
 		master, err := parseKey(field)
 		if err == nil && containsKey(keys.masters, master) {
-			err = errors.New("the same key was given before: remove one of the two")
+			err = errors.New("it is the same as an earlier key: remove one of the two")
 		}
 		if err != nil {
 			faults = append(faults, fmt.Errorf("session: key %d of %d: %w", i+1, len(fields), err))
@@ -93,17 +92,16 @@ func parseKey(text string) ([]byte, error) {
 	return master, nil
 }
 
-// fault tells of Keys that ParseKeys did not make.
+// fault reports Keys that ParseKeys did not make.
 func (k Keys) fault() error {
 	if len(k.masters) == 0 {
-		return errors.New("session: no keys were given: make them with ParseKeys")
+		return errors.New("session: the keys are empty: make them with ParseKeys")
 	}
 	return nil
 }
 
-// derive makes the key for one purpose. An empty master would yield a key that
-// everybody can compute, without an error: that only ParseKeys makes Keys, and
-// fault finds empty ones, keeps it out.
+// derive makes the key for one purpose (HKDF, RFC 5869). From an empty master it would make
+// a key that everybody can compute. ParseKeys and fault keep empty masters out.
 func derive(master []byte, app, purpose string) ([]byte, error) {
 	return hkdf.Key(sha256.New, master, nil, "sessionkit/v1|"+app+"|"+purpose, 32)
 }

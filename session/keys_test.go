@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-func TestParseKeysReadsEveryCommonSpelling(t *testing.T) {
+func TestParseKeys_ReadsBase64AndHexadecimal(t *testing.T) {
 	raw := []byte("\x00\xff\xfe" + strings.Repeat("\x9a", 2) + "abcdefghijklmnopqrstuvwxyz\x01\x02\x03")
 	for name, text := range map[string]string{
 		"base64":                base64.StdEncoding.EncodeToString(raw),
@@ -33,23 +33,23 @@ func TestParseKeysReadsEveryCommonSpelling(t *testing.T) {
 	}
 }
 
-func TestParseKeysRefusesWeakKeysAndQuotesNone(t *testing.T) {
+func TestParseKeys_RefusesWeakKeysAndQuotesNone(t *testing.T) {
 	good := GenerateKey()
 	for name, c := range map[string]struct{ text, want string }{
-		"nothing":            {" \n,", "no key was given"},
-		"no encoding":        {"hunter2 is my password!", "neither base64 nor hexadecimal"},
-		"too short":          {base64.StdEncoding.EncodeToString([]byte("\x01\x92twenty-nine bytes is short")), "28 bytes"},
-		"all one byte":       {strings.Repeat("ab", 32), "not random"},
-		"a pattern":          {hex.EncodeToString([]byte(strings.Repeat("\x01\x23\x45\x67\x89\xab\xcd\xef", 8))), "not random"},
-		"a sentence":         {base64.StdEncoding.EncodeToString([]byte("The quick brown fox jumps over the lazy dog")), "not random"},
-		"a series":           {hex.EncodeToString(series(0, 1)), "not random"},
-		"down by sevens":     {hex.EncodeToString(series(250, 249)), "not random"},
-		"a word's hash":      {"5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8", "known to everybody"}, // of password
-		"nothing's hash":     {"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "known to everybody"},
-		"RFC 7515's example": {"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow", "known to everybody"},
-		"NIST's example":     {"603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4", "known to everybody"},
-		"too many":           {strings.Join([]string{GenerateKey(), GenerateKey(), GenerateKey(), GenerateKey()}, ","), "4 keys were given"},
-		"twice":              {good + " " + good, "key 2 of 2: the same key"},
+		"nothing":             {" \n,", "there is no key"},
+		"no encoding":         {"hunter2 is my password!", "neither base64 nor hexadecimal"},
+		"too short":           {base64.StdEncoding.EncodeToString([]byte("\x01\x92twenty-nine bytes is short")), "28 bytes"},
+		"all one byte":        {strings.Repeat("ab", 32), "not random"},
+		"a pattern":           {hex.EncodeToString([]byte(strings.Repeat("\x01\x23\x45\x67\x89\xab\xcd\xef", 8))), "not random"},
+		"a sentence":          {base64.StdEncoding.EncodeToString([]byte("The quick brown fox jumps over the lazy dog")), "not random"},
+		"a series":            {hex.EncodeToString(series(0, 1)), "not random"},
+		"down by sevens":      {hex.EncodeToString(series(250, 249)), "not random"},
+		"the hash of a word":  {"5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8", "known to everybody"}, // of password
+		"the hash of nothing": {"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "known to everybody"},
+		"RFC 7515's example":  {"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow", "known to everybody"},
+		"NIST's example":      {"603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4", "known to everybody"},
+		"too many":            {strings.Join([]string{GenerateKey(), GenerateKey(), GenerateKey(), GenerateKey()}, ","), "there are 4 keys"},
+		"twice":               {good + " " + good, "key 2 of 2: it is the same"},
 	} {
 		_, err := ParseKeys(c.text)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
@@ -75,7 +75,7 @@ func series(first, step byte) []byte {
 	return b
 }
 
-func TestKeysPrintAsRedacted(t *testing.T) {
+func TestKeys_PrintAsRedacted(t *testing.T) {
 	keys, err := ParseKeys(testKey)
 	if err != nil {
 		t.Fatal(err)
@@ -101,7 +101,7 @@ func TestKeysPrintAsRedacted(t *testing.T) {
 	}
 }
 
-func TestEveryPurposeAndAppHasKeysOfItsOwn(t *testing.T) {
+func TestKeys_DifferForEveryPurposeAndApp(t *testing.T) {
 	seen := map[string]string{}
 	for _, master := range []string{"one master secret of 32 bytes...", "another master secret, 32 bytes."} {
 		for _, app := range []string{"", "shop", "admin"} {

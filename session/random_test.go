@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// What must not be guessed is spread evenly, and comes from crypto/rand.
-func TestTicketsCannotBeGuessed(t *testing.T) {
+// Secrets and ids are evenly distributed, and come from crypto/rand.
+func TestTicket_IDsCannotBeGuessed(t *testing.T) {
 	const n = 1_000_000
 	seen := make(map[[16]byte]bool, n)
 	var counts [256]int
@@ -23,9 +23,9 @@ func TestTicketsCannotBeGuessed(t *testing.T) {
 		}
 	}
 	if len(seen) != n {
-		t.Errorf("%d of %d are there twice", n-len(seen), n)
+		t.Errorf("%d of %d ids are duplicates", n-len(seen), n)
 	}
-	// Both as far from what is expected as one run in a million is.
+	// One run in a million exceeds each of the two limits.
 	const all = 16 * n
 	chi := 0.0
 	for _, c := range counts {
@@ -38,7 +38,7 @@ func TestTicketsCannotBeGuessed(t *testing.T) {
 	if z := math.Abs(float64(ones)-all*4) / math.Sqrt(all*2); z > 4.9 {
 		t.Errorf("%d ones in %d bits: %.1f standard deviations off", ones, all*8, z)
 	}
-	t.Logf("%d random ids: no two alike, chi-square %.0f", n, chi)
+	t.Logf("%d random ids: all distinct, chi-square %.0f", n, chi)
 
 	draw := func() (all [][16]byte) {
 		cryptotest.SetGlobalRandom(t, 1)

@@ -7,78 +7,76 @@ import (
 	"time"
 
 	"github.com/gorilla/securecookie"
+
+	"github.com/sessionkit/sessionkit/session/store"
 )
 
-// maxCookie is what browsers keep of a cookie, name and value together (RFC
-// 6265bis, section 5.6): a longer one they drop without a word.
+// maxCookie is the longest cookie that browsers keep, name and value together in
+// bytes (RFC 6265bis, section 5.6). They drop a longer one silently.
 const maxCookie = 4096
 
-// clockTolerance is how far a node's clock may run behind the store's before the
-// node no longer believes fresh access tickets, and asks the store instead.
-const clockTolerance = 5 * time.Second
-
-// ticket is what a sealer seals and opens: *accessTicket and *refreshTicket.
+// ticket is what a sealer seals and opens: an *accessTicket or a *refreshTicket.
 type ticket interface {
 	appendTo(b []byte) []byte
 	parse(b []byte) error
 }
 
-// sealer turns tickets of one kind into cookie values and back. Keys are
-// separate for each kind and each purpose, so that no value of one cookie passes
-// for another's. It is safe for concurrent use.
+// sealer turns tickets of one kind into cookie values and back. Each kind and
+// purpose has keys of its own, so that no value of one cookie passes for
+// another's. It is safe for concurrent use.
 type sealer struct {
 	name   string // of the cookie: part of what the MAC covers
 	codecs []*securecookie.SecureCookie
-	oldKey func() // told when another key than the first has opened a cookie
+	oldKey func() // called when a key that is not the first has opened a cookie
 }
 
-// sealers are the two that belong to one set of keys, and what these have opened.
+// sealers belong to one set of keys, and so does the cache of opened tickets.
 type sealers struct {
 	access, refresh *sealer
-	opened          *opened
+	cache           *ticketCache
 }
 
-// newSealers derives all keys. securecookie's own time check goes by the clocks
-// of two nodes. For the access cookie it is a second line. For the refresh
-// cookie there is none: a node's wrong clock would log people out.
-func newSealers(keys Keys, cfg Config, names cookieNames, oldKey func()) (*sealers, error) {
-	access, err := newSealer(keys, cfg.App, names.access, "access", cfg.AccessTTL+clockTolerance)
+// newSealers derives all keys. securecookie checks the age of a cookie by the clocks of
+// two nodes. For the access cookie that is a second check. For the refresh cookie it
+// is off: a node's wrong clock would log people out.
+func newSealers(keys Keys, app string, names cookieNames, w windows, oldKey func()) (*sealers, error) {
+	access, err := newSealer(keys, app, names.access, "access", w.sealedFor)
 	if err != nil {
 		return nil, err
 	}
-	refresh, err := newSealer(keys, cfg.App, names.refresh, "refresh", 0)
+	refresh, err := newSealer(keys, app, names.refresh, "refresh", 0)
 	if err != nil {
 		return nil, err
 	}
 	access.oldKey, refresh.oldKey = oldKey, oldKey
-	return &sealers{access, refresh, newOpened()}, nil
+	return &sealers{access, refresh, newTicketCache()}, nil
 }
 
-// openAccess returns the ticket in an access cookie's value. A value is opened
-// once, however many requests bring it.
-func (s *sealers) openAccess(value string) (*accessTicket, ID, bool) {
-	if t, ok := s.opened.get(value); ok {
+// openAccess returns the ticket in the value of an access cookie. It decrypts a value
+// once, however many requests carry it.
+func (s *sealers) openAccess(value string) (*accessTicket, store.ID, bool) {
+	if t, ok := s.cache.get(value); ok {
 		return t, t.id, true
 	}
-	c := new(openedCookie)
+	c := new(cachedTicket)
 	if !s.access.open(value, &c.ticket) {
-		return nil, ID{}, false
+		return nil, store.ID{}, false
 	}
-	c.value = strings.Clone(value) // not the whole header that it is part of
-	s.opened.put(c)
+	c.value = strings.Clone(value) // so that the cache does not hold the whole header
+	s.cache.put(c)
 	return &c.ticket, c.ticket.id, true
 }
 
-// openRefresh returns the ticket in a refresh cookie's value.
-func (s *sealers) openRefresh(value string) (t refreshTicket, id ID, ok bool) {
+// openRefresh returns the ticket in the value of a refresh cookie.
+func (s *sealers) openRefresh(value string) (t refreshTicket, id store.ID, ok bool) {
 	if !s.refresh.open(value, &t) {
-		return refreshTicket{}, ID{}, false
+		return refreshTicket{}, store.ID{}, false
 	}
 	return t, t.sessionID(), true
 }
 
-// newSealer derives the keys of one kind of ticket. A maxAge of 0 sets no limit:
-// the ticket's own times judge.
+// newSealer derives the keys of one kind of ticket. A maxAge of 0 means no limit:
+// the ticket's own times decide.
 func newSealer(keys Keys, app, name, kind string, maxAge time.Duration) (*sealer, error) {
 	s := &sealer{name: name, oldKey: func() {}}
 	for _, master := range keys.masters {
@@ -90,8 +88,8 @@ func newSealer(keys Keys, app, name, kind string, maxAge time.Duration) (*sealer
 		if err != nil {
 			return nil, fmt.Errorf("session: deriving a key: %w", err)
 		}
-		// securecookie keeps the slices it is given and judges them at first use;
-		// these two are private to it, never nil, and 32 bytes each.
+		// securecookie keeps these slices and checks them at first use. Nobody else
+		// holds them, and each has 32 bytes.
 		codec := securecookie.New(mac, enc)
 		codec.SetSerializer(ticketSerializer{})
 		codec.MaxAge(int(maxAge.Seconds()))
@@ -104,23 +102,24 @@ func newSealer(keys Keys, app, name, kind string, maxAge time.Duration) (*sealer
 func (s *sealer) seal(t ticket) (string, error) {
 	value, err := s.codecs[0].Encode(s.name, t)
 	if err != nil || len(s.name)+len(value) > maxCookie {
-		return "", ErrTooLarge // the one way in which an honest ticket fails
+		return "", ErrTooLarge // no other error can occur for a ticket of ours
 	}
 	return value, nil
 }
 
-// open decodes value into t, a fresh zero ticket, and reports whether a key fits.
+// open decodes value into t, which must be a new zero ticket, and reports whether a
+// key fits.
 //
-// Whatever securecookie finds wrong is one thing here: no ticket. Its errors
-// cannot be told apart safely (a value that is too long is not even of its own
-// error type), and nothing may depend on why a stranger's cookie fails.
+// All errors of securecookie mean the same here: no ticket. They cannot be told apart
+// safely (a value that is too long does not even have its error type), and nothing may
+// depend on why a stranger's cookie fails.
 func (s *sealer) open(value string, t ticket) bool {
 	if !canonical(value, s.name) || !dated(value) {
 		return false
 	}
 	for i, codec := range s.codecs {
-		// The MAC is checked before anything is decoded, so t is written to by
-		// the key that sealed it or by none.
+		// The MAC is checked before anything is decoded, so only the key that
+		// sealed the value writes to t.
 		if codec.Decode(s.name, value, t) == nil {
 			if i > 0 {
 				s.oldKey()
@@ -131,10 +130,10 @@ func (s *sealer) open(value string, t ticket) bool {
 	return false
 }
 
-// canonical reports whether value is the only spelling of what it encodes:
-// securecookie ignores line breaks, and stray bits after the last byte, so that
-// several strings decode to one ticket. Both can be seen without decoding it all:
-// stray bits are in the last four characters.
+// canonical reports whether value is the one spelling of what it encodes. securecookie
+// ignores line breaks, and stray bits after the last byte, so that several strings
+// decode to one ticket. Stray bits are in the last four characters, so the rest
+// need not be decoded.
 func canonical(value, name string) bool {
 	n := len(value)
 	if n == 0 || n%4 != 0 || len(name)+n > maxCookie ||
@@ -148,9 +147,9 @@ func canonical(value, name string) bool {
 
 var strictBase64 = base64.URLEncoding.Strict()
 
-// dated reports whether value begins as all of securecookie's do: with the time in
-// seconds, some ten digits of it, and a bar. Nonsense is told by that, however long
-// it is, before anything is allocated or hashed for it.
+// dated reports whether value begins as all values of securecookie do: with the time
+// in seconds, about ten digits, and a bar. It refuses nonsense of any length before
+// anything is allocated or hashed for it.
 func dated(value string) bool {
 	var head [12]byte
 	if len(value) < 16 {
@@ -167,9 +166,9 @@ func dated(value string) bool {
 	return false
 }
 
-// ticketSerializer lets securecookie carry the tickets' own format. Unlike
-// securecookie's NopEncoder it hands out a buffer of its own, which securecookie
-// may encrypt in place.
+// ticketSerializer lets securecookie carry the wire format of tickets. Unlike
+// securecookie's NopEncoder it returns a new buffer each time, which securecookie may
+// encrypt in place.
 type ticketSerializer struct{}
 
 func (ticketSerializer) Serialize(src any) ([]byte, error) {

@@ -6,17 +6,20 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sessionkit/sessionkit/session/store"
 )
 
-// anAccessTicket makes one whose cookie value ends in padding as asked for.
+// anAccessTicket returns a ticket. The length of extra decides the base64 padding of
+// its cookie.
 func anAccessTicket(extra string) *accessTicket {
 	issued := time.Date(2031, 2, 3, 4, 5, 6, 70_000_000, time.UTC)
 	return &accessTicket{
 		Session: Session{
-			ID: ID{1, 2, 3}.String(), UserID: "42" + extra, Roles: []string{"a", ""}, Attrs: map[string]string{"n": "v\x00", "": "x"},
+			ID: store.ID{1, 2, 3}.String(), UserID: "42" + extra, Roles: []string{"a", ""}, Attrs: map[string]string{"n": "v\x00", "": "x"},
 			AuthTime: issued.Add(-time.Hour), IssuedAt: issued, ExpiresAt: issued.Add(2 * time.Minute), EndsAt: issued.AddDate(1, 0, 0),
 		},
-		id: ID{1, 2, 3}, reload: 3, globalEpoch: 1 << 40,
+		id: store.ID{1, 2, 3}, reload: 3, globalEpoch: 1 << 40,
 	}
 }
 
@@ -48,7 +51,7 @@ func sameTicket(a, b *accessTicket) bool {
 	return reflect.DeepEqual(a.Session, b.Session) && a.id == b.id && a.reload == b.reload && a.globalEpoch == b.globalEpoch
 }
 
-func TestTicketsComeBackAsTheyWere(t *testing.T) {
+func TestSealer_OpensWhatItSealed(t *testing.T) {
 	access, refresh := makeSealers(t, "app", testKey)
 	a := anAccessTicket("")
 	var gotA accessTicket
@@ -62,23 +65,9 @@ func TestTicketsComeBackAsTheyWere(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotWholeIsNoTicket(t *testing.T) {
-	for name, payload := range map[string][]byte{
-		"a refresh":       (&refreshTicket{}).appendTo(nil),
-		"half a role":     append(anAccessTicket("").appendTo(nil), 2<<1, 'x'),
-		"half an attr":    append(anAccessTicket("").appendTo(nil), 1<<1|1, 'x'),
-		"another version": append([]byte{'b'}, anAccessTicket("").appendTo(nil)[1:]...),
-		"nothing":         {},
-	} {
-		if err := new(accessTicket).parse(payload); err == nil {
-			t.Errorf("%s was parsed", name)
-		}
-	}
-}
-
-// What does not even begin like a cookie of ours is told by that: nothing is
-// decoded, hashed or allocated for it, however long it is.
-func TestNonsenseCostsNoAllocation(t *testing.T) {
+// A value that does not begin like a sealed one is refused before anything is decoded,
+// hashed or allocated, however long it is.
+func TestSealer_MalformedValueCostsNoAllocation(t *testing.T) {
 	access, refresh := makeSealers(t, "app", testKey)
 	for _, n := range []int{0, 4, 16, 400, 4000, 4096, 1 << 20} {
 		value := strings.Repeat("QUJD", n/4)
@@ -86,13 +75,13 @@ func TestNonsenseCostsNoAllocation(t *testing.T) {
 			if access.open(value, new(accessTicket)) || refresh.open(value, nil) {
 				t.Fatal("opened")
 			}
-		}); made > 1 { // the ticket to open it into
-			t.Errorf("%d bytes of nonsense: %v allocations; want none but the ticket", n, made)
+		}); made > 1 { // the ticket that the value is decoded into
+			t.Errorf("a malformed value of %d bytes: %v allocations; want none but the ticket", n, made)
 		}
 	}
 }
 
-func TestTheCookieHidesWhatItCarries(t *testing.T) {
+func TestSealer_CookieIsEncrypted(t *testing.T) {
 	access, _ := makeSealers(t, "app", testKey)
 	value := mustSeal(t, access, anAccessTicket("-secret-user"))
 	raw, err := base64.URLEncoding.DecodeString(value)
@@ -101,7 +90,7 @@ func TestTheCookieHidesWhatItCarries(t *testing.T) {
 	}
 }
 
-func TestKeysRotateInThreeSteps(t *testing.T) {
+func TestSealer_KeyChangeInThreeStepsOpensEveryCookie(t *testing.T) {
 	older, newer := GenerateKey(), GenerateKey()
 	before, _ := makeSealers(t, "", older)
 	step1, _ := makeSealers(t, "", older, newer)
@@ -123,9 +112,9 @@ func TestKeysRotateInThreeSteps(t *testing.T) {
 	}
 }
 
-// However many attributes there are, what is remembered of cookies is bounded.
-func TestALongCookieIsOpenedEachTime(t *testing.T) {
-	s, err := newSealers(parseKeys(t, GenerateKey()), Config{}.withDefaults(), namesFor("", true), func() {})
+// Long cookies are not cached, so the memory of the cache is bounded.
+func TestSealers_LongCookieIsNotCached(t *testing.T) {
+	s, err := newSealers(parseKeys(t, GenerateKey()), "", namesFor("", true), windowsFor(2*time.Minute), func() {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,8 +130,33 @@ func TestALongCookieIsOpenedEachTime(t *testing.T) {
 				t.Errorf("a cookie of %d bytes is not opened", len(value))
 			}
 		}
-		if _, ok := s.opened.get(value); ok != want {
+		if _, ok := s.cache.get(value); ok != want {
 			t.Errorf("a cookie of %d bytes is remembered: %v", len(value), ok)
+		}
+	}
+}
+
+// The keys are tried in their order, so a valid cookie costs as many MACs as the place
+// of its key. Only the first key's cookies are not reported as those of an old key.
+func TestSealer_TriesTheKeysInTheirOrder(t *testing.T) {
+	texts := []string{testKey, GenerateKey(), GenerateKey()}
+	all, _ := makeSealers(t, "", texts...)
+	if n := len(all.codecs); n != len(texts) || n > maxKeys {
+		t.Errorf("%d keys are tried; want %d", n, len(texts))
+	}
+	old := 0
+	all.oldKey = func() { old++ }
+	for i, text := range texts {
+		one, _ := makeSealers(t, "", text)
+		value := mustSeal(t, one, anAccessTicket(""))
+		for k, codec := range all.codecs {
+			if opens := codec.Decode(all.name, value, new(accessTicket)) == nil; opens != (i == k) {
+				t.Errorf("the cookie of key %d is opened by the key at place %d: %v", i, k, opens)
+			}
+		}
+		before := old
+		if !all.open(value, new(accessTicket)) || old-before != min(i, 1) {
+			t.Errorf("the cookie of key %d: the old key was reported %d times; want %d", i, old-before, min(i, 1))
 		}
 	}
 }

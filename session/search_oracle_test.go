@@ -5,19 +5,20 @@ import (
 	"math"
 	"testing"
 	"time"
+
+	"github.com/sessionkit/sessionkit/session/store"
 )
 
-// searchOracle asks the project's own decision function, and the store's own
-// conditions. It turns the small numbers of a searchRow and a searchTicket into a
-// real Snapshot and a real refreshTicket, and remembers the answers, since all
-// three are pure functions.
+// searchOracle calls the real judge and the real conditions of the store. It converts
+// the small numbers of a searchRow and a searchTicket into a store.Snapshot and a
+// refreshTicket. It caches the answers, because all three are pure functions.
 type searchOracle struct {
 	t      *testing.T
-	decide func(Snapshot, refreshTicket) class
-	where  func(*Record, Presented) bool
+	decide func(store.Snapshot, refreshTicket) class
+	where  func(*store.Record, store.PresentedTicket) bool
 	tick   time.Duration
 
-	// From these ages on, all ages are one to judge.
+	// From these ages on, judge treats all ages alike.
 	ticketAge uint8
 	rowAge    uint8
 
@@ -35,18 +36,18 @@ type searchAnswer struct {
 	supersedes bool // what RevokeReused does
 }
 
-// ask holds a ticket against a row. Each question is put several times over,
-// with other names, higher generations and greater ages where those must not
-// matter: what canonical makes equal, judge must not tell apart.
+// ask judges a ticket against a row. It asks each question several times, with other
+// names, higher generations and greater ages where they must not matter: judge must not
+// distinguish what canonical makes equal.
 func (o *searchOracle) ask(r searchRow, t searchTicket) searchAnswer {
-	t.own = false // judge never sees whose it is
+	t.own = false // judge does not know whose it is
 	q := searchQuestion{r, t}
 	if a, ok := o.answers[q]; ok {
 		return a
 	}
 	snap, real := o.real(q, 0, 0)
-	p := Presented{Generation: real.generation, Digest: real.digest(), Parent: real.parentDigest()}
-	a := searchAnswer{o.decide(snap, real), o.where(snap.Record, p), snap.Record.Supersedes(p)}
+	p := store.PresentedTicket{Generation: real.generation, Digest: real.digest(), Parent: real.parentDigest()}
+	a := searchAnswer{o.decide(snap, real), o.where(snap.Record, p), snap.Record.IsReuse(p)}
 
 	later := q
 	if q.row.age >= o.rowAge {
@@ -62,7 +63,7 @@ func (o *searchOracle) ask(r searchRow, t searchTicket) searchAnswer {
 	return a
 }
 
-// good says whether a ticket will be accepted at this row, once it is old enough.
+// good reports whether the row accepts a ticket once the ticket is old enough.
 func (o *searchOracle) good(r searchRow, t searchTicket) bool {
 	if t.id == 0 {
 		return false
@@ -75,9 +76,9 @@ func (o *searchOracle) good(r searchRow, t searchTicket) bool {
 	return false
 }
 
-// real makes what judge gets. The lowest generation becomes the given one, so
-// that 0, the login's, is judged wherever it can occur.
-func (o *searchOracle) real(q searchQuestion, lowest uint64, salt uint64) (Snapshot, refreshTicket) {
+// real returns the arguments of judge. The lowest generation becomes the given one, so
+// that generation 0, that of a login, is judged wherever it can occur.
+func (o *searchOracle) real(q searchQuestion, lowest uint64, salt uint64) (store.Snapshot, refreshTicket) {
 	var (
 		now    = time.UnixMilli(1_800_000_000_000)
 		ends   = now.Add(12 * time.Hour)
@@ -86,13 +87,13 @@ func (o *searchOracle) real(q searchQuestion, lowest uint64, salt uint64) (Snaps
 			binary.BigEndian.PutUint64(b[:], uint64(name)+salt<<32)
 			return b
 		}
-		digest   = func(name uint8) Digest { return refreshTicket{id: id(name)}.digest() }
-		previous = Digest{}
+		digest   = func(name uint8) store.Digest { return refreshTicket{id: id(name)}.digest() }
+		previous = store.Digest{}
 	)
 	if q.row.previous != 0 {
 		previous = digest(q.row.previous)
 	}
-	return Snapshot{Now: now, Record: &Record{
+	return store.Snapshot{Now: now, Record: &store.Record{
 			Generation:  lowest + uint64(q.row.generation-before),
 			Confirmed:   digest(q.row.confirmed),
 			Previous:    previous,
@@ -101,7 +102,7 @@ func (o *searchOracle) real(q searchQuestion, lowest uint64, salt uint64) (Snaps
 		}}, refreshTicket{
 			generation: lowest + uint64(q.ticket.generation-before),
 			id:         id(q.ticket.id),
-			parent:     id(q.ticket.parent), // 0 is nobody's id
+			parent:     id(q.ticket.parent), // 0 means no ticket
 			issued:     now.Add(-time.Duration(q.ticket.age) * o.tick),
 			expires:    ends,
 		}
@@ -109,12 +110,12 @@ func (o *searchOracle) real(q searchQuestion, lowest uint64, salt uint64) (Snaps
 
 const searchLifetime = 2 * time.Minute // the default
 
-var searchRules = rulesFor(searchLifetime)
+var searchRules = windowsFor(searchLifetime)
 
-// newSearchOracle says how the world's ticks map to time: access is how many of
-// them an access cookie lives. Zero means that the world has no clock, and two
-// ages only, 0 and beyond.
-func newSearchOracle(t *testing.T, access uint8, judge func(Snapshot, refreshTicket) class, takes func(*Record, Presented) bool) *searchOracle {
+// newSearchOracle maps the world's ticks to time: access is the lifetime of an access
+// cookie in ticks. Zero means a world without a clock, with only two ages: 0 and beyond
+// all windows.
+func newSearchOracle(t *testing.T, access uint8, judge func(store.Snapshot, refreshTicket) class, takes func(*store.Record, store.PresentedTicket) bool) *searchOracle {
 	o := &searchOracle{
 		t: t, decide: judge, where: takes,
 		tick: searchLifetime, ticketAge: 1, rowAge: 1,
@@ -123,7 +124,7 @@ func newSearchOracle(t *testing.T, access uint8, judge func(Snapshot, refreshTic
 	if access > 0 {
 		o.tick = searchLifetime / time.Duration(access)
 		o.ticketAge = uint8(math.Ceil(float64(searchRules.young) / float64(o.tick)))
-		o.rowAge = uint8(searchRules.straggler/o.tick) + 1
+		o.rowAge = uint8(searchRules.grace/o.tick) + 1
 	}
 	return o
 }

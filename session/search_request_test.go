@@ -1,10 +1,10 @@
 package session
 
-// This file takes a request through its steps: SELECT, judge, UPDATE, answer.
-// They are separate, and any other request may come in between. Which node does
-// them makes no difference but one: it may show an older row.
+// This file contains the steps of a request: SELECT, judge, UPDATE, answer. Any other
+// request may run between two of them. The nodes differ in only one way: a node may
+// read an older row.
 
-// request emits what may become of one request in flight.
+// request emits the possible next states of one request in flight.
 func (w *searchWorld) request(s searchState, i int, emit searchEmit) {
 	switch s.requests[i].phase {
 	case searchIdle:
@@ -27,14 +27,14 @@ func (w *searchWorld) request(s searchState, i int, emit searchEmit) {
 	emit(searchStep{"a request or its answer is lost", w.who(i), -1}, s)
 }
 
-// read is the SELECT: judge holds the ticket against the row that it showed.
+// read is the SELECT, and judge on the row that it returned.
 func (w *searchWorld) read(s searchState, i int, row searchRow, emit searchEmit) {
 	t := s.requests[i].ticket
 	if w.access > 0 {
 		w.follow(s, i, row, w.ask(row, t).class, emit)
 		return
 	}
-	// Without a clock, the ticket may be of any age, and the row too.
+	// Without a clock, the ticket and the row may have any age.
 	var done [classReuse + 1]bool
 	for _, t.age = range []uint8{0, w.ticketAge} {
 		for _, row.age = range []uint8{0, w.rowAge} {
@@ -46,7 +46,7 @@ func (w *searchWorld) read(s searchState, i int, row searchRow, emit searchEmit)
 	}
 }
 
-// follow does what follows from a class, by the table in the design.
+// follow takes the step that follows from a class, by the table in the design.
 func (w *searchWorld) follow(s searchState, i int, row searchRow, c class, emit searchEmit) {
 	step := searchStep{"SELECT", w.who(i), c}
 	if row.generation != s.row.generation || row.confirmed != s.row.confirmed {
@@ -64,7 +64,7 @@ func (w *searchWorld) follow(s searchState, i int, row searchRow, c class, emit 
 		*r = searchRequest{phase: searchRevoking, asked: asked.age, ticket: asked.ticket}
 		s.fault |= searchFalseLogout
 	case classYoung:
-		if w.access > 0 && !w.forced { // elsewhere the browser asks whenever it likes
+		if w.access > 0 && !w.forced { // in other worlds the browser may ask at any time
 			r.phase = searchServed
 		}
 	case classStraggler:
@@ -78,9 +78,9 @@ func (w *searchWorld) follow(s searchState, i int, row searchRow, c class, emit 
 	w.watched(step, s, emit)
 }
 
-// confirm is U1. A node that lags may match no row where it should, or the
-// connection may break after the write: then the row is read again, as it is
-// when the race was lost.
+// confirm is the UPDATE that confirms a ticket. A node that lags may match no row, or
+// the connection may break after the write. Then the row is read again, as it is after
+// a lost race.
 func (w *searchWorld) confirm(s searchState, i int, emit searchEmit) {
 	r := s.requests[i]
 	takes := w.ask(s.row, r.ticket).takes
@@ -104,7 +104,7 @@ func (w *searchWorld) confirm(s searchState, i int, emit searchEmit) {
 	w.watched(searchStep{"UPDATE: confirmed", w.who(i), -1}, s, emit)
 }
 
-// revoke is U2.
+// revoke is the UPDATE that revokes the session.
 func (w *searchWorld) revoke(s searchState, i int, emit searchEmit) {
 	takes := w.ask(s.row, s.requests[i].ticket).supersedes
 	if !takes || w.stale > 0 {
@@ -116,19 +116,20 @@ func (w *searchWorld) revoke(s searchState, i int, emit searchEmit) {
 	}
 }
 
-// again sends a request back to its SELECT, while it has time.
+// again sends a request back to its SELECT if it has time left.
 func (w *searchWorld) again(s searchState, i int, what string, emit searchEmit) {
 	r := s.requests[i]
 	s.requests[i] = searchRequest{phase: searchAsked, ticket: r.ticket}
 	if i < w.parallel && w.access > 0 {
 		if s.requests[i].age = r.asked + r.age; s.requests[i].age > w.transit {
-			s.requests[i] = searchRequest{} // a 503, which takes nothing from anybody
+			s.requests[i] = searchRequest{} // a 503, which changes no cookies
 		}
 	}
 	emit(searchStep{what, w.who(i), -1}, s)
 }
 
-// accept answers a ticket with a child, issued at the SELECT so many ticks ago.
+// accept answers a ticket with a child. The ticket was issued the given number of ticks
+// before the SELECT.
 func (w *searchWorld) accept(s *searchState, i int, t searchTicket, age uint8) {
 	if t.own {
 		s.past |= w.who(i)
@@ -142,12 +143,12 @@ func (w *searchWorld) accept(s *searchState, i int, t searchTicket, age uint8) {
 	}
 }
 
-// searchChild is what refreshTicket.child mints: distinct in every answer.
+// searchChild models refreshTicket.child: the child is distinct in every answer.
 func searchChild(s *searchState, t searchTicket) searchTicket {
 	return searchTicket{id: s.unused(), parent: t.id, generation: t.generation + 1}
 }
 
-// unused returns a name that nothing has.
+// unused returns a name that no ticket has.
 func (s *searchState) unused() uint8 {
 	id := uint8(0)
 	for _, r := range s.rows() {
@@ -161,8 +162,8 @@ func (s *searchState) unused() uint8 {
 	return id + 1
 }
 
-// deliver brings an answer to its party. The browser's jar keeps the newest
-// arrival, not the newest answer.
+// deliver delivers an answer to its receiver. The browser's jar keeps the answer that
+// arrived last, which need not be the newest one.
 func (w *searchWorld) deliver(s searchState, i int, emit searchEmit) {
 	r := s.requests[i]
 	s.requests[i] = searchRequest{}

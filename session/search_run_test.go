@@ -6,14 +6,16 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sessionkit/sessionkit/session/store"
 )
 
-// searchLimit is more than any of the worlds has: a search that reaches it has
-// not seen everything, and proves nothing.
+// searchLimit is more states than any of the worlds has. A search that reaches it is
+// incomplete and proves nothing.
 const searchLimit = 2_000_000
 
-// searchResult is what a search found: every state of a world without a fault,
-// or a shortest way to one.
+// searchResult is the result of a search: the number of states of a world without a
+// fault, or a shortest path to a fault.
 type searchResult struct {
 	states int
 	fault  searchFault
@@ -63,13 +65,13 @@ func (w searchWorld) search(t *testing.T) searchResult {
 	return r
 }
 
-// complete fills in what a world left out: the rules as they are.
+// complete sets the fields that a world left out to the real rules.
 func (w *searchWorld) complete(t *testing.T) {
 	if w.judge == nil {
 		w.judge = searchRules.judge
 	}
 	if w.takes == nil {
-		w.takes = (*Record).Takes
+		w.takes = (*store.Record).CanConfirm
 	}
 	if w.child == nil {
 		w.child = searchChild
@@ -83,8 +85,8 @@ func (w *searchWorld) complete(t *testing.T) {
 	w.searchOracle = newSearchOracle(t, w.access, w.judge, w.takes)
 }
 
-// mustHold explores a world in which nothing may go wrong. It must have at least
-// so many states: a world in which nothing can happen proves nothing.
+// mustHold explores a world without faults. The world must have at least the given
+// number of states, because a world in which nothing can happen proves nothing.
 func (w searchWorld) mustHold(t *testing.T, atLeast int) {
 	t.Helper()
 	began := time.Now()
@@ -98,7 +100,7 @@ func (w searchWorld) mustHold(t *testing.T, atLeast int) {
 	t.Logf("holds in all %d states (%v)", r.states, time.Since(began).Round(time.Millisecond))
 }
 
-// mustFail explores a world in which a certain fault must be found.
+// mustFail explores a world in which the given fault must be found.
 func (w searchWorld) mustFail(t *testing.T, fault searchFault) {
 	t.Helper()
 	w.watch = fault

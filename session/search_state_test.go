@@ -5,28 +5,28 @@ import (
 	"slices"
 )
 
-// The state search explores every run of a small world: one session, one
-// browser, a database, and perhaps a thief. This file holds the world's state
-// and its canonical form. What may happen in it is in search_world_test.go; what
-// a presented ticket is worth, only judge says (search_oracle_test.go).
+// The state search explores every run of a small world: one session, one browser, a
+// database, and perhaps a thief. This file contains the world's state and its canonical
+// form. search_world_test.go contains its steps. Only judge decides about a presented
+// ticket (search_oracle_test.go).
 
 // searchTicket is a refresh ticket with small numbers for names.
 type searchTicket struct {
 	id         uint8 // 0: no ticket
-	parent     uint8 // 0: a ticket that nobody holds, and the row does not remember
+	parent     uint8 // 0: a ticket that no party holds and the row does not know
 	generation uint8
 	age        uint8 // in ticks since it was issued
-	own        bool  // after a theft: its holder is the only one to whom it was given
+	own        bool  // after a theft: it was issued to its present holder only
 }
 
-// searchDead is the name of every ticket that is reuse for ever.
+// searchDead is the name of every ticket that will always be judged as reuse.
 const searchDead = 31
 
-// searchRow is what the database remembers of the session.
+// searchRow is the session's row in the database.
 type searchRow struct {
 	generation uint8 // 0: no row
 	confirmed  uint8
-	previous   uint8 // 0: none that anybody holds
+	previous   uint8 // 0: none that a party holds
 	age        uint8 // in ticks since confirmed was
 }
 
@@ -55,13 +55,13 @@ const (
 	searchOlder    = 2 // versions of the row that a stale node may still show
 )
 
-// Who holds a ticket, as a bit.
+// The holders of a ticket, as bits.
 const (
 	searchVictim uint8 = 1 << iota
 	searchThief
 )
 
-// searchFault is what must not happen.
+// searchFault is a set of faults: events that must not happen.
 type searchFault uint8
 
 const (
@@ -86,7 +86,7 @@ type searchState struct {
 	row   searchRow
 	older [searchOlder]searchRow // the newest first
 
-	jar, disk searchTicket // what the browser would send, and what it would find after a crash
+	jar, disk searchTicket // the ticket that the browser sends, and the one that it has after a crash
 	access    uint8        // ticks until the access cookie runs out
 	unsaved   uint8        // one more than the ticks since jar and disk differ; 0: they do not
 
@@ -94,14 +94,14 @@ type searchState struct {
 	requests [searchRequests]searchRequest // the browser's, then the thief's
 
 	stolen    bool
-	past      uint8 // who had a ticket of his own accepted
+	past      uint8 // the parties that had a ticket of their own accepted
 	revoked   bool
 	crashes   uint8 // how many may still happen
 	failovers uint8
 	fault     searchFault
 }
 
-// tickets calls yield with every ticket that somebody holds.
+// tickets calls yield with every ticket that a party holds.
 func (s *searchState) tickets(yield func(*searchTicket)) {
 	for _, t := range []*searchTicket{&s.jar, &s.disk, &s.loot[0], &s.loot[1],
 		&s.requests[0].ticket, &s.requests[1].ticket, &s.requests[2].ticket, &s.requests[3].ticket} {
@@ -115,21 +115,21 @@ func (s *searchState) rows() []*searchRow {
 	return []*searchRow{&s.row, &s.older[0], &s.older[1]}
 }
 
-// canonical brings states to one form that differ only in what judge cannot tell
-// apart by any order of steps:
-//   - generations count from the oldest row in sight, whose number is 2,
+// canonical converts states that judge cannot distinguish, after any order of steps,
+// into one form:
+//   - generations count from the oldest visible row, whose number is 2,
 //   - ids are numbered in the order of their appearance,
-//   - an id that nobody could present is forgotten,
+//   - an id that no party can present is forgotten,
 //   - ages beyond every window are one age,
-//   - a ticket that is reuse for ever is dead, whatever else it was; a thief has no
-//     use for it, but to end the session,
-//   - requests of one party, and a thief's loot, have no order.
+//   - a ticket that will always be reuse is dead, whatever else it was; a thief can use
+//     it only to end the session,
+//   - requests of one party, and the tickets of a thief, have no order.
 //
-// The oracle checks judge's part in that: shifted generations, renamed ids and
-// greater ages must not change its answers.
+// The oracle checks that judge does not depend on them: shifted generations, renamed
+// ids and greater ages must not change its answers.
 func (s *searchState) canonical(w *searchWorld) {
 	if s.revoked || s.fault != 0 {
-		*s = searchState{revoked: s.revoked, fault: s.fault} // nothing follows
+		*s = searchState{revoked: s.revoked, fault: s.fault} // a final state
 		return
 	}
 	base := s.row.generation
@@ -144,7 +144,7 @@ func (s *searchState) canonical(w *searchWorld) {
 			r.age = min(r.age, w.rowAge)
 		}
 	}
-	var held uint32 // a bit for every name that somebody could still present
+	var held uint32 // one bit for each name that a party could still present
 	s.tickets(func(t *searchTicket) {
 		if t.id == searchDead || t.generation+1 < base {
 			*t = searchTicket{id: searchDead}
@@ -181,8 +181,8 @@ func (s *searchState) canonical(w *searchWorld) {
 	s.rename(w)
 }
 
-// dead says whether a ticket is reuse, and stays so: no row in sight is behind
-// it, none knows it, and rows only move on. The rule must agree.
+// dead reports whether a ticket is and stays reuse: no visible row is behind it, no row
+// knows it, and rows only move forward. judge must agree.
 func (s *searchState) dead(w *searchWorld, t searchTicket) bool {
 	for _, r := range s.rows() {
 		if r.generation == 0 {
@@ -219,8 +219,8 @@ func (s *searchState) rename(w *searchWorld) {
 	ticket(&s.jar)
 	ticket(&s.disk)
 
-	// A name not yet given sorts last; among those any order will do, and costs
-	// at most a state that is counted twice.
+	// A name without a number sorts last. The order among these does not matter: at
+	// most, a state is counted twice.
 	order := func(t searchTicket) uint32 {
 		given := func(id uint8) uint32 {
 			if id != 0 && names[id] == 0 {

@@ -5,13 +5,13 @@ import (
 	"testing"
 )
 
-// In the worlds with a clock, an access cookie lives 12 ticks, so that a tick is
-// 10 s by default. Then young is 10 ticks, and a straggler's window is 1.
+// In the worlds with a clock, an access cookie lives 12 ticks, so a tick is 10 s by
+// default. Then a ticket is young for 10 ticks, and the grace period is 1 tick.
 const searchAccess = 12
 
-// An honest browser is never logged out, whatever happens to its requests, its
-// answers, itself and the database, within the bounds of the next test.
-func TestSearchFindsNoFalseLogout(t *testing.T) {
+// An honest browser is never logged out, whatever happens to its requests and answers,
+// to the browser and to the database, within the bounds of the next test.
+func TestSearch_FindsNoFalseLogout(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		world   searchWorld
@@ -42,9 +42,9 @@ func TestSearchFindsNoFalseLogout(t *testing.T) {
 	}
 }
 
-// The bounds on the network are exact: where they hold there is no false logout,
-// and where they do not, there is one.
-func TestSearchBoundsAreExact(t *testing.T) {
+// The bounds on the network are exact: within them there is no false logout, and beyond
+// each of them there is one.
+func TestSearch_BoundsAreExact(t *testing.T) {
 	const young = searchAccess * 5 / 6
 	for _, test := range []struct {
 		name  string
@@ -93,13 +93,13 @@ func TestSearchBoundsAreExact(t *testing.T) {
 	}
 }
 
-// After a theft, never do both sides get past one refresh, and as soon as one
-// has, the other holds nothing that is good.
+// After a theft, the two sides never both get past one refresh. When one side has, the
+// other holds no ticket that is still accepted.
 //
-// All but two of these worlds have no clock: anything may take any time and come in any order,
-// and every ticket may be young or old, every row recent or not, as it suits the
-// worst case. So this guarantee rests on no bound, and on no window.
-func TestSearchFindsNoThiefPastOneRefresh(t *testing.T) {
+// All but two of these worlds have no clock: every step may take any time, every ticket
+// may be young or old, and every row recent or not. So the guarantee depends on no bound
+// of the network and on no time window.
+func TestSearch_FindsNoThiefPastOneRefresh(t *testing.T) {
 	for _, test := range []struct {
 		world   searchWorld
 		atLeast int
@@ -111,7 +111,7 @@ func TestSearchFindsNoThiefPastOneRefresh(t *testing.T) {
 		{searchWorld{parallel: 2, thief: 1, crashes: 1}, 30_000},
 		{searchWorld{parallel: 2, thief: 1, crashes: 2}, 60_000},
 		{searchWorld{parallel: 1, thief: 1, stale: 1, crashes: 2}, 25_000},
-		// Two with a clock, which the others contain: they check that.
+		// Two worlds with a clock. The worlds above contain them, which this checks.
 		{searchWorld{parallel: 2, thief: 1, access: 4, transit: 1, answer: 1}, 50_000},
 		{searchWorld{parallel: 1, thief: 1, access: 6, transit: 1, answer: 1}, 10_000},
 	} {

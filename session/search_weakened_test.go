@@ -3,13 +3,14 @@ package session
 import (
 	"slices"
 	"testing"
+
+	"github.com/sessionkit/sessionkit/session/store"
 )
 
-// The same search finds what is wrong with a weaker rule. Each of these leaves
-// out one part of the rotation, around the real judge, and shows what that part
-// is for.
-func TestSearchSeesThroughWeakerRules(t *testing.T) {
-	// A network that the rule itself copes with.
+// The same search finds the fault of a weaker rule. Each case leaves out one part of
+// the rotation, around the real judge, and shows which fault that part prevents.
+func TestSearch_FindsTheFaultOfEachWeakerRule(t *testing.T) {
+	// A network in which the real rule has no fault.
 	honest := searchWorld{access: searchAccess, parallel: 2, transit: 1, answer: 1}
 	theft := searchWorld{parallel: 2, thief: 1}
 
@@ -30,7 +31,7 @@ func TestSearchSeesThroughWeakerRules(t *testing.T) {
 		}, searchBothPast},
 
 		{"generations are compared, but not digests", theft, func(w *searchWorld) {
-			w.judge = func(s Snapshot, t refreshTicket) class {
+			w.judge = func(s store.Snapshot, t refreshTicket) class {
 				row := *s.Record
 				switch t.generation {
 				case row.Generation:
@@ -41,21 +42,21 @@ func TestSearchSeesThroughWeakerRules(t *testing.T) {
 				s.Record = &row
 				return searchRules.judge(s, t)
 			}
-			w.takes = func(row *Record, p Presented) bool {
+			w.takes = func(row *store.Record, p store.PresentedTicket) bool {
 				agrees := *row
 				agrees.Confirmed = p.Parent
-				return agrees.Takes(p)
+				return agrees.CanConfirm(p)
 			}
 		}, searchBothPast},
 
 		{"strict rotation: every ticket is good once", honest, func(w *searchWorld) {
-			w.second = true // a login's ticket counts as presented
+			w.second = true // the ticket of a login counts as presented
 			w.judge = searchInstead(classReuse, classSame, classStraggler)
 		}, searchFalseLogout},
 
 		{"no young rule, access cookie lost at any time", honest, func(w *searchWorld) {
 			w.forced = true
-			w.judge = rules{young: 0, straggler: searchRules.straggler}.judge
+			w.judge = windows{young: 0, grace: searchRules.grace}.judge
 		}, searchFalseLogout},
 
 		{"no young rule for a ticket ahead of its row, access cookie lost at any time, a lost write", honest, func(w *searchWorld) {
@@ -86,15 +87,15 @@ func TestSearchSeesThroughWeakerRules(t *testing.T) {
 	}
 }
 
-// One limit is known: a database that loses the confirmation of one side's
-// ticket can let both get past one refresh. It cannot know better.
-func TestSearchFindsTheLimitOfALostWrite(t *testing.T) {
+// There is one known limit: if a database loses the confirmation of one side's ticket,
+// both sides can get past one refresh. The database cannot detect that.
+func TestSearch_FindsTheLimitOfALostWrite(t *testing.T) {
 	searchWorld{parallel: 1, thief: 1, failover: 1}.mustFail(t, searchBothPast)
 }
 
-// searchInstead is the real judge, with one class in place of others.
-func searchInstead(instead class, of ...class) func(Snapshot, refreshTicket) class {
-	return func(s Snapshot, t refreshTicket) class {
+// searchInstead is the real judge with one class replaced by another.
+func searchInstead(instead class, of ...class) func(store.Snapshot, refreshTicket) class {
+	return func(s store.Snapshot, t refreshTicket) class {
 		if c := searchRules.judge(s, t); !slices.Contains(of, c) {
 			return c
 		}
@@ -102,7 +103,7 @@ func searchInstead(instead class, of ...class) func(Snapshot, refreshTicket) cla
 	}
 }
 
-func searchAheadIsNeverYoung(s Snapshot, t refreshTicket) class {
+func searchAheadIsNeverYoung(s store.Snapshot, t refreshTicket) class {
 	c := searchRules.judge(s, t)
 	if c == classYoung && t.generation > s.Record.Generation+1 {
 		return classAhead
@@ -110,8 +111,8 @@ func searchAheadIsNeverYoung(s Snapshot, t refreshTicket) class {
 	return c
 }
 
-// searchDerivedChild mints the child that anybody else would be given as well,
-// as a rotation does that derives it from the ticket presented.
+// searchDerivedChild mints the same child for everybody who presents the ticket, as a
+// rotation does that derives the child from the ticket.
 func searchDerivedChild(s *searchState, t searchTicket) searchTicket {
 	child := searchChild(s, t)
 	if s.row.previous == t.id {

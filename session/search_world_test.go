@@ -1,7 +1,9 @@
 package session
 
-// searchWorld is a world's rules: everything around the decision. Its steps are
-// those of the browser, the network, the database's nodes and the thief.
+import "github.com/sessionkit/sessionkit/session/store"
+
+// searchWorld contains the rules of a world, except for the decision: the steps of the
+// browser, the network, the database's nodes and the thief.
 type searchWorld struct {
 	*searchOracle
 
@@ -20,15 +22,15 @@ type searchWorld struct {
 
 	watch searchFault // what ends the search
 
-	// The rules, for a test to weaken. Left out: as they are.
-	judge     func(Snapshot, refreshTicket) class
-	takes     func(*Record, Presented) bool
+	// Rules that a test can weaken. The zero value means the real rule.
+	judge     func(store.Snapshot, refreshTicket) class
+	takes     func(*store.Record, store.PresentedTicket) bool
 	child     func(*searchState, searchTicket) searchTicket // mints for what was accepted
-	straggler func(*searchState, searchTicket) searchTicket // and for a straggler: nil, so nothing
-	verdict   bool                                          // takes a lost race for reuse
+	straggler func(*searchState, searchTicket) searchTicket // and for a grace: nil, so nothing
+	verdict   bool                                          // treats a lost race as reuse
 }
 
-// searchStep names a step, for the account of a run.
+// searchStep names a step in the report of a run.
 type searchStep struct {
 	what  string
 	who   uint8
@@ -73,7 +75,7 @@ func (w *searchWorld) begin() searchState {
 	return s
 }
 
-// next emits every state that may follow s.
+// next emits every state that can follow s.
 func (w *searchWorld) next(s searchState, emit searchEmit) {
 	if s.revoked || s.fault != 0 {
 		return
@@ -97,7 +99,7 @@ func (w *searchWorld) tick(s searchState, emit searchEmit) {
 		switch {
 		case r.phase == searchIdle:
 			continue
-		case i >= w.parallel: // a thief has time; only what he is minted must age
+		case i >= w.parallel: // a thief may wait; only tickets minted for him must age
 			if r.phase == searchConfirming {
 				r.age = min(r.age+1, w.ticketAge)
 			}
@@ -120,10 +122,10 @@ func (w *searchWorld) tick(s searchState, emit searchEmit) {
 	emit(searchTick, s)
 }
 
-// browser emits what the browser does by itself: it sends the refresh cookie
-// when the access cookie is gone, saves its jar, and crashes.
+// browser emits the steps of the browser: it sends the refresh cookie when the access
+// cookie is gone, saves its jar, and crashes.
 func (w *searchWorld) browser(s searchState, emit searchEmit) {
-	// Idle requests sort first, and are all the same.
+	// Idle requests sort first and are all equal.
 	if s.access <= w.early && s.requests[0].phase == searchIdle {
 		sent := s
 		sent.requests[0] = searchRequest{phase: searchAsked, ticket: s.jar}
@@ -136,8 +138,8 @@ func (w *searchWorld) browser(s searchState, emit searchEmit) {
 	saved.disk, saved.unsaved = s.jar, 0
 	emit(searchStep{"saves its cookies", searchVictim, -1}, saved)
 
-	// Answers that are under way are let in after the crash as well: that is
-	// more than can happen, so that whatever holds here holds all the more.
+	// Answers in flight are still delivered after a crash. That is more than can happen
+	// in reality, so a result that holds here also holds there.
 	s.jar, s.access, s.unsaved = s.disk, 0, 0
 	if s.crashes--; s.crashes == 0 {
 		s.disk = searchTicket{}
@@ -157,8 +159,8 @@ func (w *searchWorld) database(s searchState, emit searchEmit) {
 	emit(searchFailover, s)
 }
 
-// theft emits what the thief does by himself: he copies the jar, once, and
-// presents whatever he has whenever he likes.
+// theft emits the steps of the thief: he copies the jar once, and presents his tickets
+// at any time.
 func (w *searchWorld) theft(s searchState, emit searchEmit) {
 	if w.thief == 0 {
 		return
@@ -187,7 +189,7 @@ func (w *searchWorld) theft(s searchState, emit searchEmit) {
 	}
 }
 
-// watched emits a state after what must not happen in it was looked for.
+// watched checks a state for faults and emits it.
 func (w *searchWorld) watched(step searchStep, s searchState, emit searchEmit) {
 	if s.past == searchVictim|searchThief {
 		s.fault |= searchBothPast
@@ -199,7 +201,7 @@ func (w *searchWorld) watched(step searchStep, s searchState, emit searchEmit) {
 	emit(step, s)
 }
 
-// bothLive says whether one party is past a refresh, and the other still holds a
+// bothLive reports whether one party is past a refresh while the other still holds a
 // ticket that the row would accept.
 func (w *searchWorld) bothLive(s *searchState) bool {
 	if s.past&searchThief != 0 && (w.good(s.row, s.jar) || w.good(s.row, s.disk)) {
@@ -223,7 +225,7 @@ func (w *searchWorld) who(request int) uint8 {
 	return searchThief
 }
 
-// forget drops the versions of the row that nothing can bring back.
+// forget drops the versions of the row that cannot become visible again.
 func (s *searchState) forget(w *searchWorld) {
 	keep := w.stale
 	if s.failovers > 0 {

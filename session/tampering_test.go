@@ -1,4 +1,4 @@
-package session
+package session_test
 
 import (
 	"encoding/base64"
@@ -7,11 +7,15 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/gorilla/securecookie"
+
+	"github.com/sessionkit/sessionkit/session"
 )
 
-// changes calls yield with every cookie that differs from a good one in a bit, a
-// character, its end, or by an insertion.
-func changes(value string, yield func(how, changed string)) {
+// changedValues calls yield with every value that differs from a valid one in a bit, a
+// character, its length, or by an insertion.
+func changedValues(value string, yield func(what, changed string)) {
 	for i := range len(value) {
 		for bit := range 8 {
 			b := []byte(value)
@@ -25,7 +29,7 @@ func changes(value string, yield func(how, changed string)) {
 			yield("an insertion", value[:i]+c+value[i:])
 		}
 		yield("a cut", value[:i])
-		yield("a cut at the front", value[i+1:])
+		yield("a cut at the start", value[i+1:])
 	}
 	for n := 1; n <= 64; n++ {
 		yield("an addition", value+strings.Repeat("A", n))
@@ -34,112 +38,115 @@ func changes(value string, yield func(how, changed string)) {
 	for _, tail := range []string{"\n", "\r\n", "\r", "\x00", "|", `"`} {
 		yield("an addition", value+tail)
 	}
-	yield("padding taken away", strings.TrimRight(value, "="))
+	yield("padding removed", strings.TrimRight(value, "="))
 	yield("the other alphabet", strings.NewReplacer("-", "+", "_", "/").Replace(value)+"+")
 	yield("twice", value+value)
 }
 
-// Every bit of a cookie counts. Without the check for the one spelling, some of
-// these would pass, which shows that there is something here to find.
-func TestAChangedCookieIsNoTicket(t *testing.T) {
-	inWorld(t, func(w *world) {
-		s := newStranger(w)
-		passSecurecookie := 0
-		for _, c := range w.targets() {
-			changes(c.value, func(how, changed string) {
+// Every bit of a cookie counts. securecookie alone accepts several spellings of one
+// value: the test checks that it met some of them.
+func TestManager_ChangedCookieIsRefused(t *testing.T) {
+	inTestWorld(t, session.Config{}, func(w *testWorld) {
+		a := newAttacker(w)
+		acceptedBySecurecookie := 0
+		for _, c := range w.sealedCookies() {
+			codec := codecFor(w.T, testWorldKey, kindOf(c.name))
+			codec.SetSerializer(securecookie.NopEncoder{})
+			changedValues(c.value, func(what, changed string) {
 				// White space around a cookie is not part of it (RFC 6265, section 5.2).
 				if strings.Trim(changed, " \t") == c.value {
 					return
 				}
-				s.sends(how, c.name+"="+changed)
-				if c.by.codecs[0].Decode(c.name, changed, c.fresh()) == nil {
-					passSecurecookie++
+				a.sends(what, c.name+"="+changed)
+				if codec.Decode(c.name, changed, new([]byte)) == nil {
+					acceptedBySecurecookie++
 				}
 			})
 		}
-		s.report("changed cookies", 100_000)
-		if passSecurecookie == 0 {
-			w.Error("securecookie has only one spelling by itself now: canonical may go")
+		a.report("changed cookies", 100_000)
+		if acceptedBySecurecookie == 0 {
+			w.Error("securecookie itself accepts one spelling only: the check for the canonical spelling can go")
 		}
-		w.Logf("%d of them would have passed without the check for the one spelling", passSecurecookie)
+		w.Logf("securecookie alone would have accepted %d of them", acceptedBySecurecookie)
 	})
 }
 
-func TestNonsenseIsNoTicket(t *testing.T) {
-	inWorld(t, func(w *world) {
-		s := newStranger(w)
-		dice := rand.New(rand.NewPCG(1, 2))
-		noise := func() []byte {
-			b := make([]byte, 1+dice.IntN(2000))
+func TestManager_RandomCookieIsRefused(t *testing.T) {
+	inTestWorld(t, session.Config{}, func(w *testWorld) {
+		a := newAttacker(w)
+		random := rand.New(rand.NewPCG(1, 2))
+		someBytes := func() []byte {
+			b := make([]byte, 1+random.IntN(2000))
 			for i := range b {
-				b[i] = byte(dice.Uint32())
+				b[i] = byte(random.Uint32())
 			}
 			return b
 		}
 		for i := range 10_000 {
-			for _, name := range []string{w.names.access, w.names.refresh} {
+			for _, name := range []string{accessCookie, refreshCookie} {
 				var value string
-				switch b := noise(); i % 4 {
+				switch b := someBytes(); i % 4 {
 				case 0:
 					value = string(b)
 				case 1:
 					value = base64.URLEncoding.EncodeToString(b)
-				case 2: // as securecookie writes it: when, what, and a MAC
-					value = base64.URLEncoding.EncodeToString(fmt.Appendf(nil, "%d|%s|%s", dice.IntN(2_000_000_000), base64.URLEncoding.EncodeToString(b), noise()[:1]))
+				case 2: // the form of securecookie: time, content and MAC
+					value = base64.URLEncoding.EncodeToString(fmt.Appendf(nil, "%d|%s|%s", random.IntN(2_000_000_000), base64.URLEncoding.EncodeToString(b), someBytes()[:1]))
 				case 3:
 					value = base64.URLEncoding.EncodeToString(fmt.Appendf(nil, "1893456000|%x|%x", b, b[:min(32, len(b))]))
 				}
-				s.sends("nonsense", name+"="+value)
+				a.sends("random bytes", name+"="+value)
 			}
 		}
-		s.report("cookies of nonsense", 20_000)
+		a.report("random cookies", 20_000)
 	})
 }
 
-// However long a cookie is, it costs no memory that a good one would not.
-func TestALongCookieIsRefusedBeforeAnythingIsMadeOfIt(t *testing.T) {
-	inWorld(t, func(w *world) {
-		s := newStranger(w)
+// A cookie that is too long is refused before it is decoded: it allocates no more than
+// a valid one.
+func TestManager_LongCookieIsRefusedBeforeItIsDecoded(t *testing.T) {
+	inTestWorld(t, session.Config{}, func(w *testWorld) {
+		a := newAttacker(w)
 		dated := base64.URLEncoding.EncodeToString([]byte("1893456000|"))[:12]
 		for _, size := range []int{1025, 4096, 4097, 8 << 10, 64 << 10, 1 << 20, 1<<20 + 4<<10} {
-			for _, name := range []string{w.names.access, w.names.refresh} {
+			for _, name := range []string{accessCookie, refreshCookie} {
 				for _, start := range []string{"", dated} {
 					line := name + "=" + start + strings.Repeat("A", size-len(start))
 					var before, after runtime.MemStats
 					runtime.ReadMemStats(&before)
-					s.sends(fmt.Sprint(size, " bytes"), line)
+					a.sends(fmt.Sprint(size, " bytes"), line)
 					runtime.ReadMemStats(&after)
-					if made := after.TotalAlloc - before.TotalAlloc; made > 32<<10 {
-						w.Errorf("%d bytes of %s, %q...: %d bytes were allocated", size, name, start, made)
+					if n := after.TotalAlloc - before.TotalAlloc; n > 32<<10 {
+						w.Errorf("%d bytes of %s, %q...: %d bytes were allocated", size, name, start, n)
 					}
 				}
 			}
 		}
-		s.report("long cookies", 28)
+		a.report("long cookies", 28)
 	})
 }
 
-// A cookie's one header may be many, and hold thousands.
-func TestAHeaderFullOfCookies(t *testing.T) {
-	inWorld(t, func(w *world) {
-		s := newStranger(w)
+// A request may have many Cookie headers, with thousands of cookies.
+func TestManager_HeaderFullOfCookiesIsRefused(t *testing.T) {
+	inTestWorld(t, session.Config{}, func(w *testWorld) {
+		a := newAttacker(w)
 		for _, n := range []int{5, 3000, 3001, 20_000} {
-			for _, name := range []string{w.names.access, w.names.refresh} {
+			for _, name := range []string{accessCookie, refreshCookie} {
 				var same, other strings.Builder
 				for i := range n {
 					fmt.Fprintf(&same, "%s=%d; ", name, i)
 					fmt.Fprintf(&other, "c%d=x; ", i)
 				}
-				s.sends("one name", same.String())
-				s.sends("other names", other.String())
-				s.sends("two headers", same.String(), other.String())
-				s.sends("many headers", strings.Split(same.String(), "; ")...)
+				a.sends("one name", same.String())
+				a.sends("other names", other.String())
+				a.sends("two headers", same.String(), other.String())
+				a.sends("many headers", strings.Split(same.String(), "; ")...)
 			}
 		}
-		for _, line := range []string{"", ";", "=", "; ;;", "=x", w.names.access, w.names.access + "=", " " + w.names.access + " = x", `$Version="1"; ` + w.names.access + `="x"`,
-			w.names.access + `="`, w.names.access + `=""`, "\x00", strings.ToUpper(w.names.access) + "=x", w.names.access + "\t=x", strings.Repeat(";", 100_000)} {
-			s.sends("an odd header", line)
+		for _, line := range []string{"", ";", "=", "; ;;", "=x", accessCookie, accessCookie + "=", " " + accessCookie + " = x", `$Version="1"; ` + accessCookie + `="x"`,
+			accessCookie + `="`, accessCookie + `=""`, "\x00", strings.ToUpper(accessCookie) + "=x", accessCookie + "\t=x", strings.Repeat(";", 100_000)} {
+			a.sends("an odd header", line)
 		}
-		s.report("odd Cookie headers", 40)
+		a.report("odd Cookie headers", 40)
 	})
 }

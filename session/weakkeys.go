@@ -5,12 +5,12 @@ import (
 	"encoding/hex"
 )
 
-// weakness says what is wrong with a master secret that somebody else may know, or
-// guess, or "". It finds what people put in for the time being and forget: pass
-// phrases, patterns, examples. It cannot tell that a key is random.
+// weakness says why somebody else may know or guess a master secret, or returns "". It
+// finds what people enter for a while and forget: pass phrases, patterns, examples. It
+// cannot prove that a key is random.
 func weakness(master []byte) string {
-	// 32 random bytes show fewer than 20 different values once in some ten
-	// thousand million keys, and printable text alone practically never.
+	// 32 random bytes have fewer than 20 different values in about one of 10^10
+	// keys, and are all printable practically never.
 	distinct := map[byte]bool{}
 	printable, series := true, true
 	for i, b := range master[:minKeyBytes] {
@@ -27,14 +27,14 @@ func weakness(master []byte) string {
 	return ""
 }
 
-// wellKnown reports whether a key is an example in a specification, or what a word
-// hashes to.
+// wellKnown reports whether a key is an example of a specification, or the SHA-256 of a
+// common word.
 func wellKnown(master []byte) bool {
 	text := hex.EncodeToString(master)
 	for _, published := range []string{
 		"603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4",                                                                 // NIST SP 800-38A, AES-256
 		"0323354b2b0fa5bc837e0665777ba68f5ab328e6f054c928a90f84b2d2502ebfd3fb5a92d20647ef968ab4c377623d223d2e2172052e4f08c0cd9af567d080a3", // RFC 7515, appendix A.1
-		"1e225cafb90339bba1b24076d4206c3e79c355805d851682bc818baa4f5a7779",                                                                 // the first of Wycheproof's for HMAC
+		"1e225cafb90339bba1b24076d4206c3e79c355805d851682bc818baa4f5a7779",                                                                 // Wycheproof, the first HMAC vector
 	} {
 		if text == published {
 			return true

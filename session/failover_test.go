@@ -1,0 +1,124 @@
+package session_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/sessionkit/sessionkit/session"
+	"github.com/sessionkit/sessionkit/session/store"
+)
+
+// inReplicatedWorld runs a test on a database with a replica.
+func inReplicatedWorld(t *testing.T, test func(w *testWorld, db *replicatedStore)) {
+	t.Helper()
+	inTestWorld(t, session.Config{}, func(w *testWorld) {
+		replica := store.NewMemory()
+		replica.SetUser("1", store.User{Epoch: 1})
+		db := &replicatedStore{Store: w.users, replica: replica}
+		test(newTestWorld(w.T, w.users, db, session.Config{}), db)
+	})
+}
+
+// A failover to a replica that lags loses confirmations: the row is then older than the
+// cookie.
+func TestManager_LostConfirmationsLogNobodyOut(t *testing.T) {
+	for lost := range 5 {
+		inReplicatedWorld(t, func(w *testWorld, db *replicatedStore) {
+			b := newBrowser()
+			s := w.login(b, session.Login{})
+			for range 2 { // the second one confirms
+				w.expireAccess()
+				w.in(b)
+			}
+			db.stopReplication()
+			for range lost {
+				w.expireAccess()
+				w.in(b)
+			}
+			db.failOver()
+			w.expireAccess()
+			refreshed := w.count(session.EventRefreshed)
+			w.in(b)
+			want := min(lost, 1) // if no confirmation was lost, the child is the next ticket
+			events := w.eventsOf(session.EventStoreBehind)
+			if len(events) != want || want == 1 && events[0].SessionID != s.ID {
+				w.Errorf("%d lost: events %+v; want %d of session %s", lost, events, want, s.ID)
+			}
+			if n := w.count(session.EventRefreshed) - refreshed; n != 1 {
+				w.Errorf("%d lost: %d events of a refresh; want 1", lost, n)
+			}
+			for range 2 {
+				w.expireAccess()
+				w.in(b)
+			}
+			if n := w.count(session.EventStoreBehind); n != want {
+				w.Errorf("%d lost: %d events that the store is behind, after two more refreshes; want %d", lost, n, want)
+			}
+			if n := w.count(session.EventReuse); n != 0 {
+				w.Errorf("%d lost: %d events of reuse", lost, n)
+			}
+		})
+	}
+}
+
+// A ticket that is ahead of the row is confirmed, so the older ticket that the row knew
+// is superseded.
+func TestManager_TheftIsCaughtAfterLostConfirmations(t *testing.T) {
+	inReplicatedWorld(t, func(w *testWorld, db *replicatedStore) {
+		b := newBrowser()
+		w.login(b, session.Login{})
+		w.expireAccess()
+		w.in(b)
+		stolen := b.Clone() // the child that is the newest one on the replica
+		w.expireAccess()
+		w.in(b)
+		db.stopReplication()
+		for range 3 {
+			w.expireAccess()
+			w.in(b)
+		}
+		db.failOver()
+		w.expireAccess()
+		w.in(b)
+		time.Sleep(gracePeriod + time.Second)
+		w.out(stolen)
+		if n := w.count(session.EventReuse); n != 1 {
+			w.Errorf("%d events of reuse; want 1", n)
+		}
+	})
+}
+
+// lostRevocations is a store whose global epoch is lower by the number of RevokeAll
+// calls that a failover has lost.
+func lostRevocations(w *testWorld, lost *uint64) *alteredStore {
+	return &alteredStore{
+		Store: w.users,
+		found: func(s *store.Snapshot) { s.GlobalEpoch -= *lost },
+		known: func(c *store.Changes) { c.GlobalEpoch -= *lost },
+	}
+}
+
+// A session that began after a RevokeAll has a higher epoch than a database that lost
+// that RevokeAll. It goes on, and its access cookies are accepted like others.
+func TestManager_LostRevokeAllEndsNoLaterSession(t *testing.T) {
+	inTestWorld(t, session.Config{}, func(w *testWorld) {
+		lost := uint64(0)
+		node := newTestWorld(w.T, w.users, lostRevocations(w, &lost), session.Config{})
+		if err := node.RevokeAll(w.Context()); err != nil {
+			w.Fatal(err)
+		}
+		b := newBrowser()
+		s := node.login(b, session.Login{})
+		lost = 1
+		node.expireAccess()
+		if got := node.in(b); got.ID != s.ID {
+			w.Errorf("session %s; want %s", got.ID, s.ID)
+		}
+		if n := node.calls(func() { node.in(b) }); n != 0 {
+			w.Errorf("the new access cookie cost %d calls; want 0", n)
+		}
+		if err := node.RequireLive(w.Context(), s); err != nil {
+			w.Errorf("Check: %v", err)
+		}
+	})
+}

@@ -1,0 +1,85 @@
+package session
+
+import (
+	"sync"
+	"time"
+
+	"github.com/sessionkit/sessionkit/session/store"
+)
+
+// resolveOnce resolves a ticket once for all requests of a page load: those that
+// wait for the same answer, and those that come shortly after it. Each of them
+// still gets a child of its own.
+//
+// A request that joins another's statements waits no longer than its own deadline,
+// because the other began earlier.
+func (rs *resolver) resolveOnce(c *call, t refreshTicket, prefetch bool) (outcome, error) {
+	key := string(t.id[:])
+	if prefetch {
+		key += "p"
+	}
+	id := t.sessionID()
+	if o, ok := rs.outcomes.get(id, key); ok && rs.revoker.isCurrent(o.snap.Record) {
+		return o, nil
+	}
+	result, err, _ := rs.flights.Do(key, func() (any, error) {
+		o, err := rs.resolve(c, t, prefetch)
+		if err == nil {
+			rs.outcomes.put(id, key, o)
+		}
+		return o, err
+	})
+	if err != nil {
+		return outcome{}, err
+	}
+	return result.(outcome), nil
+}
+
+// outcomeCache holds the outcome of the ticket that was resolved last, for each
+// session and for a moment. One ticket for each session, so that a confirmed child
+// replaces its parent. It is safe for concurrent use.
+type outcomeCache struct {
+	keep time.Duration
+
+	mu     sync.Mutex // guards what follows
+	latest map[store.ID]cachedOutcome
+	order  []cachedOutcome // the oldest first
+}
+
+type cachedOutcome struct {
+	id  store.ID
+	key string
+	outcome
+	at time.Time
+}
+
+func newOutcomeCache(keep time.Duration) *outcomeCache {
+	return &outcomeCache{keep: keep, latest: map[store.ID]cachedOutcome{}}
+}
+
+func (c *outcomeCache) get(id store.ID, key string) (outcome, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	cached, ok := c.latest[id]
+	return cached.outcome, ok && cached.key == key && time.Since(cached.at) <= c.keep
+}
+
+// put stores an outcome that may be given again without asking: not a refusal,
+// and not a straggler, whose short window is measured each time.
+func (c *outcomeCache) put(id store.ID, key string, o outcome) {
+	if !o.class.goesOn() || o.class == classStraggler {
+		return
+	}
+	now := time.Now()
+	cached := cachedOutcome{id: id, key: key, outcome: o, at: now}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for len(c.order) > 0 && now.Sub(c.order[0].at) > c.keep {
+		if old := c.order[0]; c.latest[old.id].at == old.at {
+			delete(c.latest, old.id)
+		}
+		c.order = c.order[1:]
+	}
+	c.latest[id] = cached
+	c.order = append(c.order, cached)
+}

@@ -1,0 +1,110 @@
+package session
+
+import (
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/sessionkit/sessionkit/session/store"
+)
+
+// outcome is the class of a ticket, and the row that it was judged against.
+type outcome struct {
+	class class
+	snap  store.Snapshot
+	asked time.Time // when the store was asked, which may be a while before it answered
+}
+
+// resolver finds out what a refresh ticket is, and writes down what follows from
+// it. It is safe for concurrent use.
+type resolver struct {
+	cfg      Config
+	windows  windows
+	revoker  *revoker
+	outcomes *outcomeCache
+	flights  singleflight.Group // of resolve, by ticket
+}
+
+// goesOn reports whether the session of a ticket of this class goes on.
+func (c class) goesOn() bool {
+	switch c {
+	case classSame, classNext, classYoung, classStraggler, classAhead:
+		return true
+	default:
+		return false
+	}
+}
+
+// maxAttempts bounds how often one call reads a row that keeps changing.
+const maxAttempts = 3
+
+// resolve finds the class of a ticket and writes down what follows from it, usually in
+// one or two statements. It is the only caller of Confirm and RevokeReused.
+func (rs *resolver) resolve(c *call, t refreshTicket, prefetch bool) (outcome, error) {
+	idle, _ := rs.cfg.timeouts(t.remember)
+	p := store.PresentedTicket{
+		ID: t.sessionID(), Generation: t.generation, Digest: t.digest(), Parent: t.parentDigest(),
+		RetainFor: rs.windows.retainFor(idle),
+	}
+	maybeRevoked := false // whether the answer to a revocation of ours was lost
+	for range maxAttempts {
+		o := outcome{asked: time.Now()}
+		var err error
+		if o.snap, err = c.find(p.ID); err != nil {
+			return outcome{}, err
+		}
+		o.class = rs.windows.judge(o.snap, t)
+		written := true
+		switch o.class {
+		case classSame, classNext, classAhead:
+			if prefetch && keepsTicket(t, o.snap.Now, idle) {
+				o.class = classYoung
+			} else if o.class != classSame {
+				written, err = c.confirm(p)
+			}
+		case classReuse:
+			var lost bool
+			written, lost, err = c.revokeReused(p)
+			maybeRevoked = maybeRevoked || lost
+		}
+		if err != nil {
+			if maybeRevoked {
+				rs.revoker.revokeLater(c, p.ID, store.ReasonReuse)
+			}
+			return outcome{}, err
+		}
+		if written {
+			rs.report(c, o, p.ID, maybeRevoked)
+			return o, nil
+		}
+		// The row has changed since it was read. Judge what it says now.
+	}
+	return outcome{}, c.reportUnavailable(errContended)
+}
+
+// report tells the operator and this node's revocation list.
+func (rs *resolver) report(c *call, o outcome, id store.ID, maybeRevoked bool) {
+	e := Event{SessionID: id.String()}
+	if o.snap.Record != nil {
+		e.UserID = o.snap.Record.UserID
+	}
+	raise := func(kind EventKind) { e.Kind = kind; c.raise(e) }
+	switch o.class {
+	case classReuse:
+		rs.revoker.reportReuse(c, id, e.UserID)
+	case classEnded:
+		if maybeRevoked && o.snap.Record.Reason == store.ReasonReuse {
+			rs.revoker.reportReuse(c, id, e.UserID)
+		}
+		raise(EventEnded)
+	case classMissing:
+		raise(EventEnded)
+	case classStraggler:
+		raise(EventGrace)
+	case classAhead:
+		raise(EventStoreBehind)
+		raise(EventRefreshed)
+	case classSame, classNext, classYoung:
+		raise(EventRefreshed)
+	}
+}

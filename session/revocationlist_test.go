@@ -1,0 +1,134 @@
+package session
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sessionkit/sessionkit/session/store"
+)
+
+func (f *revocationList) len() (n int) {
+	f.entries.Range(func(any, any) bool { n++; return true })
+	return n
+}
+
+// Every poll reports a revocation again. The count of entries must be the number of
+// sessions, or expired entries are removed too late.
+func TestRevocationList_CountsEachSessionOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newRevocationList(windowsFor(2 * time.Minute))
+		for range 10 {
+			for i := range byte(100) {
+				f.learn(store.Changes{Sessions: []store.Change{{ID: store.ID{i}, Revoked: true}}})
+				f.revoked(store.ID{i})
+			}
+		}
+		if f.count != 100 || f.len() != 100 {
+			t.Errorf("100 sessions: a count of %d, and %d entries", f.count, f.len())
+		}
+		time.Sleep(f.keep + time.Second)
+		for i := range 3000 { // expired entries are removed at some point
+			f.revoked(store.ID{1, byte(i), byte(i >> 8)})
+			if i%100 == 0 {
+				time.Sleep(f.keep + time.Second)
+			}
+		}
+		if f.count != f.len() || f.count > 400 {
+			t.Errorf("a count of %d, and %d entries", f.count, f.len())
+		}
+	})
+}
+
+// An entry is kept from its last report on, because the session may have been revoked
+// after the first one.
+func TestRevocationList_EntryIsKeptFromItsLastReportOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newRevocationList(windowsFor(2 * time.Minute))
+		f.learn(store.Changes{Sessions: []store.Change{{ID: store.ID{1}, Revoked: true}, {ID: store.ID{2}, Reload: 5}}})
+		time.Sleep(2 * time.Minute)
+		f.learn(store.Changes{Sessions: []store.Change{{ID: store.ID{1}, Revoked: true}, {ID: store.ID{2}, Reload: 5}}})
+		time.Sleep(3*time.Minute - time.Millisecond)
+		if !f.knowsEnd(store.ID{1}, 0) || f.accepts(store.ID{1}, 0, 0) || f.accepts(store.ID{2}, 0, 4) {
+			t.Error("an entry was forgotten before its time")
+		}
+		if f.knowsEnd(store.ID{2}, 0) || !f.accepts(store.ID{2}, 0, 5) {
+			t.Error("a reload ended a session")
+		}
+		time.Sleep(time.Millisecond)
+		if f.knowsEnd(store.ID{1}, 0) || !f.accepts(store.ID{1}, 0, 0) || !f.accepts(store.ID{2}, 0, 4) {
+			t.Error("an entry was kept beyond its time")
+		}
+
+		f.learn(store.Changes{GlobalEpoch: 7})
+		time.Sleep(3*time.Minute - time.Millisecond)
+		if !f.knowsEnd(store.ID{1}, 6) || f.accepts(store.ID{1}, 6, 0) || f.knowsEnd(store.ID{1}, 7) || !f.accepts(store.ID{1}, 7, 0) {
+			t.Error("the global epoch is 7: only the sessions below it are over")
+		}
+		time.Sleep(time.Millisecond)
+		if f.knowsEnd(store.ID{1}, 6) || !f.accepts(store.ID{1}, 6, 0) {
+			t.Error("the global epoch was kept beyond its time")
+		}
+	})
+}
+
+// Waiters are woken only for new revocations. A revocation that is reported again, a
+// reload and an empty poll wake no waiter.
+func TestRevocationList_WakesWaitersOnlyForNewRevocations(t *testing.T) {
+	f := newRevocationList(windowsFor(2 * time.Minute))
+	for _, c := range []struct {
+		name  string
+		learn store.Changes
+		wakes bool
+	}{
+		{"nothing", store.Changes{}, false},
+		{"a reload", store.Changes{Sessions: []store.Change{{ID: store.ID{1}, Reload: 1}}}, false},
+		{"a revocation", store.Changes{Sessions: []store.Change{{ID: store.ID{1}, Revoked: true}}}, true},
+		{"the same one again", store.Changes{Sessions: []store.Change{{ID: store.ID{1}, Revoked: true}}}, false},
+		{"an older answer about it", store.Changes{Sessions: []store.Change{{ID: store.ID{1}, Reload: 2}}}, false},
+		{"all users", store.Changes{GlobalEpoch: 1}, true},
+		{"all users again", store.Changes{GlobalEpoch: 1}, false},
+		{"an older epoch", store.Changes{GlobalEpoch: 0}, false},
+		{"another revocation among known ones", store.Changes{GlobalEpoch: 1, Sessions: []store.Change{{ID: store.ID{1}, Revoked: true}, {ID: store.ID{2}, Revoked: true}}}, true},
+	} {
+		news := f.news()
+		f.learn(c.learn)
+		woken := false
+		select {
+		case <-news:
+			woken = true
+		default:
+		}
+		if woken != c.wakes {
+			t.Errorf("%s: the waiters are woken: %v", c.name, woken)
+		}
+	}
+}
+
+// Entries are kept for 180 seconds, so the memory of a node is bounded.
+func TestRevocationList_ForgetsExpiredEntries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newRevocationList(windowsFor(2 * time.Minute))
+		for i := range 1000 {
+			f.revoked(store.ID{byte(i), byte(i >> 8)})
+			time.Sleep(time.Second)
+		}
+		if f.count > 500 {
+			t.Errorf("%d entries after 1000 revocations in 1000 seconds", f.count)
+		}
+	})
+}
+
+// A database that has lost an old revocation may reload the session. The expired entry
+// then has no effect.
+func TestRevocationList_ReloadRevivesNoExpiredRevocation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newRevocationList(windowsFor(2 * time.Minute))
+		f.revoked(store.ID{1})
+		time.Sleep(time.Hour)
+		f.learn(store.Changes{Sessions: []store.Change{{ID: store.ID{1}, Reload: 1}}})
+		if f.knowsEnd(store.ID{1}, 0) || !f.accepts(store.ID{1}, 0, 1) {
+			t.Error("a revocation of an hour ago is active again")
+		}
+	})
+}

@@ -1,0 +1,100 @@
+package session
+
+import (
+	"context"
+	"time"
+
+	"github.com/sessionkit/sessionkit/session/store"
+)
+
+// revoker ends sessions: on this node at once, and in the store now or as soon as
+// the store answers. It is safe for concurrent use.
+type revoker struct {
+	store       *storeClient
+	revocations *revocationList
+	pending     *pendingRevocations
+	giveUpAfter time.Duration // the longest life of a session: after it nothing is left to revoke
+}
+
+// isCurrent reports whether this node knows of no revocation that is newer than the
+// row as the store returned it, or that the store has yet to be told of.
+func (rv *revoker) isCurrent(row *store.Record) bool {
+	return rv.revocations.accepts(row.ID, row.GlobalEpoch, row.Reload) && !rv.pending.has(row.ID)
+}
+
+// revoke enters the session into this node's revocation list first: that holds even
+// if the store does not answer.
+func (rv *revoker) revoke(c *call, id store.ID, reason store.Reason) error {
+	rv.revocations.revoked(id)
+	done, err := c.revoke(id, "", reason)
+	if done {
+		c.raise(Event{Kind: EventRevoked, SessionID: id.String()})
+	}
+	return err
+}
+
+// revokeSurely revokes sessions, and has Run repeat what the store cannot be told
+// now. It returns the first error.
+func (rv *revoker) revokeSurely(c *call, ids []store.ID, reason store.Reason) error {
+	var first error
+	for _, id := range ids {
+		if err := rv.revoke(c, id, reason); err != nil {
+			rv.revokeLater(c, id, reason)
+			if first == nil {
+				first = err
+			}
+		}
+	}
+	return first
+}
+
+// revokeLater has Run repeat a revocation. This node refuses the session meanwhile.
+func (rv *revoker) revokeLater(c *call, id store.ID, reason store.Reason) {
+	if !rv.pending.add(id, reason, time.Now().Add(rv.giveUpAfter)) {
+		c.raise(Event{Kind: EventRevocationLost, SessionID: id.String()})
+	}
+}
+
+// reportReuse tells of a theft. The store has the revocation, so it is no longer
+// pending.
+func (rv *revoker) reportReuse(c *call, id store.ID, userID string) {
+	rv.revocations.revoked(id)
+	rv.pending.done(id)
+	c.raise(Event{Kind: EventReuse, SessionID: id.String(), UserID: userID})
+}
+
+// retryAtOnce is how many pending revocations one round of Run repeats.
+const retryAtOnce = 100
+
+// retry tells the store of the revocations that it missed.
+func (rv *revoker) retry(ctx context.Context) error {
+	for id, reason := range rv.pending.some(retryAtOnce) {
+		if err := rv.retryOne(ctx, id, reason); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (rv *revoker) retryOne(ctx context.Context, id store.ID, reason store.Reason) error {
+	c := rv.store.begin(ctx, nil)
+	defer c.end()
+	done, err := c.revoke(id, "", reason)
+	if err != nil {
+		return err
+	}
+	if reason == store.ReasonReuse {
+		snap, err := c.find(id)
+		if err != nil {
+			return err
+		}
+		if row := snap.Record; row != nil && row.Reason == store.ReasonReuse {
+			rv.reportReuse(c, id, row.UserID)
+		}
+	} else if done {
+		c.raise(Event{Kind: EventRevoked, SessionID: id.String()})
+	}
+	rv.revocations.revoked(id)
+	rv.pending.done(id)
+	return nil
+}

@@ -1,0 +1,210 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/sessionkit/sessionkit/session/store"
+)
+
+const (
+	// storeTimeout bounds how long one public call waits for the store, all its
+	// statements together.
+	storeTimeout = 2 * time.Second
+
+	// tries is how often a step is made that gets no definite answer.
+	tries = 3
+
+	// maxBackoff is the longest pause before a step is repeated.
+	maxBackoff = 40 * time.Millisecond
+)
+
+// storeClient is the only user of the store. It owns the deadline, the retries, the
+// breaker and the comparison of clocks. It is safe for concurrent use.
+type storeClient struct {
+	store   store.Store
+	events  *events
+	breaker *breaker
+
+	// clockBehind says whether this node's clock is behind the store's by more
+	// than clockTolerance, as the store last said.
+	clockBehind atomic.Bool
+}
+
+func newStoreClient(s store.Store, e *events) *storeClient {
+	c := &storeClient{store: s, events: e}
+	c.breaker = &breaker{probe: c.probe, events: e}
+	return c
+}
+
+// call is what one public call of the Manager asks of the store: any number of
+// statements under one deadline. Not safe for concurrent use.
+type call struct {
+	*storeClient
+	ctx    context.Context
+	cancel context.CancelFunc
+	r      *http.Request // that caused the call; may be nil
+}
+
+// begin starts a call. Its deadline does not end with ctx: a browser that
+// closes must not leave the result of a write unknown.
+func (c *storeClient) begin(ctx context.Context, r *http.Request) *call {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	return &call{c, ctx, cancel, r}
+}
+
+func (c *call) end() { c.cancel() }
+
+// raise reports an event that the call's request has caused.
+func (c *call) raise(e Event) { c.events.raise(c.r, e) }
+
+// reportUnavailable reports that the store gave no definite answer.
+func (c *call) reportUnavailable(why error) error {
+	c.raise(Event{Kind: EventStoreError, Err: why})
+	return unavailable(why)
+}
+
+// do makes one step against the store, and repeats it if there is no definite
+// answer: a lost answer or a deadlock is usually over by then. Every step is safe to
+// repeat. lost reports whether an earlier try may have done the step's
+// work without an answer.
+func do[T any](c *call, step func(context.Context) (T, error)) (result T, lost bool, err error) {
+	if err := c.breaker.refusal(); err != nil {
+		return result, false, unavailable(err) // no event: the breaker has reported the outage once
+	}
+	result, lost, err = retry(c.ctx, step)
+	if !isDefinite(err) {
+		c.breaker.startProbe()
+		return result, lost, c.reportUnavailable(err)
+	}
+	c.breaker.recordSuccess()
+	return result, lost, err
+}
+
+func retry[T any](ctx context.Context, step func(context.Context) (T, error)) (result T, lost bool, err error) {
+	for try := 1; ; try++ {
+		if result, err = step(ctx); isDefinite(err) {
+			return result, lost, err
+		}
+		lost = true
+		// A random pause, so that two that met in a deadlock do not meet again.
+		if try == tries || !sleep(ctx, rand.N(maxBackoff)) {
+			return result, lost, err
+		}
+	}
+}
+
+// isDefinite reports whether the result of a step is an answer of the store.
+func isDefinite(err error) bool { return err == nil || errors.Is(err, store.ErrUserDisabled) }
+
+// probe finds out whether the store answers at all, by reading a session that
+// does not exist.
+func (c *storeClient) probe() error {
+	call := c.begin(context.Background(), nil)
+	defer call.end()
+	_, _, err := retry(call.ctx, func(ctx context.Context) (store.Snapshot, error) { return c.read(ctx, store.ID{}) })
+	return err
+}
+
+func (c *storeClient) read(ctx context.Context, id store.ID) (store.Snapshot, error) {
+	snap, err := c.store.Find(ctx, id)
+	if err == nil {
+		c.compareClocks(snap.Now)
+	}
+	return snap, err
+}
+
+// compareClocks compares this node's clock with the store's. A node that is behind
+// accepts no access tickets: one that comes from the future would become
+// acceptable later, when its session may be over and the entry in the
+// revocation list has expired.
+func (c *storeClient) compareClocks(now time.Time) {
+	c.clockBehind.Store(time.Until(now) > clockTolerance)
+}
+
+// find reads a session.
+func (c *call) find(id store.ID) (store.Snapshot, error) {
+	snap, _, err := do(c, func(ctx context.Context) (store.Snapshot, error) { return c.read(ctx, id) })
+	return snap, err
+}
+
+// create adds the row of a session and reads it back: its times, roles and epochs
+// are the store's to decide.
+func (c *call) create(n store.NewSession) (store.Snapshot, error) {
+	if _, _, err := do(c, func(ctx context.Context) (struct{}, error) { return struct{}{}, c.store.Create(ctx, n) }); err != nil {
+		return store.Snapshot{}, err
+	}
+	snap, _, err := do(c, func(ctx context.Context) (store.Snapshot, error) {
+		snap, err := c.read(ctx, n.ID)
+		if err == nil && snap.Record == nil {
+			err = errDelayed // another database node may have it soon
+		}
+		return snap, err
+	})
+	return snap, err
+}
+
+func (c *call) confirm(p store.PresentedTicket) (bool, error) {
+	done, _, err := do(c, func(ctx context.Context) (bool, error) { return c.store.Confirm(ctx, p) })
+	return done, err
+}
+
+// revokeReused reports whether this call has revoked the session. lost reports
+// whether it may have done so without an answer.
+func (c *call) revokeReused(p store.PresentedTicket) (done, lost bool, err error) {
+	return do(c, func(ctx context.Context) (bool, error) { return c.store.RevokeReused(ctx, p) })
+}
+
+func (c *call) revoke(id store.ID, userID string, reason store.Reason) (bool, error) {
+	done, _, err := do(c, func(ctx context.Context) (bool, error) { return c.store.Revoke(ctx, id, userID, reason) })
+	return done, err
+}
+
+func (c *call) revokeUser(userID string, except []store.ID) error {
+	_, _, err := do(c, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, c.store.RevokeUser(ctx, userID, except, store.ReasonRevoked)
+	})
+	return err
+}
+
+func (c *call) revokeAll() error {
+	_, _, err := do(c, func(ctx context.Context) (struct{}, error) { return struct{}{}, c.store.RevokeAll(ctx) })
+	return err
+}
+
+func (c *call) reload(userID string) error {
+	_, _, err := do(c, func(ctx context.Context) (struct{}, error) { return struct{}{}, c.store.Reload(ctx, userID) })
+	return err
+}
+
+func (c *call) list(userID string) ([]store.Record, error) {
+	records, _, err := do(c, func(ctx context.Context) ([]store.Record, error) { return c.store.List(ctx, userID) })
+	return records, err
+}
+
+func (c *call) changes(within time.Duration) (store.Changes, error) {
+	changes, _, err := do(c, func(ctx context.Context) (store.Changes, error) { return c.store.Changes(ctx, within) })
+	if err == nil {
+		c.compareClocks(changes.Now)
+	}
+	return changes, err
+}
+
+func (c *call) prune(limit int) (int, error) {
+	removed, _, err := do(c, func(ctx context.Context) (int, error) { return c.store.Prune(ctx, limit) })
+	return removed, err
+}
+
+// sleep reports whether ctx lasted for d.
+func sleep(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}

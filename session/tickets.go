@@ -1,0 +1,130 @@
+package session
+
+import (
+	"math/rand/v2"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/sessionkit/sessionkit/session/store"
+)
+
+// tickets reads the cookies of requests into tickets, and mints new tickets into
+// cookies. It is safe for concurrent use.
+type tickets struct {
+	names   cookieNames
+	windows windows
+	events  *events
+	sealers atomic.Pointer[sealers] // setKeys replaces it as a whole
+}
+
+// setKeys replaces the keys. On an error they stay as they were.
+func (ts *tickets) setKeys(keys Keys, app string) error {
+	oldKey := func() { ts.events.raise(nil, Event{Kind: EventOldKey}) }
+	s, err := newSealers(keys, app, ts.names, ts.windows, oldKey)
+	if err != nil {
+		return err
+	}
+	ts.sealers.Store(s)
+	return nil
+}
+
+// access returns the request's access ticket, accepted or not.
+func (ts *tickets) access(r *http.Request) (*accessTicket, bool) {
+	t, how := readCookie(r, ts.names.access, ts.sealers.Load().openAccess,
+		func(a, b *accessTicket) bool { return a.IssuedAt.After(b.IssuedAt) })
+	return t, ts.wasRead(r, how)
+}
+
+// refresh returns the request's refresh ticket.
+func (ts *tickets) refresh(r *http.Request) (refreshTicket, bool) {
+	t, how := readCookie(r, ts.names.refresh, ts.sealers.Load().openRefresh,
+		func(a, b refreshTicket) bool { return a.generation > b.generation })
+	return t, ts.wasRead(r, how)
+}
+
+// wasRead reports whether a ticket was read. A cookie that cannot be opened is never
+// deleted: a node with a newer key may have sealed it.
+func (ts *tickets) wasRead(r *http.Request, how reading) bool {
+	switch how {
+	case readUndecodable:
+		ts.events.raise(r, Event{Kind: EventUndecodable})
+	case readAmbiguous:
+		ts.events.raise(r, Event{Kind: EventAmbiguous})
+	}
+	return how == readGood
+}
+
+// sessions returns the ids of the sessions in the request's cookies: usually one.
+func (ts *tickets) sessions(r *http.Request) (ids []store.ID) {
+	if t, ok := ts.refresh(r); ok {
+		ids = append(ids, t.sessionID())
+	}
+	if t, ok := ts.access(r); ok && (len(ids) == 0 || ids[0] != t.id) {
+		ids = append(ids, t.id)
+	}
+	return ids
+}
+
+// mint returns the Verdict on a session that the store has just described, with an
+// access cookie, and with a refresh cookie unless the refresh ticket is nil.
+func (ts *tickets) mint(c *call, snap store.Snapshot, refresh *refreshTicket) (Verdict, error) {
+	sealers := ts.sealers.Load()
+	v := Verdict{ticket: ts.newAccess(snap)}
+	value, err := sealers.access.seal(v.ticket)
+	if err != nil {
+		c.raise(Event{Kind: EventTooLarge, SessionID: v.ticket.ID, UserID: v.ticket.UserID})
+		return Verdict{}, err
+	}
+	sealers.cache.put(&cachedTicket{value, *v.ticket})
+	v.Cookies = append(v.Cookies, ts.names.cookie(ts.names.access, value, v.ticket.ExpiresAt.Sub(snap.Now)))
+	if refresh == nil {
+		return v, nil
+	}
+	if value, err = sealers.refresh.seal(refresh); err != nil {
+		return Verdict{}, err
+	}
+	life := min(refresh.expires.Sub(snap.Now), snap.Record.EndsAt.Sub(snap.Now))
+	v.Cookies = append(v.Cookies, ts.names.cookie(ts.names.refresh, value, life))
+	return v, nil
+}
+
+// newAccess makes an access ticket. Its life is shortened at random, so that users
+// who logged in together refresh apart.
+func (ts *tickets) newAccess(snap store.Snapshot) *accessTicket {
+	row := snap.Record
+	expires := snap.Now.Add(ts.windows.access - rand.N(ts.windows.accessJitter))
+	if expires.After(row.EndsAt) {
+		expires = row.EndsAt
+	}
+	return &accessTicket{
+		Session: Session{
+			ID:        row.ID.String(),
+			UserID:    row.UserID,
+			Roles:     row.User.Roles,
+			Attrs:     row.User.Attrs,
+			AuthTime:  stamp(row.AuthTime),
+			IssuedAt:  stamp(snap.Now),
+			ExpiresAt: stamp(expires),
+			EndsAt:    stamp(row.EndsAt),
+		},
+		id:          row.ID,
+		reload:      row.Reload,
+		globalEpoch: row.GlobalEpoch,
+	}
+}
+
+// sendable returns those of the Verdict's cookies that may still be sent.
+func (ts *tickets) sendable(v Verdict, revocations *revocationList) []*http.Cookie {
+	t := v.ticket
+	switch {
+	case t == nil: // these delete cookies
+		return v.Cookies
+	case !revocations.accepts(t.id, t.globalEpoch, t.reload):
+		return nil
+	case v.child && time.Since(v.asked) > ts.windows.deliverChild:
+		return ts.names.withoutRefresh(v.Cookies)
+	default:
+		return v.Cookies
+	}
+}

@@ -1,0 +1,99 @@
+package session
+
+import "time"
+
+// clockTolerance is how far a node's clock may be behind the store's. A node that
+// is further behind asks the store instead of accepting access tickets.
+const clockTolerance = 5 * time.Second
+
+// delayedFor is how long after a login a missing row counts as one that has not
+// reached this database node yet.
+const delayedFor = 15 * time.Second
+
+// windows are all time spans that depend on the access lifetime A. No other code
+// computes a fraction of A.
+type windows struct {
+	// access is A itself. After it a client that has received an answer comes
+	// back with that answer's refresh ticket, at the latest.
+	access time.Duration
+
+	// accessJitter, A/10, is the most by which the life of an access ticket is
+	// shortened at random. Users who log in together then refresh apart.
+	accessJitter time.Duration
+
+	// young, 5/6 A: a refresh ticket younger than this is neither confirmed nor
+	// given a child. Its siblings may still be on their way to the browser,
+	// and one that arrives later replaces it there. If it were confirmed, that sibling would
+	// look stolen.
+	young time.Duration
+
+	// grace, A/12: a ticket that was replaced is still served for this long after
+	// its child was confirmed. Requests that left the browser before are in flight.
+	grace time.Duration
+
+	// shareOutcome, A/12 and at most one second: requests of one page load that
+	// present the same ticket within this time share one outcome. It must not
+	// exceed grace, so that nobody is served longer than the store would allow.
+	shareOutcome time.Duration
+
+	// deliverChild, A/4: an answer that takes longer than this after the store
+	// was asked loses its refresh ticket. The siblings of that ticket become old
+	// enough to be confirmed at 5/6 A; the rest of the time is the answer's way.
+	deliverChild time.Duration
+
+	// recentlyRevoked, A: a refusal this soon after a revocation deletes no
+	// refresh cookie. The request may be older than the browser's next login,
+	// whose cookie the refusal would delete.
+	recentlyRevoked time.Duration
+
+	// rememberRevocation, A + 1 min: how long a node remembers a revocation.
+	// Every access ticket issued before has expired by then. The minute covers
+	// clocks that differ and revocations that were committed late.
+	rememberRevocation time.Duration
+
+	// fullPoll, 1/12 of rememberRevocation: how often a poll reads that whole
+	// time again, and not only what is new. Frequent enough to find a
+	// revocation that was committed late, and rare enough to be cheap.
+	fullPoll time.Duration
+
+	// watchPause, A, shortened at random by up to accessJitter: how often Done asks the
+	// store, which is as often as other requests of the session do.
+	watchPause time.Duration
+
+	// retainRow, A + 1 min: how long a row outlives the last ticket that was
+	// minted for it. The minute covers the way of an answer.
+	retainRow time.Duration
+
+	// sealedFor, A + clockTolerance: how long securecookie opens an access
+	// cookie, by the node's clock. It is a second check; the ticket's own times
+	// come first.
+	sealedFor time.Duration
+
+	// shortestIdle, 2 A: the shortest idle timeout. A session must survive one
+	// missed refresh.
+	shortestIdle time.Duration
+}
+
+func windowsFor(a time.Duration) windows {
+	const margin = time.Minute
+	return windows{
+		access:             a,
+		accessJitter:       a / 10,
+		young:              a * 5 / 6,
+		grace:              a / 12,
+		shareOutcome:       min(time.Second, a/12), // at most grace
+		deliverChild:       a / 4,
+		recentlyRevoked:    a,
+		rememberRevocation: a + margin,
+		fullPoll:           (a + margin) / 12,
+		watchPause:         a,
+		retainRow:          a + margin,
+		sealedFor:          a + clockTolerance,
+		shortestIdle:       2 * a,
+	}
+}
+
+// retainFor is how long a row must outlive a confirmation, so that no ticket
+// outlives its row: the confirmed ticket may be presented at its very end, and
+// its child lives as long again.
+func (w windows) retainFor(idle time.Duration) time.Duration { return 2*idle + w.retainRow }
