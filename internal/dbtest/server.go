@@ -1,4 +1,4 @@
-package mysqltest
+package dbtest
 
 import (
 	"bufio"
@@ -19,25 +19,26 @@ import (
 	"time"
 )
 
-// Server is a server of a test's own, for tests that stop, kill or freeze it.
-// Its data outlive a Stop or a Kill; its directory goes with the test. Its
-// methods must not be called at the same time.
+// Server is a database server for one test that stops, kills or freezes it. Its data
+// remain after Stop and Kill. Its directory is removed at the end of the test. Make
+// one with Start. A Server is not safe for concurrent use. If a method fails, the
+// test fails.
 type Server struct {
 	dir string
-	tcp string // host:port; empty: the socket only
+	tcp string // host:port; empty if the server listens on the socket only
 
-	given string // DSN of a server that was not started here; all else is empty
+	given string // DSN of a server from Env; the other fields are then empty
 
-	options []string // of the program, besides those that every server has
+	options []string // additional options of the program
 
 	guardian *exec.Cmd
 	orders   io.WriteCloser
 	answers  *bufio.Reader
 }
 
-// Start starts a server for this test alone. It listens on a Unix socket and,
-// at Addr, on the loopback interface, so that a test can put a proxy in between.
-// It ignores Env.
+// Start starts a server for this test alone. The server listens on a Unix socket and
+// on the loopback interface (see Addr), so that a test can insert a proxy. Start
+// ignores Env. The test fails if the server cannot start.
 func Start(tb testing.TB) *Server {
 	tb.Helper()
 	s, err := newServer(true)
@@ -49,26 +50,26 @@ func Start(tb testing.TB) *Server {
 	return s
 }
 
-// Addr is the host and port at which the server listens too, also after a
-// Restart. The account is root, without a password.
+// Addr returns the host and port of the server on the loopback interface. They stay
+// the same after Restart. The account is root, without a password.
 func (s *Server) Addr() string { return s.tcp }
 
-// Stop shuts the server down in good order and waits for it.
+// Stop shuts the server down cleanly and waits until it has ended.
 func (s *Server) Stop(tb testing.TB) { tb.Helper(); must(tb, s.order("CONT", "TERM", "wait")) }
 
-// Kill ends the server on the spot, as a power cut would, and waits for it.
+// Kill ends the server immediately with SIGKILL, and waits until it has ended.
 func (s *Server) Kill(tb testing.TB) { tb.Helper(); must(tb, s.order("KILL", "wait")) }
 
-// Freeze makes the server stop answering while its connections stay open, and
-// returns when it does.
+// Freeze suspends the server: it no longer answers, but its connections stay open.
+// Freeze returns when the server has stopped answering.
 func (s *Server) Freeze(tb testing.TB) {
 	tb.Helper()
 	must(tb, s.order("STOP", "ask"))
-	for s.answersWithin(100 * time.Millisecond) { // its threads stop one after the other
+	for s.answersWithin(100 * time.Millisecond) { // the threads do not stop at the same time
 	}
 }
 
-// answersWithin reports whether the server answers in time.
+// answersWithin reports whether the server answers within d.
 func (s *Server) answersWithin(d time.Duration) bool {
 	db, err := sql.Open("mysql", s.dsn())
 	if err != nil {
@@ -80,14 +81,15 @@ func (s *Server) answersWithin(d time.Duration) bool {
 	return db.PingContext(ctx) == nil
 }
 
-// Thaw lets a frozen server go on.
+// Thaw resumes a server after Freeze.
 func (s *Server) Thaw(tb testing.TB) { tb.Helper(); must(tb, s.order("CONT", "ask")) }
 
-// Restart starts a server that was stopped or killed, with the data, the socket
-// and the address it had, and waits until it answers.
+// Restart starts the server after Stop or Kill, with the same data, socket and
+// address, and waits until it answers.
 func (s *Server) Restart(tb testing.TB) { tb.Helper(); must(tb, s.run()) }
 
-// RestartWith does so with more options, this time.
+// RestartWith is Restart with additional options of the server program. The options
+// apply until the next Restart.
 func (s *Server) RestartWith(tb testing.TB, options ...string) {
 	tb.Helper()
 	must(tb, s.run(options...))
@@ -96,13 +98,13 @@ func (s *Server) RestartWith(tb testing.TB, options ...string) {
 func must(tb testing.TB, err error) {
 	tb.Helper()
 	if err != nil {
-		tb.Fatalf("mysqltest: %v", err)
+		tb.Fatalf("dbtest: %v", err)
 	}
 }
 
 func (s *Server) socket() string { return filepath.Join(s.dir, "s.sock") }
 
-// dsn is the server's, without a database.
+// dsn returns the DSN of the server, without a database.
 func (s *Server) dsn() string {
 	if s.given != "" {
 		return s.given
@@ -110,10 +112,11 @@ func (s *Server) dsn() string {
 	return "root@unix(" + s.socket() + ")/"
 }
 
-// guard looks after the server on behalf of this process. It takes orders on its
-// standard input: signals, and three that are answered by a line, after all that
-// came before them. When the input ends, because this process has, in whatever
-// way, it kills the server and removes its directory.
+// guard is a shell script, the guardian, that controls the server for this process.
+// It reads orders from its standard input, one a line, and executes them in sequence.
+// The orders start, wait and ask are answered with a line; any other order is the
+// name of a signal. The input ends when this process ends, for whatever reason. The
+// guardian then kills the server and removes its directory.
 const guard = `
 trap '' INT HUP
 dir=$1; shift
@@ -130,8 +133,9 @@ done
 rm -rf "$dir"
 `
 
-// newServer starts a server. Ports are taken below 32768, where no outgoing
-// connection gets one by chance; if another server was faster, the next is tried.
+// newServer starts a server. Its port is below 32768, because the system assigns
+// higher ports to outgoing connections. If the port is in use, newServer tries
+// another.
 func newServer(tcp bool) (s *Server, err error) {
 	p, err := findProgram()
 	if err != nil {
@@ -147,7 +151,7 @@ func newServer(tcp bool) (s *Server, err error) {
 		}
 		s.close()
 	}
-	return nil, fmt.Errorf("mysqltest: starting %s: %w", p.path, err)
+	return nil, fmt.Errorf("dbtest: starting %s: %w", p.path, err)
 }
 
 func (s *Server) begin(p program) error {
@@ -163,7 +167,7 @@ func (s *Server) begin(p program) error {
 	return s.admitTCP()
 }
 
-// admitTCP makes the account that Addr has.
+// admitTCP creates the account for connections to Addr.
 func (s *Server) admitTCP() error {
 	return s.exec(
 		"CREATE USER IF NOT EXISTS root@'127.0.0.1'",
@@ -171,14 +175,15 @@ func (s *Server) admitTCP() error {
 	)
 }
 
-// startGuardian comes first: whatever happens from then on, it clears up.
+// startGuardian creates the directory and starts the guardian. It must run before
+// every other step, so that the guardian cleans up if a later step fails.
 func (s *Server) startGuardian(p program) error {
 	var err error
 	if s.dir, err = temporary(); err != nil {
 		return err
 	}
 	s.guardian = exec.Command("sh", append([]string{"-c", guard, "sh", s.dir}, p.command(s)...)...)
-	// Where a server finds programs of its own, see Cluster.
+	// The server finds the program wsrep_sst_copy there, see Cluster.
 	s.guardian.Env = append(os.Environ(), "PATH="+s.dir+":"+os.Getenv("PATH"))
 	if s.orders, err = s.guardian.StdinPipe(); err != nil {
 		return err
@@ -195,7 +200,7 @@ func (s *Server) startGuardian(p program) error {
 	return nil
 }
 
-// order gives orders to the guardian and waits for the answer to the last one.
+// order sends orders to the guardian and waits for one answer, that of the last order.
 func (s *Server) order(orders ...string) error {
 	for _, order := range orders {
 		if _, err := io.WriteString(s.orders, order+"\n"); err != nil {
@@ -206,7 +211,7 @@ func (s *Server) order(orders ...string) error {
 	return err
 }
 
-// run has the guardian start the server and waits until it answers.
+// run starts the server through the guardian, and waits until the server answers.
 func (s *Server) run(options ...string) error {
 	logFile := filepath.Join(s.dir, "log")
 	if err := os.Truncate(logFile, 0); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -226,7 +231,7 @@ func (s *Server) run(options ...string) error {
 			_ = s.order("KILL", "wait")
 			return fmt.Errorf("%w; its log ends with:\n%s", err, log[max(0, len(log)-2000):])
 		}
-		time.Sleep(10 * time.Millisecond) // there is nothing to wait for but the socket
+		time.Sleep(10 * time.Millisecond) // there is no event to wait for
 	}
 }
 
@@ -244,7 +249,7 @@ func (s *Server) exec(statements ...string) error {
 	return nil
 }
 
-// close ends the server and removes its directory.
+// close kills the server and removes its directory.
 func (s *Server) close() {
 	if s.guardian == nil {
 		_ = os.RemoveAll(s.dir)
@@ -254,8 +259,8 @@ func (s *Server) close() {
 	_ = s.guardian.Wait()
 }
 
-// temporary makes a directory, in memory where that can be had. Not below
-// TMPDIR first: the path of a Unix socket must be short.
+// temporary creates a directory, in memory if possible. /dev/shm also keeps the path
+// of the Unix socket short, which has a maximum length; TMPDIR may be long.
 func temporary() (string, error) {
 	if dir, err := os.MkdirTemp("/dev/shm", "sessionkit-mysql-"); err == nil {
 		return dir, nil

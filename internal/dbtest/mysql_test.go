@@ -1,4 +1,4 @@
-package mysqltest_test
+package dbtest_test
 
 import (
 	"bufio"
@@ -14,7 +14,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
-	"github.com/sessionkit/sessionkit/sqlstore/mysqltest"
+	"github.com/sessionkit/sessionkit/internal/dbtest"
 )
 
 func open(t *testing.T, dsn string) *sql.DB {
@@ -42,25 +42,25 @@ func ask(t *testing.T, db *sql.DB, query string) (answer string) {
 	return answer
 }
 
-func TestEachTestHasADatabaseOfItsOwn(t *testing.T) {
+func TestDatabase_IsSeparateForEachTestAndIsDroppedAtItsEnd(t *testing.T) {
 	var name string
 	t.Run("one", func(t *testing.T) {
-		db := open(t, mysqltest.Database(t))
+		db := open(t, dbtest.Database(t))
 		name = ask(t, db, "SELECT DATABASE()")
 		exec1(t, db, "CREATE TABLE t (n INT)")
 	})
-	db := open(t, mysqltest.Database(t, "parseTime=true", "time_zone=%27%2B09:00%27"))
+	db := open(t, dbtest.Database(t, "parseTime=true", "time_zone=%27%2B09:00%27"))
 	exec1(t, db, "CREATE TABLE t (n INT)")
 	if zone := ask(t, db, "SELECT @@time_zone"); zone != "+09:00" {
-		t.Errorf("the parameters did not arrive: time_zone is %s", zone)
+		t.Errorf("the parameters are not in effect: time_zone is %s", zone)
 	}
 	if n := ask(t, db, "SELECT COUNT(*) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = '"+name+"'"); n != "0" {
-		t.Errorf("the database of a test that is over is still there")
+		t.Errorf("the database of a finished test still exists")
 	}
 }
 
-func TestAServerKeepsItsDataOverAStopAndAKill(t *testing.T) {
-	s := mysqltest.Start(t)
+func TestServer_KeepsItsDataAfterStopAndKill(t *testing.T) {
+	s := dbtest.Start(t)
 	dsn := s.Database(t)
 	db := open(t, dsn)
 	exec1(t, db, "CREATE TABLE t (n INT)")
@@ -76,7 +76,7 @@ func TestAServerKeepsItsDataOverAStopAndAKill(t *testing.T) {
 		}
 	}
 
-	// The same over TCP, where a test can put a proxy in between.
+	// The same over TCP, which tests with a proxy use.
 	cfg, err := mysql.ParseDSN(dsn)
 	if err != nil {
 		t.Fatal(err)
@@ -90,7 +90,7 @@ func TestAServerKeepsItsDataOverAStopAndAKill(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if _, err := db.ExecContext(ctx, "DO 0"); err == nil {
-		t.Error("a frozen server answers")
+		t.Error("the server answers after Freeze")
 	}
 	s.Thaw(t)
 	if n := ask(t, db, "SELECT n FROM t"); n != "42" {
@@ -98,12 +98,12 @@ func TestAServerKeepsItsDataOverAStopAndAKill(t *testing.T) {
 	}
 }
 
-// A test process may end without any clean-up: os.Exit, a panic, the timeout, a
-// kill. The server and its directory must go all the same.
-func TestTheServerDiesWithTheTestProcess(t *testing.T) {
-	const env = "MYSQLTEST_LEAVE_WITHOUT_A_WORD"
+// A test process may end without any cleanup: by os.Exit, a panic, a timeout or a
+// signal. The server must end and its directory must be removed in each case.
+func TestServer_EndsWithTheTestProcess(t *testing.T) {
+	const env = "DBTEST_EXIT_WITHOUT_CLEANUP"
 	if os.Getenv(env) != "" {
-		db := open(t, mysqltest.Start(t).Database(t))
+		db := open(t, dbtest.Start(t).Database(t))
 		fmt.Println("directory", filepath.Dir(ask(t, db, "SELECT @@socket")))
 		os.Exit(3)
 	}
@@ -123,7 +123,7 @@ func TestTheServerDiesWithTheTestProcess(t *testing.T) {
 		}
 	}
 	if err := child.Wait(); child.ProcessState.ExitCode() != 3 || dir == "" {
-		t.Fatalf("the child ended with %v before it had a server (directory %q)", err, dir)
+		t.Fatalf("the child ended with %v before it had started a server (directory %q)", err, dir)
 	}
 	for ctx, tick := t.Context(), time.NewTicker(10*time.Millisecond); ; {
 		if _, err := os.Stat(dir); os.IsNotExist(err) {
@@ -132,7 +132,7 @@ func TestTheServerDiesWithTheTestProcess(t *testing.T) {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			t.Fatalf("%s outlived the process", dir)
+			t.Fatalf("%s still exists after the process has ended", dir)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package mysqltest
+package dbtest
 
 import (
 	"context"
@@ -18,37 +18,40 @@ import (
 	"github.com/go-sql-driver/mysql"
 )
 
-// Cluster is a MariaDB Galera cluster of a test's own: nodes that each take
-// writes, on the loopback interface. A node can be stopped, killed, frozen and
-// restarted as any Server; it then catches up from the others. It dies with the
-// test process, as a Server does.
+// Cluster is a MariaDB Galera cluster for one test. Its nodes listen on the loopback
+// interface, and each accepts writes. A node can be stopped, killed, frozen and
+// restarted like any Server. A restarted node synchronizes with the others. The
+// cluster ends with the test process, as a Server does.
 //
-// It needs the package galera-4 besides the server.
+// It needs the package galera-4 in addition to the server. It is not safe for
+// concurrent use. Make one with StartCluster.
 type Cluster struct {
+	// Nodes are the servers of the cluster.
 	Nodes []*Server
 }
 
-// wsrep_sst_copy takes a node's data to a new one on the same machine. MariaDB's
-// own programs for this are in a package of many, and do not run as root.
+// copyScript is the program wsrep_sst_copy, which copies the data of a node to a new
+// node on the same machine. MariaDB's own programs for this are in another package,
+// and do not run as root.
 //
 //go:embed wsrep_sst_copy.sh
 var copyScript []byte
 
 const galeraLibrary = "/usr/lib/galera/libgalera_smm.so"
 
-// StartCluster starts a cluster of so many nodes for this test alone, in some ten
-// seconds.
+// StartCluster starts a cluster with the given number of nodes for this test alone.
+// It takes about ten seconds. The test fails if the cluster cannot start.
 func StartCluster(tb testing.TB, nodes int) *Cluster {
 	tb.Helper()
 	p, err := findProgram()
 	if err == nil && !p.mariadb {
-		err = fmt.Errorf("mysqltest: %s is not MariaDB", p.path)
+		err = fmt.Errorf("dbtest: %s is not MariaDB", p.path)
 	}
 	if _, missing := os.Stat(galeraLibrary); err == nil && missing != nil {
-		err = errors.New("mysqltest: there is no " + galeraLibrary + ": run `apt-get install galera-4` (1 MB; nothing is started)")
+		err = errors.New("dbtest: there is no " + galeraLibrary + ": run `apt-get install galera-4` (1 MB; nothing is started)")
 	}
 	must(tb, err)
-	for range 3 { // another process may be faster to take a port
+	for range 3 { // another process may take a port first
 		c := new(Cluster)
 		if err = c.begin(p, nodes); err == nil {
 			tb.Cleanup(c.close)
@@ -57,7 +60,7 @@ func StartCluster(tb testing.TB, nodes int) *Cluster {
 		}
 		c.close()
 	}
-	tb.Fatalf("mysqltest: starting a cluster: %v", err)
+	tb.Fatalf("dbtest: starting a cluster: %v", err)
 	return nil
 }
 
@@ -76,8 +79,8 @@ func (c *Cluster) begin(p program, nodes int) error {
 			"--wsrep-cluster-name=sessionkit", "--wsrep-cluster-address=gcomm://" + strings.Join(group, ","),
 			"--wsrep-node-name=node" + strconv.Itoa(i+1), "--wsrep-node-address=" + at(i, 1),
 			"--wsrep-sst-method=copy", "--wsrep-sst-receive-address=" + at(i, 3),
-			// A dead node is noticed after 2 seconds. With less, nodes on a busy
-			// machine take each other for dead.
+			// A failed node is detected after 2 seconds. With a shorter timeout, nodes
+			// on a busy machine would exclude each other.
 			"--wsrep-provider-options=gmcast.listen_addr=tcp://" + at(i, 1) + ";ist.recv_addr=" + at(i, 2) + ";ist.recv_bind=" + at(i, 2) +
 				";gcache.size=32M;evs.keepalive_period=PT0.5S;evs.suspect_timeout=PT2S;evs.inactive_timeout=PT6S",
 		}}
@@ -116,8 +119,8 @@ func (c *Cluster) close() {
 	}
 }
 
-// Database creates an empty database for one test and returns its DSN on each
-// node, as Server.Database does.
+// Database creates an empty database for one test, as Server.Database does, and
+// returns its DSN on each node. It waits until the database exists on all nodes.
 func (c *Cluster) Database(tb testing.TB, params ...string) (dsns []string) {
 	tb.Helper()
 	first := c.Nodes[0].Database(tb, params...)
@@ -129,7 +132,7 @@ func (c *Cluster) Database(tb testing.TB, params ...string) (dsns []string) {
 	return dsns
 }
 
-// waitFor waits until a database has reached its node.
+// waitFor waits up to 10 s until the database of a DSN exists on its node.
 func waitFor(dsn string) (err error) {
 	cfg, err := mysql.ParseDSN(dsn)
 	if err != nil {

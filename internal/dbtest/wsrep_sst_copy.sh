@@ -1,7 +1,7 @@
 #!/bin/sh
 # A state snapshot transfer for Galera nodes that share a file system: the donor
-# copies its data into the joiner's directory. The server runs it on both sides,
-# and speaks with it by lines on its standard output.
+# copies its data into the joiner's directory. The server runs this script on both
+# nodes, and reads its standard output line by line.
 set -eu
 
 role='' datadir='' address='' gtid='' bypass=''
@@ -16,7 +16,7 @@ while [ $# -gt 0 ]; do
 	shift
 done
 
-# wait_for waits for a file, but not for ever: the other side may be dead.
+# wait_for waits 30 s for a file. The other node may have failed.
 wait_for() {
 	left=1500
 	while [ ! -e "$1" ]; do
@@ -28,7 +28,7 @@ wait_for() {
 
 if [ "$role" = joiner ]; then
 	rm -f "$datadir/arrived"
-	# What stands before the slash is of no use here, but must look like an address.
+	# Only the path after the slash is used, but the server requires an address before it.
 	echo "ready 127.0.0.1:1$datadir"
 	wait_for "$datadir/arrived"
 	cat "$datadir/arrived"
@@ -43,7 +43,7 @@ if [ -z "$bypass" ]; then
 	read -r gtid _ <"$datadir/tables_flushed"
 	rm "$datadir/tables_flushed"
 	find "$to" -mindepth 1 -delete
-	# Not the cluster's own notes, which are each node's.
+	# galera.cache and g*state.dat are not copied: each node has its own.
 	find "$datadir" -mindepth 1 -maxdepth 1 ! -name galera.cache ! -name 'g*state.dat' -exec cp -a {} "$to" ';'
 	echo continue
 fi

@@ -1,4 +1,4 @@
-package mysqltest
+package dbtest
 
 import (
 	"bytes"
@@ -10,19 +10,19 @@ import (
 	"path/filepath"
 )
 
-// program is a database server that is installed on this machine.
+// program is a database server program on this machine.
 type program struct {
 	path    string
 	mariadb bool
 }
 
-var errNoServer = errors.New("mysqltest: there is no MariaDB or MySQL server to test with: " +
+var errNoServer = errors.New("dbtest: no MariaDB or MySQL server is installed: " +
 	"run `apt-get install mariadb-server-core` (7 MB; nothing is started), " +
-	"or set " + Env + " to the DSN of a server that may be used")
+	"or set " + Env + " to the DSN of a server for tests")
 
 func findProgram() (program, error) {
 	for _, name := range []string{"mariadbd", "mysqld"} {
-		// A user's PATH often lacks the folders of servers.
+		// The PATH of a user often does not contain the folders of servers.
 		for _, candidate := range []string{name, "/usr/sbin/" + name, "/usr/local/sbin/" + name, "/usr/libexec/" + name} {
 			path, err := exec.LookPath(candidate)
 			if err != nil {
@@ -30,7 +30,7 @@ func findProgram() (program, error) {
 			}
 			version, err := exec.Command(path, "--no-defaults", "--version").Output()
 			if err != nil {
-				return program{}, fmt.Errorf("mysqltest: %s --version: %w", path, err)
+				return program{}, fmt.Errorf("dbtest: %s --version: %w", path, err)
 			}
 			return program{path, bytes.Contains(version, []byte("MariaDB"))}, nil
 		}
@@ -38,25 +38,25 @@ func findProgram() (program, error) {
 	return program{}, errNoServer
 }
 
-// base is the beginning of every command line.
+// base returns the first arguments of every command line.
 func (p program) base(dir string) []string {
-	// Not the common temporary directory: a server that starts removes the
-	// temporary tables that others have there.
+	// The server does not use the common temporary directory: at its start a server
+	// removes the temporary tables of other servers there.
 	args := []string{p.path, "--no-defaults", "--datadir=" + filepath.Join(dir, "data"), "--tmpdir=" + dir}
 	if os.Geteuid() == 0 {
-		args = append(args, "--user=root") // it refuses to run as root unasked
+		args = append(args, "--user=root") // without this option the server does not run as root
 	}
 	args = append(args, "--innodb-doublewrite=0", "--innodb-buffer-pool-size=32M")
-	// A commit must survive the end of the process, which tests bring about, but
-	// not that of the machine: the log is written each time, and not synced where
-	// that can be said, or is in memory.
+	// A commit must survive the end of the server process, but not of the machine.
+	// Each commit writes the log. MariaDB has an option that turns synchronization
+	// off; on MySQL synchronization is fast if the directory is in memory.
 	if p.mariadb {
 		args = append(args, "--innodb-flush-method=nosync", "--innodb-log-file-size=8M", "--innodb-autoextend-increment=2")
 	}
 	return args
 }
 
-// command is the command line of the server itself.
+// command returns the command line that runs the server.
 func (p program) command(s *Server) []string {
 	args := append(p.base(s.dir),
 		"--socket="+s.socket(),
@@ -73,11 +73,11 @@ func (p program) command(s *Server) []string {
 	return append(args, "--bind-address="+host, "--port="+port)
 }
 
-// createData makes an empty server's data directory.
+// createData creates the data directory of an empty server.
 func (p program) createData(dir string) error {
 	command, input := append(p.base(dir), "--initialize-insecure"), []byte(nil)
 	if p.mariadb {
-		// mariadb-install-db does the same in twice the time, and is in another
+		// mariadb-install-db does the same, but takes twice the time and is in another
 		// package.
 		var err error
 		if input, err = p.systemTables(); err != nil {
@@ -96,7 +96,7 @@ func (p program) createData(dir string) error {
 	return nil
 }
 
-// systemTables is the SQL that makes MariaDB's own tables.
+// systemTables returns the SQL statements that create MariaDB's system tables.
 func (p program) systemTables() ([]byte, error) {
 	shares := []string{"/usr/share/mysql", "/usr/share/mariadb"}
 	if path, err := filepath.EvalSymlinks(p.path); err == nil {
@@ -118,5 +118,5 @@ func (p program) systemTables() ([]byte, error) {
 			}, nil), nil
 		}
 	}
-	return nil, fmt.Errorf("its system tables (mysql_system_tables.sql) are in none of %q", shares)
+	return nil, fmt.Errorf("the file mysql_system_tables.sql is in none of %q", shares)
 }

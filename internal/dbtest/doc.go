@@ -1,0 +1,17 @@
+// Package dbtest starts a real MariaDB or MySQL server for tests, without a
+// container, a fixed port or any setup. The server listens on a Unix socket in a
+// temporary directory, which is in memory if /dev/shm exists. It starts in about a
+// second, and ends with the test process, also if that is killed.
+//
+//	dsn := dbtest.Database(t, "parseTime=true")
+//	db, err := sql.Open("mysql", dsn)
+//
+// The package needs mariadbd or mysqld on this machine:
+//
+//	apt-get install mariadb-server-core
+//
+// Alternatively, the environment variable SESSIONKIT_TEST_MYSQL contains the DSN of a
+// server and of an account that may create databases:
+// root:secret@tcp(127.0.0.1:3306)/ . Without either, a test fails. It is never
+// skipped, because a skipped test would hide that the database was not tested.
+package dbtest
