@@ -1,0 +1,79 @@
+package browser
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+func TestAdmin(t *testing.T) {
+	t.Parallel()
+	app := startApp(t, "-tls")
+
+	t.Run("a banned user is out at her next page, and stays out", func(t *testing.T) {
+		hers, admin := newDevice(t, app), newDevice(t, app)
+		hers.allowFetch()
+		hers.loginAt("/account", ada)
+		admin.loginAt("/admin", grace)
+		admin.unfoldAndPress(`form[action="/admin/ban"]`)
+		hers.isOut()
+		admin.isAt("/admin?done=banned")
+		hers.open("/account")
+		hers.isAtLogin("/account")
+		if status := hers.login(ada); status != 403 {
+			hers.fatalf("a banned user's login: status %d; want 403", status)
+		}
+		hers.isAt("/login")
+		if got := hers.text(); !strings.Contains(got, "This account is disabled") {
+			hers.fatalf("the page does not say why:\n%s", got)
+		}
+		hers.keepsNoAccess()
+		admin.open("/admin")
+		admin.isAt("/admin")
+
+		admin.press(`button[aria-label^="Lift the ban of Ada"]`)
+		hers.login(ada)
+		hers.isAt("/account")
+	})
+
+	t.Run("a user without the role is told so, and stays logged in", func(t *testing.T) {
+		b := newDevice(t, app)
+		b.loginAt("/devices", ada)
+		if status := b.open("/admin"); status != 403 {
+			b.fatalf("the status is %d; want 403", status)
+		}
+		b.isAt("/admin")
+		if got := b.text(); strings.Contains(got, grace.email) {
+			b.fatalf("the page shows the users:\n%s", got)
+		}
+		b.open("/devices")
+		b.isAt("/devices")
+	})
+
+	t.Run("everybody can be logged out at once", func(t *testing.T) {
+		hers, admin := newDevice(t, app), newDevice(t, app)
+		hers.allowFetch()
+		hers.loginAt("/devices", ada)
+		admin.loginAt("/admin", grace)
+		admin.unfoldAndPress(`form[action="/admin/revoke-all"]`)
+		hers.isOut()
+		admin.isAt("/?done=everybody")
+		for b, path := range map[*tab]string{hers: "/devices", admin: "/admin"} {
+			b.open(path)
+			b.isAtLogin(path)
+		}
+	})
+}
+
+// unfoldAndPress opens the fold around a form, and presses the form's button. What ends
+// sessions of other people is folded away, so that one click does nothing.
+func (b *tab) unfoldAndPress(form string) {
+	b.Helper()
+	ctx, cancel := b.limited()
+	defer cancel()
+	if err := chromedp.Do(ctx, chromedp.Click("details:has("+form+") > summary")); err != nil {
+		b.fatalf("unfolding %s: %v", form, err)
+	}
+	b.press(form + " button")
+}

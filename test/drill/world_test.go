@@ -1,0 +1,194 @@
+package drill
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"regexp"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	toxiproxy "github.com/Shopify/toxiproxy/v2"
+	"github.com/go-sql-driver/mysql"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"github.com/sessionkit/sessionkit/internal/dbtest"
+	"github.com/sessionkit/sessionkit/test/internal/nodetest"
+)
+
+// world is some nodes, the database, and what is between them.
+type world struct {
+	*testing.T
+	*recorder
+	seed     uint64
+	server   *dbtest.Server
+	db       *sql.DB // the drill's own way to the database, past all faults
+	ways     []*way
+	c        *nodetest.Cluster
+	ttl      time.Duration
+	idle     time.Duration // life of a refresh cookie; 0: the example's 30 minutes
+	outages  []outage
+	surfers  []*jar
+	join     func(*jar) // lets one more browser surf
+	stopLoad func()
+	noise    atomic.Int64 // the longest that this machine let a sleeper oversleep
+}
+
+// outage is a time of trouble, for the measurements.
+type outage struct{ from, until time.Time }
+
+// way is one node's way to its database: a breaker for single packets, then a
+// proxy for all the rest.
+type way struct {
+	breaker *nodetest.Breaker
+	proxy   *toxiproxy.Proxy
+}
+
+// plan says what a world is made of.
+type plan struct {
+	nodes   int
+	ttl     time.Duration
+	direct  bool   // the nodes reach the database without anything in between
+	program string // of the nodes; empty: the example
+	flags   []string
+	open    time.Duration // as nodetest.Setup's KeepOpen
+}
+
+// build starts a database, and the nodes on it. They reach it with an account
+// that may do what an app's may: it is bound by read_only.
+func build(t *testing.T, seed uint64, p plan) *world {
+	t.Helper()
+	server := dbtest.Start(t)
+	cfg, err := mysql.ParseDSN(server.Database(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Params = map[string]string{"innodb_lock_wait_timeout": "5"}
+	db, err := sql.Open("mysql", cfg.FormatDSN())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	for _, statement := range []string{
+		"CREATE USER app@'%'",
+		"GRANT ALL ON " + cfg.DBName + ".* TO app@'%'",
+	} {
+		if _, err := db.Exec(statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	app := mysql.NewConfig()
+	app.User, app.Net, app.Addr, app.DBName, app.InterpolateParams = "app", "tcp", server.Addr(), cfg.DBName, true
+	dsns := make([]string, p.nodes)
+	for i := range dsns {
+		dsns[i] = app.FormatDSN()
+	}
+	w := onDatabases(t, seed, p, cfg.FormatDSN(), dsns)
+	w.server = server
+	return w
+}
+
+// onDatabases starts the nodes, each on the database that its DSN leads to. What
+// is written in one of them must be readable in all; the drill's own DSN is for
+// watching the rows.
+func onDatabases(t *testing.T, seed uint64, p plan, own string, dsns []string) *world {
+	t.Helper()
+	w := &world{T: t, recorder: &recorder{}, seed: seed, ttl: p.ttl}
+	reached := dsns
+	if !p.direct {
+		reached = nil
+		for _, dsn := range dsns {
+			way, through := newWay(t, seed, dsn)
+			w.ways, reached = append(w.ways, way), append(reached, through)
+		}
+	}
+	lifetimes := make([]time.Duration, p.nodes)
+	for i := range lifetimes {
+		lifetimes[i] = p.ttl
+	}
+	w.c = nodetest.NewCluster(t, nodetest.Setup{DSN: own, NodeDSNs: reached, Nodes: lifetimes, Program: p.program, Flags: p.flags, KeepOpen: p.open})
+	w.db = w.c.DB
+	watchRows(t, w.db)
+	return w
+}
+
+func newWay(t *testing.T, seed uint64, dsn string) (*way, string) {
+	t.Helper()
+	cfg, err := mysql.ParseDSN(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
+	proxy := toxiproxy.NewProxy(server, "database", "127.0.0.1:0", cfg.Addr)
+	if err := proxy.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(proxy.Stop)
+	cfg.Addr = proxy.Listen
+	breaker, through := nodetest.StartBreaker(t, cfg.FormatDSN(), seed)
+	return &way{breaker, proxy}, through
+}
+
+// breaks sets the rule for all nodes' packets.
+func (w *world) breaks(rule nodetest.Rule) {
+	for _, way := range w.ways {
+		way.breaker.Breaks(rule)
+	}
+}
+
+// toxic adds one to all nodes' ways, in both directions or on the answers' alone.
+func (w *world) toxic(kind string, streams []string, attributes map[string]any) {
+	w.Helper()
+	for _, way := range w.ways {
+		for _, stream := range streams {
+			text, err := json.Marshal(map[string]any{"type": kind, "stream": stream, "attributes": attributes})
+			if err == nil {
+				_, err = way.proxy.Toxics.AddToxicJson(bytes.NewReader(text))
+			}
+			if err != nil {
+				w.Fatal(err)
+			}
+		}
+	}
+}
+
+func (w *world) noToxics() {
+	for _, way := range w.ways {
+		way.proxy.Toxics.ResetToxics(context.Background())
+	}
+}
+
+var both, answers = []string{"upstream", "downstream"}, []string{"downstream"}
+
+// do runs a statement on the drill's own connection.
+func (w *world) do(statement string, args ...any) {
+	w.Helper()
+	if _, err := w.db.Exec(statement, args...); err != nil {
+		w.Fatalf("%s: %v", statement, err)
+	}
+}
+
+// trouble is a time in which the database is not itself.
+func (w *world) trouble(begin func(), lasting time.Duration, end func()) {
+	from := time.Now()
+	begin()
+	time.Sleep(lasting)
+	end()
+	w.outages = append(w.outages, outage{from, time.Now()})
+}
+
+var eventLine = regexp.MustCompile(` session kind=(\S+) session=([0-9a-f]{32})`)
+
+// events are what the nodes have logged: kind to sessions.
+func (w *world) events() map[string][]string {
+	found := map[string][]string{}
+	for _, n := range w.c.Nodes {
+		for _, match := range eventLine.FindAllStringSubmatch(n.LogText(), -1) {
+			found[match[1]] = append(found[match[1]], match[2])
+		}
+	}
+	return found
+}

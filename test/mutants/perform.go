@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"time"
+)
+
+// perform does what the options say. False: too many mutants survive.
+func perform(ctx context.Context, opts options) (ok bool, err error) {
+	here, err := os.Getwd()
+	if err != nil {
+		return false, err
+	}
+	root, err := findRoot(here)
+	if err != nil {
+		return false, err
+	}
+	mutants, err := choose(root, opts)
+	if err != nil {
+		return false, err
+	}
+	if opts.list {
+		for _, m := range mutants {
+			fmt.Printf("%s\n%s\n", m.id, m.diff())
+		}
+		return true, nil
+	}
+	if len(mutants) == 0 {
+		return false, errors.New("there is no such mutant")
+	}
+	if opts.sample == 0 {
+		fmt.Printf("the seed of the mechanical mutants is %d\n", opts.seed)
+	}
+	work, err := os.MkdirTemp("", "mutants-")
+	if err != nil {
+		return false, err
+	}
+	defer os.RemoveAll(work)
+	var jobs []*job
+	var dirs []string
+	for _, m := range mutants {
+		j := &job{mutant: m}
+		if j.dirs, err = testDirs(root, m.file); err != nil {
+			return false, err
+		}
+		jobs, dirs = append(jobs, j), append(dirs, j.dirs...)
+	}
+	slices.Sort(dirs)
+	r := &runner{root: root, dir: work}
+	if err := r.measure(ctx, slices.Compact(dirs), opts.workers); err != nil {
+		return false, err
+	}
+	// With -run those that are listed as equivalent are tried as well: is it true?
+	tried := slices.DeleteFunc(slices.Clone(jobs), func(j *job) bool { return j.equivalent && opts.run == nil })
+	// Mixed, because the tests of some packages wait and those of others compute.
+	rand.New(rand.NewPCG(1, 1)).Shuffle(len(tried), func(i, j int) { tried[i], tried[j] = tried[j], tried[i] })
+	if err := r.tryAll(ctx, tried, opts.workers); err != nil {
+		return false, err
+	}
+	return report(os.Stdout, jobs), nil
+}
+
+// job is a mutant, the tests that are to kill it, and what became of it.
+type job struct {
+	mutant
+	dirs []string
+	outcome
+}
+
+// measure runs the tests without a mutant.
+func (r *runner) measure(ctx context.Context, dirs []string, workers int) error {
+	all := make([]usual, len(dirs))
+	err := inParallel(ctx, workers, len(dirs), func(ctx context.Context, i int) (err error) {
+		all[i], err = r.unmutated(ctx, dirs[i])
+		return err
+	})
+	r.usual = map[string]usual{}
+	for i, dir := range dirs {
+		r.usual[dir] = all[i]
+		if err == nil {
+			fmt.Printf("the tests of %s pass without a mutant, in %.1f s\n", dir, all[i].took.Seconds())
+		}
+	}
+	return err
+}
+
+func (r *runner) tryAll(ctx context.Context, jobs []*job, workers int) error {
+	return inParallel(ctx, workers, len(jobs), func(ctx context.Context, i int) error {
+		began := time.Now()
+		o, err := r.try(ctx, jobs[i].mutant, jobs[i].dirs)
+		if err != nil {
+			return fmt.Errorf("%s: %w\n%s", jobs[i].id, err, jobs[i].diff())
+		}
+		jobs[i].outcome = o
+		how := "SURVIVED"
+		if o.killed {
+			how = "killed  "
+		}
+		fmt.Printf("%s %5.1f s  %s  %s\n", how, time.Since(began).Seconds(), jobs[i].id, o.by)
+		return nil
+	})
+}

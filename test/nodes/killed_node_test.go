@@ -1,0 +1,70 @@
+package nodes
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sessionkit/sessionkit/internal/dbtest"
+	"github.com/sessionkit/sessionkit/test/internal/nodetest"
+)
+
+// TestAKilledNodeTakesOnlyItsRequestsAlong kills one node after the other under
+// load, as kill -9 does, and starts it again.
+func TestAKilledNodeTakesOnlyItsRequestsAlong(t *testing.T) {
+	const (
+		sessions = 50
+		kills    = 5
+		ttl      = 3 * time.Second
+		apart    = 1500 * time.Millisecond
+	)
+	seed := nodetest.NewSeed(t)
+	c := nodetest.NewCluster(t, nodetest.Setup{
+		DSN:   dbtest.Database(t),
+		Nodes: []time.Duration{ttl, ttl},
+	})
+	s := &surfing{t: t, c: c, browsers: c.LoginAll(c.AddUsers(sessions, "surfer", "[]"), c.Front)}
+
+	end := s.begin(seed)
+	type moment struct{ from, to time.Time }
+	var killed []moment
+	r := nodetest.Dice(seed, -1)
+	var bursts sync.WaitGroup
+	for i := range kills {
+		time.Sleep(apart) // load meanwhile
+		n := c.Nodes[i%len(c.Nodes)]
+		for k := range 20 { // something is under way
+			bursts.Go(func() { s.load(s.browsers[k], nodetest.Dice(seed, -2-20*i-k)) })
+		}
+		time.Sleep(nodetest.UpTo(r, lateBy))
+		at := moment{from: time.Now()}
+		n.Kill(t)
+		at.to = time.Now()
+		killed = append(killed, at)
+		time.Sleep(apart / 2) // the other one has it all
+		n.Start(t)
+	}
+	time.Sleep(apart)
+	end()
+	bursts.Wait()
+	s.allLoggedIn()
+
+	for _, a := range s.breaks {
+		inFlight := false
+		for _, at := range killed {
+			// The balancer takes a moment to see that its connections are gone.
+			inFlight = inFlight || a.Sent.Before(at.to.Add(100*time.Millisecond)) && a.Came.After(at.from)
+		}
+		if !inFlight {
+			t.Errorf("a request that was not under way when a node was killed has failed: %v", a)
+		}
+	}
+	if len(s.breaks) == 0 {
+		t.Error("no request was under way when a node was killed: the test says nothing")
+	}
+	if n := s.unavailable.Load(); n > 0 {
+		t.Errorf("%d requests were answered with 503: the store was never down", n)
+	}
+	t.Logf("%d nodes killed: %v", kills, s)
+	c.NoPanics()
+}

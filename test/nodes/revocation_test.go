@@ -1,0 +1,200 @@
+package nodes
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/sessionkit/sessionkit/internal/dbtest"
+	"github.com/sessionkit/sessionkit/test/internal/nodetest"
+)
+
+// way is how sessions of a user with two devices are ended.
+type way struct {
+	name         string
+	call         func(first, second *nodetest.Browser) nodetest.Request
+	byAdmin      bool  // else the first device makes the call
+	ends, spares []int // of the devices
+}
+
+var ways = []way{
+	{"logout", func(_, _ *nodetest.Browser) nodetest.Request { return nodetest.Submit("/logout", "next", "/") }, false, []int{0}, []int{1}},
+	{"one device", func(_, second *nodetest.Browser) nodetest.Request {
+		return nodetest.Submit("/devices/revoke", "id", second.Who.SessionID)
+	}, false, []int{1}, []int{0}},
+	{"other devices", func(_, _ *nodetest.Browser) nodetest.Request { return nodetest.Submit("/devices/revoke-others") }, false, []int{1}, []int{0}},
+	// The device that changes the password gets a new session for its old one.
+	{"password", func(_, _ *nodetest.Browser) nodetest.Request {
+		return nodetest.Submit("/account/password", "current", nodetest.Password, "new", "another "+nodetest.Password)
+	}, false, []int{0, 1}, []int{0}},
+	{"user", func(first, _ *nodetest.Browser) nodetest.Request {
+		return nodetest.Submit("/admin/revoke", "user", first.Who.UserID)
+	}, true, []int{0, 1}, nil},
+	{"ban", func(first, _ *nodetest.Browser) nodetest.Request {
+		return nodetest.Submit("/admin/ban", "user", first.Who.UserID)
+	}, true, []int{0, 1}, nil},
+}
+
+// TestAnEndedSessionIsServedNowhere ends 500 sessions, in every way there is,
+// while 200 users surf and must not notice. The access cookies are good for
+// minutes: what ends them is the feed.
+func TestAnEndedSessionIsServedNowhere(t *testing.T) {
+	const (
+		surfers   = 200
+		rounds    = 45 // each ends 9 sessions
+		everybody = 3  // times, of so many sessions
+		of        = 34
+		sessions  = rounds*9 + everybody*of
+		atOnce    = 20 // calls whose sessions are watched
+	)
+	seed := nodetest.NewSeed(t)
+	c := nodetest.NewCluster(t, nodetest.Setup{
+		DSN:   dbtest.Database(t),
+		Nodes: []time.Duration{5 * time.Minute, 5 * time.Minute},
+	})
+	s := &surfing{t: t, c: c, browsers: c.LoginAll(c.AddUsers(surfers, "surfer", "[]"), c.Front), every: 4 * time.Second}
+	admin := c.AddUsers(1, "admin", `["admin"]`)
+	grace := c.LoginAll(admin, c.Front)[0]
+	leavers := c.AddUsers(rounds*len(ways), "leaver", "[]")
+	var served nodetest.Durations // after the end
+	begin := time.Now()
+
+	stop := s.begin(seed)
+	nodetest.InParallel(len(leavers), atOnce, func(i int) {
+		// A node looks around after a call of its own. So first all calls are made
+		// on the one, then on the other: what ends sessions there are its polls.
+		way, half := ways[i%len(ways)], 2*i/len(leavers)
+		here, there := c.Nodes[half].Base(), c.Nodes[1-half].Base()
+		if err := try(c, way, leavers[i], grace, here, there, &served); err != nil {
+			t.Errorf("%s: %v", way.name, err)
+		}
+	})
+	stop()
+	s.allLoggedIn()
+	t.Logf("one user's, while others surfed: served for %v after their end", &served)
+
+	users := c.AddUsers(of, "everybody", "[]")
+	for i := range everybody {
+		here, there := c.Nodes[i%2].Base(), c.Nodes[1-i%2].Base()
+		browsers := c.LoginAll(users, here, there) // so nobody is locked out by the time before
+		if err := grace.Login(there, admin[0], nodetest.Password); err != nil {
+			t.Fatal(err)
+		}
+		if err := endsAt(here, there, browsers, &served, func() error {
+			return done(grace.Visit(here, nodetest.Submit("/admin/revoke-all")))
+		}); err != nil {
+			t.Errorf("everybody: %v", err)
+		}
+	}
+	if p99 := served.At(0.99); p99 > nodetest.FeedWithin || served.Len() != sessions {
+		t.Errorf("99%% of %d sessions were served for at most %v after their end; want %v, of %d", served.Len(), p99, nodetest.FeedWithin, sessions)
+	}
+	t.Logf("%d sessions ended in %v: served for %v; meanwhile %v", sessions, time.Since(begin).Round(time.Second), &served, s)
+	c.NoPanics()
+}
+
+// try ends sessions of a user's in one way, and no others.
+func try(c *nodetest.Cluster, way way, u nodetest.User, grace *nodetest.Browser, here, there string, served *nodetest.Durations) error {
+	var devices []*nodetest.Browser
+	for _, base := range []string{here, there} {
+		b, err := c.Login(base, u)
+		if err != nil {
+			return err
+		}
+		devices = append(devices, b)
+	}
+	caller := devices[0]
+	if way.byAdmin {
+		caller = grace
+	}
+	var ending []*nodetest.Browser
+	for _, i := range way.ends {
+		ending = append(ending, devices[i])
+	}
+	err := endsAt(here, there, ending, served, func() error {
+		return done(caller.Visit(here, way.call(devices[0], devices[1])))
+	})
+	for _, i := range way.spares {
+		if fault := stillIn(devices[i], u.ID, here, there); fault != nil {
+			err = errors.Join(err, fmt.Errorf("the session that was to stay: %w", fault))
+		}
+	}
+	return err
+}
+
+// done says that a form did what it was for.
+func done(a nodetest.Answer) error {
+	if a.Err != nil || a.Status != http.StatusSeeOther || a.Refused() {
+		return fmt.Errorf("%v; want 303 to a page", a)
+	}
+	return nil
+}
+
+// endsAt makes a call here that ends the browsers' sessions, whose cookies
+// somebody has kept, and adds to served for how long they were still good for
+// something there. Here nobody is let in with them from the answer on.
+func endsAt(here, there string, browsers []*nodetest.Browser, served *nodetest.Durations, call func() error) error {
+	kept := make([]nodetest.Cookies, len(browsers))
+	for i, b := range browsers {
+		kept[i] = b.Cookies()
+	}
+	if err := call(); err != nil {
+		return err
+	}
+	end := time.Now()
+	faults := make([]error, 2*len(browsers))
+	nodetest.InParallel(len(faults), len(faults), func(i int) {
+		b, with := browsers[i/2], kept[i/2]
+		if i%2 == 0 {
+			last, err := servedUntil(b, here, with, end, 500*time.Millisecond)
+			if err == nil && last > 0 {
+				err = fmt.Errorf("the node that ended it served a request that began %v after the answer", last)
+			}
+			faults[i] = err
+			return
+		}
+		last, err := servedUntil(b, there, with, end, 100*time.Millisecond)
+		served.Add(last)
+		faults[i] = err
+	})
+	return errors.Join(faults...)
+}
+
+// servedUntil makes requests with the cookies of a session that has ended, until
+// well after all nodes should know, and returns how long after the end the last
+// one began that was served.
+func servedUntil(b *nodetest.Browser, base string, with nodetest.Cookies, end time.Time, every time.Duration) (last time.Duration, err error) {
+	for {
+		a := b.SendWith(base, nodetest.Me, with)
+		began := a.Sent.Sub(end)
+		switch {
+		case !a.Refused():
+			if err := a.Is(b.Who); err != nil || began > nodetest.FeedAtMost {
+				return began, fmt.Errorf("%v after the end, error %v: %v", began, err, a)
+			}
+			last = began
+		case began > 2*nodetest.FeedWithin:
+			// The refresh cookie alone does not help either.
+			if a := b.SendWith(base, nodetest.Me, with.But(nodetest.AccessCookie)); !a.Refused() {
+				return began, fmt.Errorf("without the access cookie, %v after the end: %v", began, a)
+			}
+			return last, nil
+		}
+		time.Sleep(every)
+	}
+}
+
+// stillIn asks both nodes, and both with and without the access cookie.
+func stillIn(b *nodetest.Browser, userID string, bases ...string) error {
+	for _, base := range bases {
+		for _, with := range []nodetest.Cookies{b.Cookies(), b.Cookies().But(nodetest.AccessCookie)} {
+			a := b.SendWith(base, nodetest.Me, with)
+			if who, err := a.Session(); err != nil || who.UserID != userID {
+				return fmt.Errorf("%v, error %v; want 200 as user %s", a, err, userID)
+			}
+		}
+	}
+	return nil
+}

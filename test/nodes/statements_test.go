@@ -1,0 +1,195 @@
+package nodes
+
+import (
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sessionkit/sessionkit/internal/dbtest"
+	"github.com/sessionkit/sessionkit/test/internal/nodetest"
+)
+
+// statement is a line of MariaDB's own log of all that it is asked.
+type statement struct{ command, text string }
+
+// statements turns that log on. The function it returns gives what was asked
+// since the last call.
+func statements(c *nodetest.Cluster) func() []statement {
+	c.Helper()
+	do := func(statement string) {
+		c.Helper()
+		if _, err := c.DB.Exec(statement); err != nil {
+			c.Fatal(err)
+		}
+	}
+	do("SET GLOBAL log_output = 'TABLE'")
+	do("SET GLOBAL general_log = ON")
+	c.Cleanup(func() { c.DB.Exec("SET GLOBAL general_log = OFF") })
+	do("TRUNCATE mysql.general_log")
+	const read = "SELECT command_type, CONVERT(argument USING utf8mb4) FROM mysql.general_log"
+	return func() (found []statement) {
+		c.Helper()
+		rows, err := c.DB.Query(read)
+		if err != nil {
+			c.Fatal(err)
+		}
+		defer do("TRUNCATE mysql.general_log")
+		defer rows.Close()
+		for rows.Next() {
+			var s statement
+			if err := rows.Scan(&s.command, &s.text); err != nil {
+				c.Fatal(err)
+			}
+			if s.text = strings.TrimSpace(s.text); s.text != read {
+				found = append(found, s)
+			}
+		}
+		if err := rows.Err(); err != nil {
+			c.Fatal(err)
+		}
+		return found
+	}
+}
+
+// ran says that the statement was run: it may have been prepared before.
+func (s statement) ran() bool { return s.command == "Query" || s.command == "Execute" }
+
+// Feed and clean-up, which no request makes.
+func (s statement) isPoll() bool    { return strings.Contains(s.text, "s.changed_at >=") }
+func (s statement) isCleanUp() bool { return strings.Contains(s.text, "`sessions` WHERE expires_at <") }
+
+// ofSessions is what was run on the sessions for the sake of a request. The
+// tests' own reading of a row writes the name without quotes.
+func ofSessions(all []statement) (found []string) {
+	for _, s := range all {
+		if s.ran() && strings.Contains(s.text, "`sessions`") && !s.isPoll() && !s.isCleanUp() {
+			found = append(found, s.text)
+		}
+	}
+	return found
+}
+
+// TestAnAccessCookieCostsNoStatement looks at all that two nodes ask the
+// database while they serve 10,000 requests: the feed's polls, and nothing else.
+func TestAnAccessCookieCostsNoStatement(t *testing.T) {
+	const (
+		requests = 10_000
+		lasting  = 10 * time.Second // at least, so that there are polls to count
+	)
+	c := nodetest.NewCluster(t, nodetest.Setup{
+		DSN:   dbtest.Start(t).Database(t),
+		Nodes: []time.Duration{5 * time.Minute, 5 * time.Minute},
+	})
+	browsers := c.LoginAll(c.AddUsers(20, "reader", "[]"), c.Nodes[0].Base(), c.Nodes[1].Base())
+	counted := make([]int64, len(c.Nodes)) // by each node, for all requests so far
+	for i, n := range c.Nodes {
+		who, err := browsers[0].Visit(n.Base(), nodetest.Me).Session()
+		if err != nil {
+			t.Fatal(err)
+		}
+		counted[i] = who.Statements
+	}
+	statements := statements(c)
+
+	begin := time.Now()
+	nodetest.InParallel(requests, 8, func(i int) {
+		b, k := browsers[i%len(browsers)], i/len(browsers)%len(c.Nodes)
+		a := b.Visit(c.Nodes[k].Base(), nodetest.Me)
+		if err := a.Is(b.Who); err != nil {
+			t.Error(err)
+			return
+		}
+		if who, err := a.Session(); err != nil || who.Statements != counted[k] {
+			t.Errorf("the node has counted %d statements, error %v; want %d as before", who.Statements, err, counted[k])
+		}
+		if len(a.Cookies) > 0 {
+			t.Errorf("a valid access cookie was answered with new ones: %v", a)
+		}
+	})
+	served := time.Since(begin)
+	nodetest.SleepUntil(begin.Add(lasting))
+	found := statements()
+	took := time.Since(begin)
+
+	polls := 0
+	for _, s := range found {
+		switch {
+		case s.isPoll():
+			if s.ran() {
+				polls++
+			}
+		case s.command == "Close stmt" || s.isCleanUp(): // of a poll; once a minute
+		case s.command == "Connect" || s.command == "Quit": // of the pools
+		default:
+			t.Errorf("the database was asked, in %v: %s", s.command, s.text)
+		}
+	}
+	// A node waits from 0.8 to 1.2 s between two polls. What is more than that is
+	// left to a machine that is busy with other tests.
+	seconds := took.Seconds()
+	if least, most := 2*(seconds/1.5-1), 2*(seconds/0.8+1); float64(polls) < least || float64(polls) > most {
+		t.Errorf("%d polls by 2 nodes in %v; want one a second from each", polls, took)
+	}
+	t.Logf("%d requests in %v; in %v the database was asked %d times, for %d polls",
+		requests, served.Round(time.Millisecond), took.Round(time.Millisecond), len(found), polls)
+	c.NoPanics()
+}
+
+func TestARefreshCostsAtMostTwoStatements(t *testing.T) {
+	const (
+		refreshes = 8
+		parallel  = 20 // requests of the last one
+		ttl       = time.Second
+	)
+	c := nodetest.NewCluster(t, nodetest.Setup{
+		DSN:   dbtest.Start(t).Database(t),
+		Nodes: []time.Duration{ttl},
+	})
+	node := c.Nodes[0].Base()
+	b := c.LoginAll(c.AddUsers(1, "reader", "[]"), node)[0]
+	asked := statements(c)
+	statements := func() []string { return ofSessions(asked()) }
+
+	last := b.Who
+	var costs []int64
+	for range refreshes {
+		nodetest.SleepUntil(last.ExpiresAt.Add(10 * time.Millisecond))
+		statements() // those of before
+		a := b.Visit(node, nodetest.Me)
+		who, err := a.Session()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cost, found := who.Statements-last.Statements, statements()
+		if cost < 1 || cost > 2 || len(found) > 2 || len(a.Cookies) != 2 {
+			t.Errorf("a refresh cost %d statements by the node's count, %d by the database's, and set %d cookies; want at most 2 and 2 cookies\n%s",
+				cost, len(found), len(a.Cookies), strings.Join(found, "\n"))
+		}
+		costs, last = append(costs, cost), who
+	}
+	row, err := c.Row(b.Who.SessionID)
+	if err != nil || row.Generation != refreshes-1 {
+		t.Errorf("%d refreshes were confirmed, error %v; want %d: each but the first, whose cookie is the login's", row.Generation, err, refreshes-1)
+	}
+
+	nodetest.SleepUntil(last.ExpiresAt.Add(10 * time.Millisecond))
+	statements()
+	with := b.Cookies()
+	var all sync.WaitGroup
+	for range parallel {
+		all.Go(func() {
+			if err := b.SendWith(node, nodetest.Me, with).Is(b.Who); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	shared := statements()
+	if len(shared) > 4 {
+		t.Errorf("%d parallel requests on one node cost %d statements; want 2, or twice that where some came late:\n%s",
+			parallel, len(shared), strings.Join(shared, "\n"))
+	}
+	t.Logf("statements per refresh: %v; of %d parallel requests together: %d", costs, parallel, len(shared))
+	c.NoPanics()
+}
