@@ -17,7 +17,7 @@ import (
 	"github.com/sessionkit/sessionkit/sqlstore"
 )
 
-// must ends a start that cannot succeed.
+// must ends the program if the app cannot start.
 func must[T any](v T, err error) T {
 	if err != nil {
 		log.Fatal(err)
@@ -25,8 +25,8 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// users stands for what an app has: rows with a password hash, and the epoch
-// that was read together with it.
+// users takes the place of the app's own code: Verify checks the password, and returns the epoch
+// of the same row.
 var users interface {
 	Verify(email, password string) (user struct {
 		ID    string
@@ -36,8 +36,8 @@ var users interface {
 
 var loginPage, admin, form, change echo.HandlerFunc
 
-// The whole of what an app adds. Its users table needs the columns
-// session_epoch, disabled and roles; sqlstore.Config gives them other names.
+// This is all that an app adds. Its users table needs the columns session_epoch, disabled
+// and roles, or others that sqlstore.Config names.
 func Example() {
 	ctx := context.Background()
 	e := echo.New()
@@ -50,7 +50,7 @@ func Example() {
 	}
 	sessions := must(session.New(keys, store, session.Config{}))
 	guard := must(sessionmw.New(sessions, sessionmw.Config{Public: []string{"/", "/static*"}}))
-	go sessions.Run(ctx) // revocations reach this node in about a second; dead rows go
+	go sessions.Run(ctx) // learns of revocations on other nodes, removes dead rows
 
 	e.Use(guard.Protect) // the one line: all but the login page and what is public
 	e.GET("/login", loginPage)
@@ -70,7 +70,7 @@ func Example() {
 	e.POST("/password", change, guard.RequireRecentLogin(5*time.Minute))
 }
 
-// What a handler sees.
+// A handler reads the session from the context of the request.
 func ExampleGuard_Identify() {
 	_ = func(c echo.Context) error {
 		s, ok := session.FromContext(c.Request().Context())
@@ -81,12 +81,13 @@ func ExampleGuard_Identify() {
 	}
 }
 
-// Roles on a cookie are up to AccessTTL old. Where that is too old, ask the store.
+// The roles in an access cookie are up to AccessTTL old. Where that is too old, ask the
+// store.
 func ExampleGuard_RequireRole() {
 	var sessions *session.Manager
 	_ = func(c echo.Context) error {
 		s, _ := session.FromContext(c.Request().Context())
-		if err := sessions.Check(c.Request().Context(), s); errors.Is(err, session.ErrUnauthenticated) {
+		if err := sessions.RequireLive(c.Request().Context(), s); errors.Is(err, session.ErrUnauthenticated) {
 			return echo.ErrUnauthorized
 		} else if err != nil {
 			return echo.ErrServiceUnavailable

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -20,20 +19,21 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/sessionkit/sessionkit/middleware"
+	"github.com/sessionkit/sessionkit/middleware/internal/guardtest"
 	"github.com/sessionkit/sessionkit/session"
 	"github.com/sessionkit/sessionkit/sqlstore"
 )
 
-// secrets are texts that nobody may read, by what they are.
+// secrets holds texts that must not be shown, by name.
 type secrets map[string]string
 
-// add takes a secret in, in all the spellings in which Go prints it.
+// add adds a secret in all encodings in which Go prints it.
 func (s secrets) add(what, text string) {
 	s[what], s[what+", in hexadecimal"] = text, hex.EncodeToString([]byte(text))
 	s[what+", as a list of bytes"] = strings.Trim(fmt.Sprint([]byte(text)), "[]")
 }
 
-// key takes a master secret in, as it is written and as its bytes.
+// key adds a master key as text and as bytes.
 func (s secrets) key(t testing.TB, text string) {
 	t.Helper()
 	raw, err := base64.StdEncoding.DecodeString(text)
@@ -44,7 +44,7 @@ func (s secrets) key(t testing.TB, text string) {
 	s.add("the key", string(raw))
 }
 
-// cookies takes the cookies in that an answer sets, whole and in their parts.
+// cookies adds the cookies of an answer, and their decoded parts.
 func (s secrets) cookies(set []*http.Cookie) {
 	for _, c := range set {
 		if c.Value == "" {
@@ -63,7 +63,14 @@ func (s secrets) cookies(set []*http.Cookie) {
 	}
 }
 
-// in returns what of them stands in a text.
+// kept adds the cookies that a client has.
+func (s secrets) kept(c *guardtest.Client) {
+	for name, value := range c.Kept() {
+		s.cookies([]*http.Cookie{{Name: name, Value: value}})
+	}
+}
+
+// in returns the names of the secrets that a text holds.
 func (s secrets) in(text string) (found []string) {
 	for what, secret := range s {
 		if strings.Contains(text, secret) {
@@ -73,7 +80,7 @@ func (s secrets) in(text string) (found []string) {
 	return found
 }
 
-// printed is a value in every form in which it may get into a log.
+// printed returns a value in the forms in which it may be logged.
 func printed(t testing.TB, v any) map[string]string {
 	t.Helper()
 	forms := map[string]string{}
@@ -100,45 +107,38 @@ func printed(t testing.TB, v any) map[string]string {
 	return forms
 }
 
-func TestNothingPrintsASecret(t *testing.T) {
+// Formatting a value of the library, in any way, shows no key, cookie or password.
+func TestFormatting_ShowsNoSecret(t *testing.T) {
 	const dbPassword = "the-databases-password"
 	inApp(t, middleware.Config{}, func(a *app) {
 		known := secrets{}
-		known.key(a, testKey)
+		known.key(a, guardtest.Key)
 		known.add("the database's password", dbPassword)
 		known.add("a key that is refused", strings.Repeat("ab", 32))
-		b := a.client(pageLoad).login("ada")
-		for name, value := range b.jar {
-			known.cookies([]*http.Cookie{{Name: name, Value: value}})
-		}
+		b := a.client(pageLoad).LogIn("ada")
+		known.kept(b)
 
-		keys, err := session.ParseKeys(testKey + " " + session.GenerateKey())
+		keys, err := session.ParseKeys(guardtest.Key + " " + session.GenerateKey())
 		if err != nil {
 			a.Fatal(err)
 		}
-		newRequest := func() *http.Request {
-			r := httptest.NewRequest("GET", "https://app.test/", nil)
-			for name, value := range b.jar {
-				r.AddCookie(&http.Cookie{Name: name, Value: value})
-			}
-			return r
-		}
-		issued, err := a.sessions.Issue(newRequest(), session.Login{UserID: "grace"})
+		newRequest := func() *http.Request { return b.NewRequest("GET", "/", nil) }
+		issued, err := a.Sessions.Issue(newRequest(), session.Login{UserID: "grace"})
 		if err != nil {
 			a.Fatal(err)
 		}
 		known.cookies(issued.Cookies)
-		refreshed, err := a.sessions.Authenticate(newRequest()) // which that login has ended
+		ended, err := a.Sessions.Authenticate(newRequest()) // the second login has revoked it
 		if err == nil {
-			a.Error("the session goes on")
+			a.Error("the session is still live")
 		}
-		_, keyErr := session.ParseKeys(strings.Repeat("ab", 32) + " " + testKey + " " + testKey)
-		_, noKeys := session.New(session.Keys{}, a.store, session.Config{App: "Not An App"})
-		a.store.down.Store(true)
-		_, storeErr := a.sessions.Authenticate(newRequest())
-		_, listErr := a.sessions.List(a.Context(), "ada")
-		a.store.down.Store(false)
-		time.Sleep(10 * time.Second) // until what was found out about the store has grown old
+		_, keyErr := session.ParseKeys(strings.Repeat("ab", 32) + " " + guardtest.Key + " " + guardtest.Key)
+		_, noKeys := session.New(session.Keys{}, a.Store, session.Config{App: "Not An App"})
+		a.Store.Fail(errDown)
+		_, storeErr := a.Sessions.Authenticate(newRequest())
+		_, listErr := a.Sessions.List(a.Context(), "ada")
+		a.Store.Fail(nil)
+		time.Sleep(10 * time.Second) // until the Manager probes the store again
 
 		dsn := mysql.NewConfig()
 		dsn.User, dsn.Passwd, dsn.Addr = "app", dbPassword, "127.0.0.1:1"
@@ -154,26 +154,24 @@ func TestNothingPrintsASecret(t *testing.T) {
 		}
 		var inHandler context.Context
 		a.echo.GET("/ctx", func(c echo.Context) error { inHandler = c.Request().Context(); return nil })
-		b.login("ada").do("GET", "/ctx", "")
-		for name, value := range b.jar {
-			known.cookies([]*http.Cookie{{Name: name, Value: value}})
-		}
+		b.LogIn("ada").Send("GET", "/ctx", "")
+		known.kept(b)
 		derived, cancel := context.WithTimeout(inHandler, time.Second)
 		defer cancel()
 
 		values := map[string]any{
-			"Keys": keys, "*Keys": &keys, "[]Keys": []session.Keys{keys}, "Verdict": issued, "*Verdict": &issued, "a Verdict that ends": refreshed,
-			"Session": issued.Session(), "*Manager": a.sessions, "session.Config": session.Config{}, "Login": session.Login{UserID: "ada"},
-			"Event": session.Event{Kind: session.EventIssued, SessionID: issued.Session().ID}, "MemoryStore": a.users, "Stats": a.sessions.Stats(),
+			"Keys": keys, "*Keys": &keys, "[]Keys": []session.Keys{keys}, "Verdict": issued, "*Verdict": &issued, "a Verdict without a session": ended,
+			"Session": issued.Session(), "*Manager": a.Sessions, "session.Config": session.Config{}, "Login": session.Login{UserID: "ada"},
+			"Event": session.Event{Kind: session.EventIssued, SessionID: issued.Session().ID}, "*Memory": a.Users, "*sessiontest.Store": a.Store, "Stats": a.Sessions.Stats(),
 			"*Guard": a.guard, "middleware.Config": middleware.Config{}, "sqlstore.Store": store, "sqlstore.Config": sqlstore.Config{},
-			"a handler's context": inHandler, "one derived from it": derived,
+			"a handler's context": inHandler, "a derived context": derived,
 			"ParseKeys's error": keyErr, "New's error": noKeys, "the store's error": storeErr, "List's error": listErr,
 			"ErrUnauthenticated": session.ErrUnauthenticated, "wrapped": fmt.Errorf("x: %w", errors.Join(storeErr, keyErr)),
 		}
 		forms := 0
 		for name, value := range values {
 			if value == nil {
-				a.Errorf("%s is nil: this test proves little", name)
+				a.Errorf("%s is nil: this proves nothing", name)
 			}
 			for form, text := range printed(a, value) {
 				forms++
@@ -182,22 +180,21 @@ func TestNothingPrintsASecret(t *testing.T) {
 				}
 			}
 		}
-		// The search does find what is there.
+		// The search finds a cookie that is shown.
 		for _, form := range []string{"%v", "%x", "%s"} {
-			if known.in(fmt.Sprintf(form, issued.Cookies[0].Value)) == nil || known.in(fmt.Sprint([]byte(b.jar[accessName]))) == nil {
-				a.Errorf("%s of a cookie was not found: this test proves nothing", form)
+			if known.in(fmt.Sprintf(form, issued.Cookies[0].Value)) == nil || known.in(fmt.Sprint([]byte(b.Kept()[accessName]))) == nil {
+				a.Errorf("%s of a cookie is not found: this proves nothing", form)
 			}
 		}
-		t.Logf("%d values in %d forms: none of %d spellings of secrets shows", len(values), forms, len(known))
+		t.Logf("%d values in %d forms: none shows one of %d encodings of secrets", len(values), forms, len(known))
 	})
 }
 
-// An app in echo's debug mode says more than it should, but nothing of a cookie
-// or a key; nor does the trace of a panic.
-func TestDebugModeAndPanicsShowNoSecret(t *testing.T) {
+// Neither echo's debug mode nor the trace of a panic shows a cookie or a key.
+func TestGuard_DebugModeAndPanicsShowNoSecret(t *testing.T) {
 	inApp(t, middleware.Config{}, func(a *app) {
 		known, shown, answers := secrets{}, &bytes.Buffer{}, 0
-		known.key(a, testKey)
+		known.key(a, guardtest.Key)
 		a.echo.Debug = true
 		a.echo.Logger.SetOutput(shown)
 		a.echo.GET("/panic", func(c echo.Context) error { panic(session.FromContext) })
@@ -205,10 +202,10 @@ func TestDebugModeAndPanicsShowNoSecret(t *testing.T) {
 			s, _ := session.FromContext(c.Request().Context())
 			panic(fmt.Sprintf("%+v in %+v", s, c.Request().Context()))
 		})
-		a.echo.GET("/error", func(c echo.Context) error { return fmt.Errorf("of %v", c.Request().Context()) })
+		a.echo.GET("/error", func(c echo.Context) error { return fmt.Errorf("in %v", c.Request().Context()) })
 		b := a.client(pageLoad)
 		visit := func(method, path, body string) {
-			rec := b.do(method, path, body)
+			rec := b.Send(method, path, body)
 			known.cookies(rec.Result().Cookies())
 			answers++
 			shown.Write(rec.Body.Bytes())
@@ -220,29 +217,29 @@ func TestDebugModeAndPanicsShowNoSecret(t *testing.T) {
 		}
 		for range 2 {
 			visit("POST", "/login", "user=ada")
-			for _, down := range []bool{false, true} {
-				a.store.down.Store(down)
+			for _, storeErr := range []error{nil, errDown} {
+				a.Store.Fail(storeErr)
 				for _, path := range []string{"/account", "/admin", "/password", "/panic", "/panic/session", "/error", "/nowhere", "/login", "/logout"} {
 					visit("GET", path, "")
 				}
 				visit("POST", "/login", "user=unknown")
-				a.expire()
+				expire()
 				visit("GET", "/account", "")
 			}
-			a.store.down.Store(false)
-			b.jar[accessName] = "x" + b.jar[accessName]
+			a.Store.Fail(nil)
+			b.Plant(accessName, "x"+b.Kept()[accessName])
 			visit("GET", "/panic", "")
 			visit("POST", "/logout", "")
 		}
-		shown.WriteString(a.log.String())
+		shown.WriteString(a.Events.String())
 		if found := known.in(shown.String()); found != nil {
 			a.Errorf("shown: %q", found)
 		}
-		for _, sign := range []string{"PANIC RECOVER", "goroutine ", "connection refused", "kind=store-trouble", "kind=undecodable"} {
+		for _, sign := range []string{"PANIC RECOVER", "goroutine ", "connection refused", "kind=store-error", "kind=undecodable"} {
 			if !strings.Contains(shown.String(), sign) {
-				a.Errorf("%q was never shown: this test proves little", sign)
+				a.Errorf("%q is never shown: this proves nothing", sign)
 			}
 		}
-		t.Logf("%d answers, and %d KB of logs and bodies: none of %d spellings of secrets shows", answers, shown.Len()>>10, len(known))
+		t.Logf("%d answers, and %d KB of logs and bodies: none shows one of %d encodings of secrets", answers, shown.Len()>>10, len(known))
 	})
 }

@@ -12,10 +12,11 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/sessionkit/sessionkit/middleware"
+	"github.com/sessionkit/sessionkit/middleware/internal/guardtest"
 	"github.com/sessionkit/sessionkit/session"
 )
 
-// upload is a form with a file that is larger than what a form may keep in memory.
+// upload returns a form with a file that is too large to be kept in memory.
 func upload(t *testing.T) (body *bytes.Buffer, contentType string) {
 	t.Helper()
 	body = &bytes.Buffer{}
@@ -36,9 +37,9 @@ func upload(t *testing.T) (body *bytes.Buffer, contentType string) {
 	return body, form.FormDataContentType()
 }
 
-// The server removes an upload from disk if it finds it in the request that it
-// made. Handlers behind a guard parse another one.
-func TestNoUploadStaysOnDisk(t *testing.T) {
+// A handler behind a guard parses another request than the server's. The server removes
+// the temporary files nevertheless.
+func TestGuard_LeavesNoUploadOnDisk(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
 	files := func() int {
@@ -49,17 +50,7 @@ func TestNoUploadStaysOnDisk(t *testing.T) {
 		return len(entries)
 	}
 
-	keys, err := session.ParseKeys(testKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	users := session.NewMemoryStore()
-	users.SetUser("ada", session.User{})
-	sessions, err := session.New(keys, users, session.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	guard, err := middleware.New(sessions, middleware.Config{Public: []string{"/public", "/twice"}})
+	guard, err := middleware.New(guardtest.NewWorld(t).Sessions, middleware.Config{Public: []string{"/public", "/twice"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +80,7 @@ func TestNoUploadStaysOnDisk(t *testing.T) {
 		answer.Body.Close()
 		server.Close()
 		if seen == 0 {
-			t.Errorf("%s: no file was put on disk: nothing is tested", path)
+			t.Errorf("%s: no file was on disk: this proves nothing", path)
 		}
 		if n := files(); n != 0 {
 			t.Errorf("%s: %d files stay on disk", path, n)
@@ -98,8 +89,8 @@ func TestNoUploadStaysOnDisk(t *testing.T) {
 	}
 }
 
-// What another site sends to the logout is refused before it is read.
-func TestALogoutFromAnotherSiteIsNotRead(t *testing.T) {
+// An upload from another site to the logout is refused before its body is read.
+func TestLogout_CrossSiteUploadIsNotRead(t *testing.T) {
 	inApp(t, middleware.Config{}, func(a *app) {
 		body, contentType := upload(a.T)
 		size := body.Len()
@@ -109,7 +100,7 @@ func TestALogoutFromAnotherSiteIsNotRead(t *testing.T) {
 		rec := httptest.NewRecorder()
 		a.echo.ServeHTTP(rec, r)
 		if rec.Code != http.StatusForbidden || body.Len() != size {
-			a.Errorf("%d, and %d bytes were read", rec.Code, size-body.Len())
+			a.Errorf("%d, and %d bytes of the body were read", rec.Code, size-body.Len())
 		}
 	})
 }

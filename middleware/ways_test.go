@@ -15,20 +15,21 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// way is how a handler writes.
+// way is one way in which a handler writes its answer.
 type way struct {
 	name  string
 	write func(c echo.Context) error
-	sends string // "": an answer; "nothing": the connection breaks; "itself": past net/http
+	sends string // "": an answer; "nothing": the connection closes; "itself": the handler writes to the connection
 }
 
+// cached sets a header that lets caches keep the answer, and returns the headers.
 func cached(c echo.Context) http.Header {
 	h := c.Response().Header()
 	h.Set("Cache-Control", "public, max-age=3600")
 	return h
 }
 
-// std is a handler of net/http's, which says public before it writes.
+// std makes a way of an http.Handler, with an answer that caches may keep.
 func std(serve http.HandlerFunc) func(echo.Context) error {
 	return func(c echo.Context) error {
 		cached(c)
@@ -37,6 +38,7 @@ func std(serve http.HandlerFunc) func(echo.Context) error {
 	}
 }
 
+// content serves a file for a request with one more header.
 func content(header, value string) func(echo.Context) error {
 	return std(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("ETag", `"v1"`)
@@ -45,6 +47,7 @@ func content(header, value string) func(echo.Context) error {
 	})
 }
 
+// hijack takes over the connection and writes an answer to it.
 func hijack(take func(c echo.Context) (net.Conn, *bufio.ReadWriter, error)) func(echo.Context) error {
 	return func(c echo.Context) error {
 		cached(c)
@@ -68,7 +71,7 @@ var ways = []way{
 	{"no content", func(c echo.Context) error { cached(c); return c.NoContent(204) }, ""},
 	{"not modified", func(c echo.Context) error { cached(c); return c.NoContent(304) }, ""},
 	{"a redirect", func(c echo.Context) error { cached(c); return c.Redirect(303, "/") }, ""},
-	{"a permanent one", func(c echo.Context) error { cached(c); return c.Redirect(301, "/") }, ""},
+	{"a permanent redirect", func(c echo.Context) error { cached(c); return c.Redirect(301, "/") }, ""},
 	{"a stream", func(c echo.Context) error { cached(c); return c.Stream(200, "text/plain", strings.NewReader("x")) }, ""},
 	{"flush first", func(c echo.Context) error {
 		cached(c)
@@ -76,7 +79,7 @@ var ways = []way{
 		_, err := c.Response().Write([]byte("x"))
 		return err
 	}, ""},
-	{"a flush through a controller", func(c echo.Context) error {
+	{"a flush by a controller", func(c echo.Context) error {
 		cached(c)
 		return http.NewResponseController(c.Response()).Flush()
 	}, ""},
@@ -112,7 +115,7 @@ var ways = []way{
 		return echo.ErrTeapot
 	}, ""},
 	{"a panic", func(c echo.Context) error { cached(c); panic("x") }, ""},
-	{"a panic that breaks off", func(c echo.Context) error { cached(c); panic(http.ErrAbortHandler) }, "nothing"},
+	{"a panic with ErrAbortHandler", func(c echo.Context) error { cached(c); panic(http.ErrAbortHandler) }, "nothing"},
 	{"Vary, without Cookie", func(c echo.Context) error { cached(c).Set("Vary", "Accept-Encoding"); return c.NoContent(204) }, ""},
 	{"no Set-Cookie", func(c echo.Context) error { cached(c).Del("Set-Cookie"); return c.NoContent(204) }, ""},
 	{"no header at all", func(c echo.Context) error { clear(c.Response().Header()); return c.NoContent(204) }, ""},
@@ -133,7 +136,7 @@ var ways = []way{
 		h.Set("X-Accel-Expires", "3600")
 		return c.NoContent(204)
 	}, ""},
-	{"the header twice", std(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(200); w.WriteHeader(500) }), ""},
+	{"WriteHeader twice", std(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(200); w.WriteHeader(500) }), ""},
 	{"early hints", func(c echo.Context) error {
 		cached(c).Set("Link", "</app.css>; rel=preload; as=style")
 		c.Response().Writer.WriteHeader(http.StatusEarlyHints)
@@ -146,17 +149,17 @@ var ways = []way{
 		return nil
 	}, ""},
 	{"a hijack", hijack(func(c echo.Context) (net.Conn, *bufio.ReadWriter, error) { return c.Response().Hijack() }), "itself"},
-	{"a hijack through a controller", hijack(func(c echo.Context) (net.Conn, *bufio.ReadWriter, error) {
+	{"a hijack by a controller", hijack(func(c echo.Context) (net.Conn, *bufio.ReadWriter, error) {
 		return http.NewResponseController(c.Response()).Hijack()
 	}), "itself"},
 	{"a hijack of the writer below echo's", hijack(func(c echo.Context) (net.Conn, *bufio.ReadWriter, error) {
 		return c.Response().Writer.(http.Hijacker).Hijack()
 	}), "itself"},
 	{"ServeContent", content("Accept", "text/plain"), ""},
-	{"ServeContent, a part", content("Range", "bytes=0-1"), ""},
-	{"ServeContent, parts", content("Range", "bytes=0-1,3-4"), ""},
+	{"ServeContent, a range", content("Range", "bytes=0-1"), ""},
+	{"ServeContent, ranges", content("Range", "bytes=0-1,3-4"), ""},
 	{"ServeContent, not modified", content("If-None-Match", `"v1"`), ""},
-	{"ServeContent, no such part", content("Range", "bytes=9-"), ""},
+	{"ServeContent, no such range", content("Range", "bytes=9-"), ""},
 	{"ServeContent, a failed condition", content("If-Match", `"v2"`), ""},
 	{"http.Error", std(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "x", 500) }), ""},
 	{"http.NotFound", std(http.NotFound), ""},

@@ -13,19 +13,20 @@ import (
 	echomw "github.com/labstack/echo/v4/middleware"
 
 	"github.com/sessionkit/sessionkit/middleware"
+	"github.com/sessionkit/sessionkit/middleware/internal/guardtest"
 	"github.com/sessionkit/sessionkit/session"
 )
 
-// bare are the ways of which nothing is left of what a header said to caches, if
-// there are no cookies: the handler's own doing, and what http.ServeContent and
-// its like do where they refuse. Those answers say nothing of anybody.
+// bare names the ways whose answers have no Cache-Control if they set no cookies: the
+// handler removes it, or net/http does in an error. These answers hold nothing about a
+// user.
 var bare = map[string]bool{
-	"no header at all": true, "ServeContent, no such part": true, "http.ServeFileFS, no such file": true,
+	"no header at all": true, "ServeContent, no such range": true, "http.ServeFileFS, no such file": true,
 }
 
-// However a handler writes, whatever stands around it, and whyever there are
-// cookies: an answer with cookies is not for caches, and has them all.
-func TestCookiesAndCachesAreKeptApartHoweverTheHandlerWrites(t *testing.T) {
+// An answer with cookies has all of them and is not for caches: for each way in which a
+// handler writes, with other middleware around it, and for each reason to set cookies.
+func TestProtect_AnswersWithCookiesAreNeverCached(t *testing.T) {
 	plain := echo.WrapMiddleware(func(h http.Handler) http.Handler { return h })
 	dump := echomw.BodyDump(func(echo.Context, []byte, []byte) {})
 	answers, withCookies := 0, 0
@@ -57,7 +58,6 @@ func TestCookiesAndCachesAreKeptApartHoweverTheHandlerWrites(t *testing.T) {
 					return next(c)
 				}
 			}
-			logins := a.echo
 			for i, way := range ways {
 				ran := 0
 				path := fmt.Sprint("/", i)
@@ -74,16 +74,14 @@ func TestCookiesAndCachesAreKeptApartHoweverTheHandlerWrites(t *testing.T) {
 					cookies     int
 				}{{"valid", "", 0}, {"young", "", 1}, {"expired", "", 2}, {"login", "?login=1", 2}} {
 					for _, method := range []string{"GET", "HEAD"} {
-						a.echo = logins
-						b := a.client(pageLoad).login("ada")
-						a.echo = e
+						b := a.client(pageLoad).LogIn("ada")
 						switch why.name {
 						case "young":
-							delete(b.jar, accessName)
+							b.ExpireAccess()
 						case "expired":
-							a.expire()
+							expire()
 						}
-						raw := a.onWire(b.request(method, path+why.query, "", "Accept-Encoding: gzip"))
+						raw := guardtest.Exchange(a, e, b.Request(method, path+why.query, "", "Accept-Encoding: gzip"))
 						when := around.name + ", " + way.name + ", " + why.name + ", " + method
 						answers++
 						switch {
@@ -98,18 +96,18 @@ func TestCookiesAndCachesAreKeptApartHoweverTheHandlerWrites(t *testing.T) {
 							}
 							continue
 						}
-						all := a.answers(raw)
+						all := guardtest.Parse(a, raw)
 						for _, answer := range all {
-							if keptApart(a, when, answer) {
+							if notCached(a, when, answer) {
 								withCookies++
 							}
 						}
 						last := all[len(all)-1]
-						if len(last.values("Cache-Control")) == 0 && !bare[way.name] {
-							a.Errorf("%s: %d without a word to caches", when, last.status)
+						if len(last.Values("Cache-Control")) == 0 && !bare[way.name] {
+							a.Errorf("%s: %d without Cache-Control", when, last.Status)
 						}
 						names := map[string]int{}
-						for _, line := range last.values("Set-Cookie") {
+						for _, line := range last.Values("Set-Cookie") {
 							name, _, _ := strings.Cut(line, "=")
 							names[name]++
 						}
@@ -120,34 +118,34 @@ func TestCookiesAndCachesAreKeptApartHoweverTheHandlerWrites(t *testing.T) {
 					}
 				}
 				if ran != 8 && !strings.HasPrefix(way.name, "a panic") {
-					a.Errorf("%s, %s: the handler came to its end %d times; want 8", around.name, way.name, ran)
+					a.Errorf("%s, %s: the handler returned %d times; want 8", around.name, way.name, ran)
 				}
 			}
 		})
 	}
 	if withCookies < answers/2 {
-		t.Errorf("%d of %d answers set cookies: this test proves little", withCookies, answers)
+		t.Errorf("%d of %d answers set cookies: too few to prove anything", withCookies, answers)
 	}
-	t.Logf("%d ways in %d surroundings, 4 states and 2 methods: %d answers, %d with cookies, each with no-store", len(ways), 6, answers, withCookies)
+	t.Logf("%d ways, %d arrangements of middleware, 4 states and 2 methods: %d answers, %d with cookies, each with no-store", len(ways), 6, answers, withCookies)
 }
 
-// keptApart reports whether an answer sets cookies of ours, and fails if it does,
-// and a cache may keep it.
-func keptApart(a *app, when string, answer wireAnswer) bool {
+// notCached reports whether an answer sets the session's cookies. If so, the test fails
+// if a cache may keep the answer.
+func notCached(a *app, when string, answer guardtest.Answer) bool {
 	a.Helper()
-	if !slices.ContainsFunc(answer.values("Set-Cookie"), func(line string) bool { return strings.HasPrefix(line, "__Host-Http-") }) {
+	if !slices.ContainsFunc(answer.Values("Set-Cookie"), func(line string) bool { return strings.HasPrefix(line, "__Host-Http-") }) {
 		return false
 	}
-	if got := answer.values("Cache-Control"); !slices.Equal(got, []string{"no-store"}) {
-		a.Errorf("%s: %d with cookies, and Cache-Control %q", when, answer.status, got)
+	if got := answer.Values("Cache-Control"); !slices.Equal(got, []string{"no-store"}) {
+		a.Errorf("%s: %d with cookies, and Cache-Control %q", when, answer.Status, got)
 	}
-	if !strings.Contains(strings.Join(answer.values("Vary"), ","), "Cookie") {
-		a.Errorf("%s: %d with cookies, and Vary %q", when, answer.status, answer.values("Vary"))
+	if !strings.Contains(strings.Join(answer.Values("Vary"), ","), "Cookie") {
+		a.Errorf("%s: %d with cookies, and Vary %q", when, answer.Status, answer.Values("Vary"))
 	}
-	for _, line := range answer.header {
+	for _, line := range answer.Header {
 		name, _, _ := strings.Cut(strings.ToLower(line), ":")
 		if name != "cache-control" && strings.HasSuffix(name, "cache-control") || name == "surrogate-control" || name == "x-accel-expires" {
-			a.Errorf("%s: %d with cookies, and %s", when, answer.status, line)
+			a.Errorf("%s: %d with cookies, and %s", when, answer.Status, line)
 		}
 	}
 	return true

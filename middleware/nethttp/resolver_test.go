@@ -1,4 +1,4 @@
-package guard
+package nethttp
 
 import (
 	"net/url"
@@ -6,19 +6,22 @@ import (
 	"testing"
 )
 
-// resolve says which origin a browser makes of a reference that stands on a page
-// of https://app.test: an independent reading of the WHATWG URL Standard's parser,
-// as far as an origin depends on it. "" is what a browser cannot load, and a
-// scheme alone is one that has no host.
+// ignored removes the characters that browsers ignore anywhere in a URL.
+var ignored = strings.NewReplacer("\t", "", "\n", "", "\r", "")
+
+// resolve returns the origin to which a browser resolves a reference on a page of
+// https://app.test. It implements the parts of the WHATWG URL Standard's parser on which
+// an origin depends, independently of the code under test. It returns "" for a reference
+// that a browser cannot load, and the scheme alone if the scheme has no host.
 func resolve(ref string) (origin string) {
 	ref = strings.TrimFunc(ref, func(r rune) bool { return r <= ' ' })
-	ref = strings.NewReplacer("\t", "", "\n", "", "\r", "").Replace(ref)
+	ref = ignored.Replace(ref)
 	scheme, rest := "https", ref
 	if s, after, ok := cutScheme(ref); ok {
 		switch scheme, rest = s, after; s {
-		case "https": // the page's own: without slashes the rest is relative to it
+		case "https": // the page's scheme: without slashes the rest is relative to the page
 			if len(rest) < 2 || !slash(rest[0]) || !slash(rest[1]) {
-				// One slash is a path, in this one case: "https:/evil.example".
+				// One slash begins a path in this case only: "https:/evil.example".
 				return "https://app.test"
 			}
 		case "http", "ws", "wss", "ftp":
@@ -28,7 +31,7 @@ func resolve(ref string) (origin string) {
 	} else if len(rest) < 2 || !slash(rest[0]) || !slash(rest[1]) {
 		return "https://app.test"
 	}
-	// As many slashes as there are, of either kind: what follows is the authority.
+	// Any number of slashes, of either kind, precedes the authority.
 	rest = strings.TrimLeft(rest, `/\`)
 	if end := strings.IndexAny(rest, `/\?#`); end >= 0 {
 		rest = rest[:end]
@@ -39,11 +42,11 @@ func resolve(ref string) (origin string) {
 	}
 	host = strings.ToLower(strings.Map(func(r rune) rune {
 		switch {
-		case r == 0x3002 || r == 0xff61: // full stops of other scripts
+		case r == 0x3002 || r == 0xff61: // full stops in other scripts
 			return '.'
-		case r >= 0xff01 && r <= 0xff5e: // ASCII, in full width
+		case r >= 0xff01 && r <= 0xff5e: // fullwidth ASCII
 			return r - 0xfee0
-		case r == 0xad: // a soft hyphen is none
+		case r == 0xad: // a soft hyphen is dropped
 			return -1
 		}
 		return r
@@ -56,7 +59,7 @@ func resolve(ref string) (origin string) {
 
 func slash(b byte) bool { return b == '/' || b == '\\' }
 
-// cutScheme finds "letter (letter | digit | + | - | .)* :" at the beginning.
+// cutScheme cuts off a scheme, "letter (letter | digit | + | - | .)* :".
 func cutScheme(ref string) (scheme, rest string, ok bool) {
 	for i := range len(ref) {
 		b := ref[i] | 0x20
@@ -72,9 +75,8 @@ func cutScheme(ref string) (scheme, rest string, ok bool) {
 	return "", "", false
 }
 
-// What the other tests go by must itself be right. Chromium gives the same
-// answers: see the example's browser tests.
-func TestTheResolverReadsAsBrowsersDo(t *testing.T) {
+// The other tests rely on resolve. Chromium gives the same answers: see test/browser.
+func TestResolve_AgreesWithBrowsers(t *testing.T) {
 	const home = "https://app.test"
 	for ref, want := range map[string]string{
 		"/": home, "/a?b#c": home, "": home, "?x": home, "a/b": home, "/;@evil.example": home, "/https://evil.example": home, "/%09/evil.example": home,

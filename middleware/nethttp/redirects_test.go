@@ -1,4 +1,4 @@
-package middleware_test
+package nethttp_test
 
 import (
 	"bufio"
@@ -10,13 +10,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sessionkit/sessionkit/middleware"
+	"github.com/sessionkit/sessionkit/middleware/internal/guardtest"
+	"github.com/sessionkit/sessionkit/middleware/nethttp"
 )
 
-// Whatever return path comes, by whatever way: at most one Location is sent, of
-// printable ASCII alone, and it is a path of this host: read off the wire.
-func TestRedirectsStayOnThisHostByteForByte(t *testing.T) {
-	file, err := os.Open("internal/guard/testdata/refused-paths")
+// For each return path, in each place of a request, the answer has at most one
+// Location. It is a path of this host in printable ASCII. The answer is read as bytes.
+func TestGuard_RedirectsStayOnThisHost(t *testing.T) {
+	file, err := os.Open("testdata/refused-paths")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,16 +34,16 @@ func TestRedirectsStayOnThisHostByteForByte(t *testing.T) {
 	}
 	kept := []string{"/", "/ok", "/ok?a=b#c", "/a%20b?x=//evil.example"}
 	sent, refusals := 0, 0
-	inApp(t, middleware.Config{}, func(a *app) {
-		stays := func(way, path string, all []wireAnswer) {
+	inApp(t, nethttp.Config{}, func(a *app) {
+		stays := func(way, path string, all []guardtest.Answer) {
 			a.Helper()
 			answer := all[len(all)-1]
-			if answer.status == http.StatusBadRequest && len(answer.header) == 2 { // net/http's own: it was no request
+			if answer.Status == http.StatusBadRequest && len(answer.Header) == 2 { // net/http refuses a malformed request
 				refusals++
 				return
 			}
 			for _, name := range []string{"Location", "HX-Redirect"} {
-				switch values := answer.values(name); len(values) {
+				switch values := answer.Values(name); len(values) {
 				case 0:
 				case 1:
 					sent++
@@ -67,30 +68,30 @@ func TestRedirectsStayOnThisHostByteForByte(t *testing.T) {
 			for _, place := range []struct{ way, query, form string }{
 				{"a login's form", "", url.Values{"user": {"ada"}, "next": {path}}.Encode()},
 				{"a login's query", "?next=" + url.QueryEscape(path), "user=ada"},
-				{"two of them", "?next=" + url.QueryEscape(path) + "&next=/ok", url.Values{"user": {"ada"}, "next": {path, "/ok"}}.Encode()},
+				{"two values", "?next=" + url.QueryEscape(path) + "&next=/ok", url.Values{"user": {"ada"}, "next": {path, "/ok"}}.Encode()},
 			} {
-				all := a.client(pageLoad).onWire("POST", "/login"+place.query, place.form)
+				all := a.client(pageLoad).SendRaw("POST", "/login"+place.query, place.form)
 				stays(place.way, path, all)
 				want := "/account"
 				if i >= len(paths) {
 					want = path
 				}
-				if got := all[0].values("Location"); !slices.Equal(got, []string{want}) {
+				if got := all[0].Values("Location"); !slices.Equal(got, []string{want}) {
 					a.Errorf("%s %q: Location %q; want %q", place.way, path, got, want)
 				}
 			}
-			stays("a logout's", path, a.client(pageLoad).onWire("POST", "/logout?next="+url.QueryEscape(path), ""))
-			stays("the request's own", path, a.client(pageLoad).onWire("GET", path, ""))
-			stays("below a path", path, a.client(pageLoad).onWire("GET", "/x"+path, ""))
-			stays("in a query", path, a.client(pageLoad).onWire("GET", "/account?next="+url.QueryEscape(path), ""))
+			stays("a logout", path, a.client(pageLoad).SendRaw("POST", "/logout?next="+url.QueryEscape(path), ""))
+			stays("the request's path", path, a.client(pageLoad).SendRaw("GET", path, ""))
+			stays("below a path", path, a.client(pageLoad).SendRaw("GET", "/x"+path, ""))
+			stays("in a query", path, a.client(pageLoad).SendRaw("GET", "/account?next="+url.QueryEscape(path), ""))
 			for _, origin := range []string{"", "https://app.test", "http://app.test"} {
-				stays("a form's Referer", path, a.client(pageLoad).onWire("POST", "/account", "", "Referer: "+origin+path))
-				stays("htmx's page", path, a.client(fetch).onWire("GET", "/account", "", "HX-Request: true", "HX-Current-URL: "+origin+path))
+				stays("a form's Referer", path, a.client(pageLoad).SendRaw("POST", "/account", "", "Referer: "+origin+path))
+				stays("the page of htmx", path, a.client(fetch).SendRaw("GET", "/account", "", "HX-Request: true", "HX-Current-URL: "+origin+path))
 			}
 		}
 	})
 	if sent < 5*len(paths) || len(paths) < 200 {
-		t.Errorf("%d paths, %d redirects: this test proves little", len(paths), sent)
+		t.Errorf("%d paths, %d redirects: too few to prove anything", len(paths), sent)
 	}
-	t.Logf("%d return paths in 13 places: %d redirects, each to this host, %d requests that were none", len(paths)+len(kept), sent, refusals)
+	t.Logf("%d return paths in 13 places: %d redirects, each to this host; %d malformed requests", len(paths)+len(kept), sent, refusals)
 }

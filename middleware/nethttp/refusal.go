@@ -1,4 +1,4 @@
-package guard
+package nethttp
 
 import (
 	"encoding/json"
@@ -7,32 +7,9 @@ import (
 	"html"
 	"net/http"
 	"net/url"
-	"strings"
 )
 
-// client is what a request comes from, as far as answers differ.
-type client int
-
-const (
-	program client = iota
-	browser        // loads a page
-	htmx           // swaps a part of one: follows HX-Redirect, not Location
-)
-
-func clientOf(r *http.Request) client {
-	if r.Header.Get("HX-Request") == "true" {
-		return htmx
-	}
-	// Browsers have said since 2023 what a request is for. Where they do not, an
-	// answer in HTML is for a person: the worst that a wrong guess does is a
-	// redirect instead of a 401.
-	if mode := r.Header.Get("Sec-Fetch-Mode"); mode == "navigate" || mode == "" && strings.Contains(r.Header.Get("Accept"), "text/html") {
-		return browser
-	}
-	return program
-}
-
-// reason is why a request is refused.
+// reason is the reason for a refusal.
 type reason int
 
 const (
@@ -45,10 +22,11 @@ const (
 	notPost
 	unavailable
 	tooLarge
+	broken
 )
 
-// refusals are what the client is told: the status, and a sentence. What went
-// wrong inside is for logs.
+// refusals holds the status and the sentence that the client gets. It gets no details:
+// these are for logs.
 var refusals = map[reason]struct {
 	status int
 	text   string
@@ -61,47 +39,60 @@ var refusals = map[reason]struct {
 	notPost:         {http.StatusMethodNotAllowed, "Logging out needs a POST."},
 	unavailable:     {http.StatusServiceUnavailable, "We cannot check logins at the moment: please try again. Nobody is logged out by this."},
 	tooLarge:        {http.StatusInternalServerError, "This account cannot be logged in: please tell us."},
+	broken:          {http.StatusInternalServerError, "Something went wrong: please tell us."},
 }
 
 // retryAfter is in seconds.
 const retryAfter = "2"
 
-// Refusal is the answer to a request that was not admitted. Status and Text are
-// for the client, Err is for logs.
+// Refusal is the answer to a request that is not admitted. It is also an error, whose
+// text is for logs. It belongs to one request and is not safe for concurrent use.
 type Refusal struct {
-	Status int
-	Text   string
-	Err    error
+	Status int    // the HTTP status of the answer
+	Text   string // a sentence for the client
+	Err    error  // the cause, for logs; may be nil
+
 	client client
-	again  bool // the client is to log in again, though it is logged in
+	again  bool // the client must log in again, although it has a session
 }
 
-// refuse sets the headers of a refusal; the body is the caller's to write.
-func (g *Guard) refuse(h http.Header, r *http.Request, why reason, err error) *Refusal {
-	told := refusals[why]
-	refusal := &Refusal{Status: told.status, Text: told.text, Err: err, client: clientOf(r), again: why == reauthenticate}
+// Error returns the status and the cause, for logs.
+func (f *Refusal) Error() string {
+	if f.Err == nil {
+		return fmt.Sprintf("refused with status %d", f.Status)
+	}
+	return fmt.Sprintf("refused with status %d: %v", f.Status, f.Err)
+}
+
+// Unwrap returns Err.
+func (f *Refusal) Unwrap() error { return f.Err }
+
+// refuse sets the headers of a refusal. The caller writes it.
+func (c *Core) refuse(h http.Header, r *http.Request, why reason, err error) *Refusal {
+	answer := refusals[why]
+	refusal := &Refusal{Status: answer.status, Text: answer.text, Err: err, client: clientOf(r), again: why == reauthenticate}
 	h.Set("Cache-Control", "no-store")
 	switch why {
 	case unauthenticated, reauthenticate:
-		login := g.loginURL(r, refusal)
+		login := c.loginURL(r, refusal)
 		switch refusal.client {
 		case browser:
-			if r.URL.Path == g.cfg.LoginPath {
-				// Nothing answers there, or the guard does not know the route yet:
-				// it would send the browser in a circle.
+			if r.URL.Path == c.cfg.LoginPath {
+				// The login page has no handler, or the guard runs before the router. A
+				// redirect would loop.
 				refusal.Err = errors.Join(err, errNoLogin)
-				refusal.Text = "This page asks for a login, and is where one logs in. If this is your app: mount the login page here, and the guard with Use, not with Pre."
+				refusal.Text = "The login page itself asks for a login. If this is your app: mount the login page at this path, and the guard so that it runs after the router."
 				break
 			}
-			// 303, whatever the method: 307 would post a form to the login page,
-			// and a cached 301 would lock people out.
+			// 303 for each method: 307 would post the form to the login page, and a cached
+			// 301 would redirect users after their login, too.
 			refusal.Status = http.StatusSeeOther
 			h.Set("Location", login)
 		case htmx:
 			h.Set("HX-Redirect", login)
 			fallthrough
 		default:
-			// RFC 9110, section 11.6.1: a 401 names the scheme that it wants.
+			// RFC 9110, section 11.6.1: a 401 names a scheme.
 			h.Set("WWW-Authenticate", "Cookie")
 		}
 	case unavailable:
@@ -110,24 +101,24 @@ func (g *Guard) refuse(h http.Header, r *http.Request, why reason, err error) *R
 	return refusal
 }
 
-var errNoLogin = errors.New("the login page asks for a login: mount it at Config.LoginPath, and the guard with Use, not with Pre")
+var errNoLogin = errors.New("the login page itself asks for a login: mount it at Config.LoginPath, and the guard after the router (with echo: Use, not Pre)")
 
-func (g *Guard) loginURL(r *http.Request, refusal *Refusal) string {
+func (c *Core) loginURL(r *http.Request, refusal *Refusal) string {
 	query := url.Values{}
-	if next := g.comeBack(r, refusal.client); next != "" {
+	if next := c.comeBack(r, refusal.client); next != "" {
 		query.Set("next", next)
 	}
 	if refusal.again {
 		query.Set("reauth", "1")
 	}
 	if len(query) == 0 {
-		return g.cfg.LoginPath
+		return c.cfg.LoginPath
 	}
-	return g.cfg.LoginPath + "?" + query.Encode()
+	return c.cfg.LoginPath + "?" + query.Encode()
 }
 
-// Write sends the refusal: a redirect or a small page to browsers, a problem
-// (RFC 9457) to programs.
+// Write sends the refusal: a redirect or a small page to browsers and htmx, a problem
+// document (RFC 9457) to programs. It returns the error of the writer, if any.
 func (f *Refusal) Write(w http.ResponseWriter) error {
 	h := w.Header()
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -158,16 +149,3 @@ const page = `<!doctype html>
 <p>%[2]s</p>
 </html>
 `
-
-// Onward sends the client to a page of this app, after something was done for it.
-// It sets the header and returns the status; programs go nowhere.
-func Onward(h http.Header, r *http.Request, page string) int {
-	switch clientOf(r) {
-	case browser:
-		h.Set("Location", page)
-		return http.StatusSeeOther
-	case htmx:
-		h.Set("HX-Redirect", page)
-	}
-	return http.StatusNoContent
-}

@@ -1,4 +1,4 @@
-package guard
+package nethttp
 
 import (
 	"bufio"
@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// refusedPaths are the lines of testdata/refused-paths, which the example's
-// browser tests read as well.
+// refusedPaths returns the lines of testdata/refused-paths, which test/browser reads
+// as well.
 func refusedPaths(t testing.TB) (paths []string) {
 	t.Helper()
 	file, err := os.Open("testdata/refused-paths")
@@ -30,7 +30,7 @@ func refusedPaths(t testing.TB) (paths []string) {
 		}
 	}
 	if len(paths) < 200 {
-		t.Fatalf("%d paths were read", len(paths))
+		t.Fatalf("only %d paths are in the file", len(paths))
 	}
 	return paths
 }
@@ -40,9 +40,9 @@ var keptPaths = []string{
 	"/?x=%2f%2f", "/%E3%81%82", "/a:b@c", "/javascript:alert(1)", "/confirm/me@example.com", "/url%20with%20spaces/", "/...", "/a?b=/../", "/*", "/a=b&c",
 }
 
-var pages = New(nil, Config{LoginPath: "/login", LogoutPath: "/logout"})
+var pages = &Core{cfg: CoreConfig{LoginPath: "/login", LogoutPath: "/logout"}}
 
-func TestOnlyPathsOfThisHostAreReturnedTo(t *testing.T) {
+func TestReturnTo_KeepsPathsOfThisHostOnly(t *testing.T) {
 	back := func(next string) (string, string) {
 		form := httptest.NewRequest("POST", "/login", strings.NewReader(url.Values{"next": {next}}.Encode()))
 		form.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -53,7 +53,7 @@ func TestOnlyPathsOfThisHostAreReturnedTo(t *testing.T) {
 	left := 0
 	for _, p := range refused {
 		if query, form := back(p); query != "/fallback" || form != "/fallback" {
-			t.Errorf("%q was returned to as %q and %q", p, query, form)
+			t.Errorf("%q becomes %q and %q; want the fallback", p, query, form)
 		}
 		if resolve(p) != "https://app.test" {
 			left++
@@ -61,17 +61,17 @@ func TestOnlyPathsOfThisHostAreReturnedTo(t *testing.T) {
 	}
 	for _, p := range keptPaths {
 		if query, form := back(p); query != p || form != p {
-			t.Errorf("%q became %q and %q", p, query, form)
+			t.Errorf("%q becomes %q and %q; want it kept", p, query, form)
 		}
 	}
 	if left < 100 {
-		t.Errorf("a browser would leave the host for %d of the paths: this test proves little", left)
+		t.Errorf("a browser would leave the host for %d of the paths: too few to prove anything", left)
 	}
-	t.Logf("%d return paths, of which %d would leave the host: 0 kept; %d good ones: all kept", len(refused), left, len(keptPaths))
+	t.Logf("%d return paths, of which %d would leave the host: 0 kept; %d safe ones: all kept", len(refused), left, len(keptPaths))
 }
 
-// Every string of the characters that readers of URLs disagree about.
-func TestNoReturnPathLeavesTheHost(t *testing.T) {
+// All short strings of the characters that parsers of URLs disagree about.
+func TestReturnPath_NeverLeavesTheHost(t *testing.T) {
 	alphabet := []string{"/", `\`, "\t", "\n", " ", ".", "%2f", "%5c", "%2e", ":", "@", "?", "#", "\x00", "\u3002", "evil.example"}
 	checked, kept, left := 0, 0, 0
 	var each func(p string, more int)
@@ -81,7 +81,7 @@ func TestNoReturnPathLeavesTheHost(t *testing.T) {
 		if origin != "https://app.test" {
 			left++
 		}
-		if SafePath(p) {
+		if isSafePath(p) {
 			kept++
 			staysHere(t, p, origin)
 		}
@@ -94,21 +94,21 @@ func TestNoReturnPathLeavesTheHost(t *testing.T) {
 	each("", 4)
 	each("/", 4)
 	if left == 0 || kept == 0 {
-		t.Errorf("%d leave the host, %d were kept: this test proves nothing", left, kept)
+		t.Errorf("%d leave the host, %d are kept: this proves nothing", left, kept)
 	}
-	t.Logf("%d strings, of which %d leave the host; %d were kept, and stay", checked, left, kept)
+	t.Logf("%d strings, of which %d leave the host; %d are kept and stay on it", checked, left, kept)
 }
 
-// The ways to write a host, in front of and behind which a check may stop looking.
-func TestNoSpellingOfAHostIsReturnedTo(t *testing.T) {
+// Spellings of another host, with prefixes and suffixes that confuse a parser.
+func TestReturnPath_NeverNamesAnotherHost(t *testing.T) {
 	checked := 0
 	for _, before := range []string{"//", "///", "/\\", "\\\\", "\\/", "/\t/", "/\n\\", "\t//", " //", "\x1f//", "https://", "https:\\\\", "http:", "hTTp:/", "ftp://", "/./\\", "/%2f", "/%5c", "/%09/", "/.//", "/x/..//"} {
 		for _, user := range []string{"", "@", ":@", "app.test@", "app.test:443@", "a%40b@", "\\@", "<>@"} {
 			for _, host := range []string{"evil.example", "app.test.evil.example", "evil%E3%80%82example", "ｅvil.example", "3627734734", "0xd8.0x3a.0xd6.0xce", "0330.072.0326.0316", "472.314.470.462", "[::1]", "[::ffff:216.58.214.206]"} {
 				for _, after := range []string{"", "/", "/%2f..", "/%2e%2e", "?@app.test", "#@app.test", "\\@app.test", ":80", ":443//app.test"} {
 					checked++
-					if p := before + user + host + after; pages.goodNext(p) {
-						t.Errorf("%q may be returned to", p)
+					if p := before + user + host + after; pages.isGoodNext(p) {
+						t.Errorf("%q is kept", p)
 					}
 				}
 			}
@@ -117,7 +117,7 @@ func TestNoSpellingOfAHostIsReturnedTo(t *testing.T) {
 	t.Logf("%d spellings: 0 kept", checked)
 }
 
-// staysHere fails unless a path that is kept is this host's to every reader.
+// staysHere fails unless a browser, a program and a proxy resolve p to this host.
 func staysHere(t *testing.T, p, origin string) {
 	t.Helper()
 	if origin != "https://app.test" {
@@ -128,7 +128,7 @@ func staysHere(t *testing.T, p, origin string) {
 		t.Errorf("%q leads a program to %v, %v", p, u, err)
 		return
 	}
-	// A proxy decodes the path, and cleans it up: the result must not be another.
+	// A proxy may decode the path and clean it. The result must stay on this host.
 	if decoded := resolve(u.Path); decoded != "https://app.test" {
 		t.Errorf("%q, decoded, leads to %q", p, decoded)
 	}
@@ -138,53 +138,52 @@ func staysHere(t *testing.T, p, origin string) {
 		}
 	}
 	if p[0] != '/' || len(p) > maxPath {
-		t.Errorf("%q is no path, or too long a one", p)
+		t.Errorf("%q is not a path, or is too long", p)
 	}
 }
 
-// What the guard itself makes a return path of is judged in the same way.
-func TestAReturnPathIsJudgedWhoeverWroteIt(t *testing.T) {
+// The same rules apply to the return paths that the guard takes from a request.
+func TestComeBack_IsCheckedLikeAReturnPath(t *testing.T) {
 	refused := refusedPaths(t)
 	checked, kept := 0, 0
 	for _, p := range append(refused, keptPaths...) {
 		for place, r := range map[string]*http.Request{
-			"a page's own URL": {Method: "GET", URL: &url.URL{Opaque: p}},
-			"its path":         {Method: "GET", URL: &url.URL{Path: p}},
-			"its raw query":    {Method: "GET", URL: &url.URL{Path: "/x", RawQuery: p}},
-			"a form's Referer": {Method: "POST", URL: &url.URL{Path: "/x"}, Header: http.Header{"Referer": {"https://app.test" + p}}},
-			"a bare Referer":   {Method: "POST", URL: &url.URL{Path: "/x"}, Header: http.Header{"Referer": {p}}},
-			"htmx's page":      {Method: "GET", URL: &url.URL{Path: "/x"}, Header: http.Header{"Hx-Current-Url": {"https://app.test" + p}}},
-			"a bare one":       {Method: "GET", URL: &url.URL{Path: "/x"}, Header: http.Header{"Hx-Current-Url": {p}}},
+			"a page's own URL":        {Method: "GET", URL: &url.URL{Opaque: p}},
+			"its path":                {Method: "GET", URL: &url.URL{Path: p}},
+			"its raw query":           {Method: "GET", URL: &url.URL{Path: "/x", RawQuery: p}},
+			"the Referer of a form":   {Method: "POST", URL: &url.URL{Path: "/x"}, Header: http.Header{"Referer": {"https://app.test" + p}}},
+			"a relative Referer":      {Method: "POST", URL: &url.URL{Path: "/x"}, Header: http.Header{"Referer": {p}}},
+			"the page of htmx":        {Method: "GET", URL: &url.URL{Path: "/x"}, Header: http.Header{"Hx-Current-Url": {"https://app.test" + p}}},
+			"a relative page of htmx": {Method: "GET", URL: &url.URL{Path: "/x"}, Header: http.Header{"Hx-Current-Url": {p}}},
 		} {
 			checked++
 			r.Host = "app.test"
 			kind := browser
-			if place == "htmx's page" || place == "a bare one" {
+			if place == "the page of htmx" || place == "a relative page of htmx" {
 				kind = htmx
 			}
 			if next := pages.comeBack(r, kind); next != "" {
 				kept++
 				staysHere(t, next, resolve(next))
-				if !pages.goodNext(next) {
-					t.Errorf("%s: %q came of %q, and will not be returned to", place, next, p)
+				if !pages.isGoodNext(next) {
+					t.Errorf("%s: %q, made from %q, is not kept after the login", place, next, p)
 				}
 			}
 		}
 	}
 	if kept == 0 {
-		t.Error("none was kept: this test proves nothing")
+		t.Error("none is kept: this proves nothing")
 	}
-	t.Logf("%d return paths from the request itself: %d kept, all of this host", checked, kept)
+	t.Logf("%d return paths from requests: %d kept, all on this host", checked, kept)
 }
 
-// Whatever passes is, to a browser, to a program and to a proxy, this host and
-// nothing else.
-func FuzzAReturnPathNeverLeavesTheHost(f *testing.F) {
+// Each accepted path stays on this host for a browser, a program and a proxy.
+func FuzzReturnPath_NeverLeavesTheHost(f *testing.F) {
 	for _, p := range append(refusedPaths(f), keptPaths...) {
 		f.Add(p)
 	}
 	f.Fuzz(func(t *testing.T, p string) {
-		if SafePath(p) {
+		if isSafePath(p) {
 			staysHere(t, p, resolve(p))
 		}
 	})

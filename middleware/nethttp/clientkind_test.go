@@ -1,0 +1,61 @@
+package nethttp_test
+
+import (
+	"testing"
+
+	"github.com/sessionkit/sessionkit/middleware/internal/guardtest"
+	"github.com/sessionkit/sessionkit/middleware/nethttp"
+)
+
+// The answer to a request without a session shows which kind of client the guard
+// takes it for.
+func TestGuard_TellsPageLoadsHTMXAndProgramsApart(t *testing.T) {
+	const html = "text/html,application/xhtml+xml,*/*;q=0.8"
+	inApp(t, nethttp.Config{}, func(a *app) {
+		for _, c := range []struct{ request, mode, accept, want string }{
+			// HX-Request decides, whatever the browser adds.
+			{"true", "cors", "*/*", "htmx"},
+			{"true", "navigate", html, "htmx"},
+			{"true", "", "", "htmx"},
+			{"false", "cors", "*/*", "program"},
+			{"1", "cors", "*/*", "program"},
+			{"True", "cors", "*/*", "program"},
+			{"false", "navigate", html, "page"},
+			// Without it, Sec-Fetch-Mode decides.
+			{"", "navigate", html, "page"},
+			{"", "navigate", "", "page"},
+			{"", "navigate", "application/json", "page"},
+			{"", "cors", html, "program"},
+			{"", "no-cors", html, "program"},
+			{"", "same-origin", html, "program"},
+			{"", "websocket", html, "program"},
+			// Without both, Accept decides.
+			{"", "", html, "page"},
+			{"", "", "application/xml,text/html;q=0.9", "page"},
+			{"", "", "application/json", "program"},
+			{"", "", "text/plain", "program"},
+			{"", "", "*/*", "program"},
+			{"", "", "", "program"},
+		} {
+			kind := guardtest.Kind{"HX-Request": c.request, "Sec-Fetch-Mode": c.mode, "Accept": c.accept}
+			for name, value := range kind {
+				if value == "" {
+					delete(kind, name)
+				}
+			}
+			rec := a.client(kind).Send("GET", "/account", "")
+			got := "none of them"
+			switch redirect, swap := rec.Header().Get("Location") != "", rec.Header().Get("HX-Redirect") != ""; {
+			case rec.Code == 303 && redirect && !swap:
+				got = "page"
+			case rec.Code == 401 && swap && !redirect:
+				got = "htmx"
+			case rec.Code == 401 && !swap && !redirect:
+				got = "program"
+			}
+			if got != c.want {
+				a.Errorf("HX-Request %q, Sec-Fetch-Mode %q, Accept %q: answered as %s (%d); want %s", c.request, c.mode, c.accept, got, rec.Code, c.want)
+			}
+		}
+	})
+}

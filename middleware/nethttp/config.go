@@ -1,0 +1,123 @@
+package nethttp
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/sessionkit/sessionkit/session"
+)
+
+// Config describes an app to New. The zero Config has the login page at /login, the
+// logout at /logout, and no other public page.
+type Config struct {
+	_ [0]func() // named fields only
+
+	// LoginPath is the path of the login page. It is public. Default "/login".
+	LoginPath string
+
+	// LogoutPath is the path of Guard.Logout. Protect admits each request to it, so that
+	// a logout works also if the session has ended or the store is down. Default
+	// "/logout".
+	LogoutPath string
+
+	// Public lists the pages that need no session, in the pattern syntax of
+	// http.ServeMux: "/{$}", "/static/", "GET /articles/{id}", "status.test/".
+	// Everything else is protected. A request whose path two routers may interpret
+	// differently, such as "/admin/../static/x", is never public.
+	Public []string
+
+	// CrossOrigin refuses unsafe requests from other sites, before any other check.
+	// Default: the zero http.CrossOriginProtection. Mount CORS, if any, before the
+	// guard.
+	CrossOrigin *http.CrossOriginProtection
+
+	// Credentials, if not nil, is called on protected routes when neither cookie is
+	// valid. It is for programs that send a password or an identity provider's token: see
+	// BasicAuth. If it returns a Login, a session begins and the request is served. An
+	// error that Is session.ErrUnauthenticated means that the request has no credentials,
+	// or wrong ones. Any other error becomes a 503. Answer gets it as Refusal.Err; it is
+	// not logged.
+	//
+	// Any client can make it run: limit the rate and the cost of hashing in it. A client
+	// that keeps no cookies causes a login for each request, and a row that is stored for
+	// twice the idle timeout. Such a login ends no other session of the user: see
+	// session.Login.NonInteractive. Behind a proxy, set session.Config.ClientIP.
+	Credentials func(r *http.Request) (session.Login, error)
+
+	// Answer, if not nil, writes refusals in place of the guard's own small pages. The
+	// headers, such as Location, HX-Redirect and Retry-After, are set. Answer cannot
+	// admit a request: if it writes nothing, the guard's own answer is sent.
+	Answer func(w http.ResponseWriter, r *http.Request, refusal *Refusal)
+}
+
+func (cfg CoreConfig) withDefaults() CoreConfig {
+	if cfg.LoginPath == "" {
+		cfg.LoginPath = "/login"
+	}
+	if cfg.LogoutPath == "" {
+		cfg.LogoutPath = "/logout"
+	}
+	if cfg.CrossOrigin == nil {
+		cfg.CrossOrigin = http.NewCrossOriginProtection()
+	}
+	if cfg.Credentials == nil {
+		cfg.Credentials = func(*http.Request) (session.Login, error) { return session.Login{}, session.ErrUnauthenticated }
+	}
+	return cfg
+}
+
+// faults returns an error for each fault of a configuration with its defaults set.
+func (cfg CoreConfig) faults() (faults []error) {
+	wrong := func(format string, args ...any) {
+		faults = append(faults, fmt.Errorf("guard: Config."+format, args...))
+	}
+	for _, p := range []struct{ field, path string }{{"LoginPath", cfg.LoginPath}, {"LogoutPath", cfg.LogoutPath}} {
+		if !isSafePath(p.path) || p.path == "/" || strings.ContainsAny(p.path, "?#:*%{}") {
+			wrong("%s is %q: use a plain path of its own, such as /login", p.field, p.path)
+		}
+	}
+	if cfg.LoginPath == cfg.LogoutPath {
+		wrong("LogoutPath is the same as LoginPath, %q: use two paths", cfg.LoginPath)
+	}
+	return faults
+}
+
+// publicRoutes returns a mux whose patterns are the public ones.
+func (cfg Config) publicRoutes() (mux *http.ServeMux, err error) {
+	mux = http.NewServeMux()
+	var faults []error
+	for _, pattern := range cfg.Public {
+		if matchesAll(pattern) {
+			faults = append(faults, fmt.Errorf("guard: Config.Public has %q, which matches every path: write /{$} for the home page alone", pattern))
+			continue
+		}
+		if err := handle(mux, pattern); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	return mux, errors.Join(faults...)
+}
+
+// matchesAll reports whether a pattern without a host matches every path.
+func matchesAll(pattern string) bool {
+	_, path, ok := strings.Cut(pattern, " ")
+	if !ok {
+		path = pattern
+	}
+	path = strings.TrimLeft(path, " \t")
+	return path == "/" || strings.HasPrefix(path, "/{") && strings.HasSuffix(path, "...}") && strings.Count(path, "/") == 1
+}
+
+// handle registers a pattern. ServeMux panics for a pattern that is malformed or that
+// conflicts with another.
+func handle(mux *http.ServeMux, pattern string) (err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			err = fmt.Errorf("guard: Config.Public has %q: %v", pattern, fault)
+		}
+	}()
+	mux.Handle(pattern, http.NotFoundHandler())
+	return nil
+}

@@ -1,0 +1,21 @@
+// Package nethttp protects the handlers of a net/http app with sessions: behind
+// http.ServeMux, chi, gorilla/mux, or any other router of http.Handlers.
+//
+//	guard, err := nethttp.New(sessions, nethttp.Config{Public: []string{"/{$}", "/static/"}})
+//	mux.Handle("POST /logout", http.HandlerFunc(guard.Logout))
+//	mux.Handle("/admin", guard.RequireRole("admin")(admin))
+//	http.ListenAndServe(addr, guard.Protect(mux))
+//
+// A [Guard] authenticates a request with its session.Manager, and sets cookies before the
+// handler runs. It answers a refused page load with a redirect to the login page, htmx
+// with HX-Redirect, and a program with 401. If the store does not answer, they get a 503,
+// and stay logged in. Each guard authenticates a request once, by itself, and does not
+// trust values that other middleware has set: every order of mounting is safe.
+//
+// # Guards for other frameworks
+//
+// A guard for another framework builds on [Core], which has the same rules, and adds the
+// framework's signatures and route matching. Package middleware is the guard for echo. A
+// guard calls Core.Admit before the handler and Core.Finish after it, and passes the
+// writer and the request that Admit returns to the handler.
+package nethttp

@@ -1,0 +1,197 @@
+package nethttp
+
+import (
+	"errors"
+	"net/http"
+	"path"
+	"time"
+
+	"github.com/sessionkit/sessionkit/session"
+)
+
+// Guard decides which requests reach an http.Handler, and identifies the user. It is
+// immutable and safe for concurrent use. Make one with New.
+type Guard struct {
+	core   *Core
+	public *http.ServeMux
+	custom func(http.ResponseWriter, *http.Request, *Refusal) // Config.Answer
+}
+
+// New returns a Guard for the sessions of a Manager. If the Config is faulty, the error
+// names every fault.
+func New(sessions *session.Manager, cfg Config) (*Guard, error) {
+	core, coreErr := NewCore(sessions, CoreConfig{
+		LoginPath:   cfg.LoginPath,
+		LogoutPath:  cfg.LogoutPath,
+		CrossOrigin: cfg.CrossOrigin,
+		Credentials: cfg.Credentials,
+	})
+	public, err := cfg.publicRoutes()
+	if err := errors.Join(coreErr, err); err != nil {
+		return nil, err
+	}
+	return &Guard{core: core, public: public, custom: cfg.Answer}, nil
+}
+
+// Protect admits only requests with a session. On the login page and the public pages it
+// does what Identify does. It admits each request to Config.LogoutPath: Guard.Logout makes
+// its own checks. Mount Protect around the whole router.
+//
+// Protect sets Cache-Control: no-store on protected answers. The handler may replace it,
+// unless the answer sets cookies.
+func (g *Guard) Protect(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == g.core.cfg.LogoutPath {
+			next.ServeHTTP(w, r)
+			return
+		}
+		g.admit(w, r, next, Requirement{Public: g.isPublic(r)})
+	})
+}
+
+// isPublic reports whether a request needs no session. ServeMux cleans paths before it
+// matches them, and other routers do not. Only a clean path can be public: otherwise
+// "/admin/../static/x" would match "/static/" here, and an admin page in the router.
+func (g *Guard) isPublic(r *http.Request) bool {
+	if r.URL.Path == g.core.cfg.LoginPath {
+		return true
+	}
+	if !isClean(r.URL.Path) || r.URL.RawPath != "" {
+		return false
+	}
+	_, pattern := g.public.Handler(r)
+	return pattern != ""
+}
+
+func isClean(p string) bool {
+	clean := path.Clean(p)
+	return p == clean || p == clean+"/" && clean != "/"
+}
+
+// Identify admits requests with and without a session. The handler gets the session
+// from session.FromContext. Identify refuses only unsafe requests from other sites. If
+// the session has ended, or the store does not answer, the handler sees no session.
+func (g *Guard) Identify(next http.Handler) http.Handler {
+	return g.require(Requirement{Public: true})(next)
+}
+
+// RequireRole admits only users who have the role or one of the others. Other users get
+// a 403. The roles come from the access cookie, which is up to session.Config.AccessTTL
+// old.
+func (g *Guard) RequireRole(role string, or ...string) func(http.Handler) http.Handler {
+	return g.require(Requirement{Roles: append([]string{role}, or...)})
+}
+
+// RequireRecentLogin admits only users who logged in less than d ago. Other users are
+// sent to the login page, with reauth=1 in its query, and return after the login. If d is
+// zero or negative, it admits nobody.
+func (g *Guard) RequireRecentLogin(d time.Duration) func(http.Handler) http.Handler {
+	return g.require(Requirement{Recent: max(d, 1)})
+}
+
+// RequireLive admits only users whose session is live now. It asks the store, with one
+// statement for each request. Use it where an access cookie that is up to
+// session.Config.AccessTTL old is not enough, such as for payments.
+func (g *Guard) RequireLive(next http.Handler) http.Handler {
+	return g.require(Requirement{Live: true})(next)
+}
+
+func (g *Guard) require(need Requirement) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { g.admit(w, r, next, need) })
+	}
+}
+
+func (g *Guard) admit(w http.ResponseWriter, original *http.Request, next http.Handler, need Requirement) {
+	w, r, refusal := g.core.Admit(w, original, need)
+	if refusal != nil {
+		g.answer(w, r, refusal)
+		return
+	}
+	if st, ok := g.core.stateOf(r); ok {
+		w = st.watch(w) // so that Issue can still set cookies of its own
+	}
+	defer ReturnForm(original, r)
+	next.ServeHTTP(w, r)
+	g.core.Finish(r)
+}
+
+func (g *Guard) answer(w http.ResponseWriter, r *http.Request, refusal *Refusal) {
+	if g.custom != nil {
+		once := &wroteWriter{ResponseWriter: w}
+		g.custom(once, r, refusal)
+		if once.wrote {
+			return
+		}
+	}
+	_ = refusal.Write(w)
+}
+
+// wroteWriter remembers whether something was written.
+type wroteWriter struct {
+	http.ResponseWriter
+	wrote bool
+}
+
+func (w *wroteWriter) WriteHeader(code int) {
+	w.wrote = true
+	w.ResponseWriter.WriteHeader(code)
+}
+
+func (w *wroteWriter) Write(b []byte) (int, error) {
+	w.wrote = true
+	return w.ResponseWriter.Write(b)
+}
+
+// Unwrap lets http.ResponseController reach the writer below.
+func (w *wroteWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// Issue begins a session for a user whose credentials the app has verified, and sets its
+// cookies in the answer. It ends the session that the browser had. Call it before the
+// first byte of the answer. It changes *r: session.FromContext(r.Context()) then returns
+// the new session.
+//
+// The error, if any, is a *Refusal. Pass it to WriteError. Its status is 403 if the user
+// may not log in or the request came from another site, 503 if the store does not answer,
+// and 500 if the user does not fit into a cookie.
+func (g *Guard) Issue(w http.ResponseWriter, r *http.Request, login session.Login) error {
+	_, changed, refusal := g.core.Issue(w, r, login)
+	if refusal != nil {
+		return refusal
+	}
+	*r = *changed // the handler continues with r
+	return nil
+}
+
+// WriteError answers with an error of Issue, in the form that suits the client. The
+// answer to any other error is a 500 that does not show the error.
+func (g *Guard) WriteError(w http.ResponseWriter, r *http.Request, err error) {
+	var refusal *Refusal
+	if !errors.As(err, &refusal) {
+		refusal = g.core.refuse(w.Header(), r, broken, err)
+	}
+	g.answer(w, r, refusal)
+}
+
+// Logout is a handler that ends the request's session and deletes its cookies. Browsers
+// get a 303 to ReturnTo(r, LoginPath), htmx an HX-Redirect to it, and programs a 204. A
+// method other than POST gets a 405. If the store does not answer, the logout succeeds as
+// well: this node no longer accepts the session, and Manager.Run repeats the revocation
+// until the store has it.
+func (g *Guard) Logout(w http.ResponseWriter, r *http.Request) {
+	original := r
+	w, r, refusal := g.core.Logout(w, r)
+	if refusal != nil {
+		g.answer(w, r, refusal)
+		return
+	}
+	defer ReturnForm(original, r)
+	// ReturnTo reads the form. This is safe now: a request of another site was refused.
+	w.WriteHeader(Redirect(w.Header(), r, g.core.ReturnTo(r, g.core.cfg.LoginPath)))
+}
+
+// ReturnTo returns the page to show after a login: the form or query value "next" if it
+// is a path of this app and neither the login nor the logout, else fallback.
+func (g *Guard) ReturnTo(r *http.Request, fallback string) string {
+	return g.core.ReturnTo(r, fallback)
+}

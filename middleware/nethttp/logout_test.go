@@ -1,0 +1,173 @@
+package nethttp_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/sessionkit/sessionkit/middleware/internal/guardtest"
+	"github.com/sessionkit/sessionkit/middleware/nethttp"
+	"github.com/sessionkit/sessionkit/session"
+)
+
+// A logout ends the session, also while the store is down: this node then no longer
+// accepts its cookies.
+func TestLogout_EndsTheSession(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		kind     guardtest.Kind
+		method   string
+		down     bool
+		status   int
+		location string
+		cookies  string
+		copied   int // the status that a copy of the cookies gets afterwards
+	}{
+		{"page", pageLoad, "POST", false, 303, "/bye", "clear", 303},
+		{"program", fetch, "POST", false, 204, "", "clear", 303},
+		{"htmx", viaHTMX, "POST", false, 204, "/bye", "clear", 303},
+		{"page, store down", pageLoad, "POST", true, 303, "/bye", "clear", 503},
+		{"program, store down", fetch, "POST", true, 204, "", "clear", 503},
+		{"a link", pageLoad, "GET", false, 405, "", "", 200},
+	} {
+		inApp(t, nethttp.Config{}, func(a *app) {
+			b := a.client(pageLoad).LogIn("ada")
+			copied := b.Copied()
+			expire()
+			if c.down {
+				a.Store.Fail(errDown)
+			}
+			rec := b.As(c.kind).Send(c.method, "/logout?next=/bye", "")
+			to := rec.Header().Get("Location") + rec.Header().Get("HX-Redirect")
+			if rec.Code != c.status || to != c.location || cookiesOf(rec) != c.cookies {
+				a.Errorf("%s: %d to %q, cookies %q", c.name, rec.Code, to, cookiesOf(rec))
+			}
+			a.Store.Fail(nil)
+			if rec := copied.Send("GET", "/account", ""); rec.Code != c.copied {
+				a.Errorf("%s: a copy of the cookies gets %d; want %d", c.name, rec.Code, c.copied)
+			}
+		})
+	}
+}
+
+// The answer to a logout has exactly these headers. Without a valid "next" the client
+// is sent to the configured login page.
+func TestLogout_SendsEachClientOn(t *testing.T) {
+	for _, c := range []struct {
+		cfg         nethttp.Config
+		query, form string
+		to          string
+		down        bool
+	}{
+		{cfg: nethttp.Config{}, to: "/login"},
+		{cfg: nethttp.Config{LoginPath: "/signin"}, to: "/signin"},
+		{cfg: nethttp.Config{}, query: "?next=/bye", to: "/bye"},
+		{cfg: nethttp.Config{}, form: "next=/bye", to: "/bye"},
+		{cfg: nethttp.Config{}, query: "?next=//evil.test", to: "/login"},
+		{cfg: nethttp.Config{}, query: "?next=/logout", to: "/login"},
+		{cfg: nethttp.Config{}, query: "?next=/", to: "/"},
+		{cfg: nethttp.Config{}, query: "?next=/bye", to: "/bye", down: true},
+	} {
+		for kind, headers := range kinds {
+			inApp(t, c.cfg, func(a *app) {
+				b := a.client(headers)
+				v, err := a.Sessions.Issue(httptest.NewRequest("POST", "/", nil), session.Login{UserID: "ada"})
+				if err != nil {
+					a.Fatal(err)
+				}
+				b.Receive(v.Cookies)
+				if c.down {
+					a.Store.Fail(errDown)
+				}
+				rec := b.Send("POST", "/logout"+c.query, c.form)
+				status, want := http.StatusNoContent, http.Header{"Vary": {"Cookie"}, "Cache-Control": {"no-store"}}
+				switch kind {
+				case "page":
+					status = http.StatusSeeOther
+					want.Set("Location", c.to)
+				case "htmx":
+					want.Set("HX-Redirect", c.to)
+				}
+				got := rec.Header().Clone()
+				got.Del("Set-Cookie")
+				if rec.Code != status || !reflect.DeepEqual(got, want) || rec.Body.Len() != 0 || cookiesOf(rec) != "clear" {
+					a.Errorf("%s%s %q, %s: %d, cookies %q, with\n%v\nwant %d with\n%v", c.cfg.LoginPath, c.query, c.form, kind, rec.Code, cookiesOf(rec), got, status, want)
+				}
+			})
+		}
+	}
+}
+
+// Other methods are refused with an Allow header (RFC 9110, section 15.5.6). They
+// cause no statement and end no session.
+func TestLogout_AllowsPostOnly(t *testing.T) {
+	for name, kind := range kinds {
+		for _, method := range []string{"GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"} {
+			inApp(t, nethttp.Config{}, func(a *app) {
+				b := a.client(kind).LogIn("ada")
+				before := a.Store.Calls()
+				rec := b.Send(method, "/logout", "")
+				if rec.Code != http.StatusMethodNotAllowed || !slices.Equal(rec.Header()["Allow"], []string{"POST"}) {
+					a.Errorf("%s, %s: %d, Allow %q; want 405, POST", name, method, rec.Code, rec.Header()["Allow"])
+				}
+				if cookiesOf(rec) != "" || a.Store.Calls() != before {
+					a.Errorf("%s, %s: cookies %q, %d statements; want none", name, method, cookiesOf(rec), a.Store.Calls()-before)
+				}
+				if got := b.Send("GET", "/account", "").Body.String(); got != "ada" {
+					a.Errorf("%s, %s: the user is %q afterwards", name, method, got)
+				}
+				if rec := b.Send("POST", "/logout", ""); len(rec.Header()["Allow"]) != 0 || len(b.Kept()) != 0 {
+					a.Errorf("%s, POST: %d, Allow %q, cookies %v left", name, rec.Code, rec.Header()["Allow"], b.Kept())
+				}
+			})
+		}
+	}
+}
+
+// Guards that run after Logout in the same request see no session.
+func TestLogout_LaterGuardsOfTheRequestSeeNoSession(t *testing.T) {
+	inApp(t, nethttp.Config{Public: []string{"/leave"}}, func(a *app) {
+		a.handle("POST /leave", func(w http.ResponseWriter, r *http.Request) {
+			core := guardCore(a)
+			w, r, refusal := core.Logout(w, r)
+			if refusal != nil {
+				a.Error(refusal)
+			}
+			if s, ok := session.FromContext(r.Context()); ok {
+				a.Errorf("after Logout the handler sees %q", s.UserID)
+			}
+			for name, need := range map[string]nethttp.Requirement{
+				"a session":      {},
+				"a role":         {Roles: []string{"staff"}},
+				"a recent login": {Recent: time.Hour},
+				"a live session": {Live: true},
+			} {
+				if _, _, refusal := core.Admit(httptest.NewRecorder(), r, need); refusal == nil {
+					a.Errorf("after Logout, a guard that requires %s admits the request", name)
+				}
+			}
+			_, r, _ = core.Admit(w, r, nethttp.Requirement{Public: true})
+			if s, ok := session.FromContext(r.Context()); ok {
+				a.Errorf("after Logout, Identify finds %q", s.UserID)
+			}
+			w.WriteHeader(http.StatusNoContent)
+		})
+		if rec := a.client(fetch).LogIn("ada").Send("POST", "/leave", ""); rec.Code != http.StatusNoContent || cookiesOf(rec) != "clear" {
+			a.Errorf("%d, cookies %q; want a logout", rec.Code, cookiesOf(rec))
+		}
+	})
+}
+
+// guardCore returns a Core for the app's sessions, as a guard of another framework
+// has one.
+func guardCore(a *app) *nethttp.Core {
+	a.Helper()
+	core, err := nethttp.NewCore(a.Sessions, nethttp.CoreConfig{})
+	if err != nil {
+		a.Fatal(err)
+	}
+	return core
+}

@@ -1,0 +1,92 @@
+package nethttp
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// maxPath bounds the length of a return path in URLs and headers, in bytes.
+const maxPath = 2048
+
+// isSafePath reports whether a browser, a proxy and this program all resolve p to a path
+// on this host. It accepts printable ASCII without \ only: browsers ignore tabs and line
+// breaks, treat \ as /, and treat the text after // as a host.
+func isSafePath(p string) bool {
+	if p == "" || len(p) > maxPath || p[0] != '/' || strings.HasPrefix(p, "//") {
+		return false
+	}
+	for i := range len(p) {
+		if p[i] <= ' ' || p[i] >= 0x7f || p[i] == '\\' {
+			return false
+		}
+	}
+	u, err := url.Parse(p)
+	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Opaque != "" {
+		return false
+	}
+	// Proxies decode a path before they clean it, so the decoded path must be safe, too.
+	if strings.Contains(u.Path, "//") || strings.ContainsFunc(u.Path, func(r rune) bool { return r == '\\' || r < ' ' || r == 0x7f }) {
+		return false
+	}
+	for segment := range strings.SplitSeq(u.Path, "/") {
+		if segment == "." || segment == ".." {
+			return false
+		}
+	}
+	return true
+}
+
+// isGoodNext reports whether a user may be sent to p after a login: to a safe path, but
+// not to the login or the logout.
+func (c *Core) isGoodNext(p string) bool {
+	if !isSafePath(p) {
+		return false
+	}
+	path, _, _ := strings.Cut(p, "?")
+	path, _, _ = strings.Cut(path, "#")
+	decoded, err := url.PathUnescape(path)
+	return err == nil && !within(decoded, c.cfg.LoginPath) && !within(decoded, c.cfg.LogoutPath)
+}
+
+func within(path, root string) bool {
+	return path == root || strings.HasPrefix(path, root+"/")
+}
+
+// ReturnTo returns the form or query value "next" if it is a path of this app and neither
+// the login nor the logout, else fallback. It checks the path on each use, because any
+// client can set it.
+func (c *Core) ReturnTo(r *http.Request, fallback string) string {
+	if next := r.FormValue("next"); c.isGoodNext(next) {
+		return next
+	}
+	return fallback
+}
+
+// comeBack returns the page to show after the login, or "". It is the requested page, the
+// page whose form was sent, or the page in which htmx swaps a part. The URL of a method
+// other than GET and HEAD is not used: the browser returns with a GET.
+func (c *Core) comeBack(r *http.Request, who client) string {
+	next := ""
+	switch {
+	case who == htmx:
+		next = ownPath(r, r.Header.Get("HX-Current-URL"))
+	case r.Method == http.MethodGet || r.Method == http.MethodHead:
+		next = r.URL.RequestURI()
+	default:
+		next = ownPath(r, r.Referer())
+	}
+	if next == "/" || !c.isGoodNext(next) {
+		return ""
+	}
+	return next
+}
+
+// ownPath returns the path and query of a URL on this host, else "".
+func ownPath(r *http.Request, raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil || u.Host != r.Host {
+		return ""
+	}
+	return u.RequestURI()
+}
