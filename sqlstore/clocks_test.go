@@ -11,35 +11,36 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sessionkit/sessionkit/internal/dbtest"
 	"github.com/sessionkit/sessionkit/session"
+	"github.com/sessionkit/sessionkit/session/store"
 	"github.com/sessionkit/sessionkit/sqlstore"
-	"github.com/sessionkit/sessionkit/sqlstore/mysqltest"
 )
 
-// A wall is an app whose database has one connection, in a time zone, and whose
-// clock the test sets.
-type wall struct{ app }
+// clockApp is an app with one database connection, in some time zone, whose clock the
+// test sets.
+type clockApp struct{ app }
 
-// summer is a time zone with a summer time of its own, which begins and ends
-// within the hours of the test.
-const summer = "Test/Summer"
+// summerZone is a time zone whose summer time begins and ends within the hours of a
+// test.
+const summerZone = "Test/Summer"
 
-func addSummer(t *testing.T, root app, begins, ends time.Time) {
+func addSummerZone(t *testing.T, root app, begins, ends time.Time) {
 	t.Helper()
 	root.exec(t, "INSERT INTO mysql.time_zone (Use_leap_seconds) VALUES ('N')")
 	root.exec(t, "SET @zone = LAST_INSERT_ID()")
-	root.exec(t, "INSERT INTO mysql.time_zone_name VALUES (?, @zone)", summer)
+	root.exec(t, "INSERT INTO mysql.time_zone_name VALUES (?, @zone)", summerZone)
 	root.exec(t, "INSERT INTO mysql.time_zone_transition_type VALUES (@zone, 0, 3600, 0, 'WT'), (@zone, 1, 7200, 1, 'ST')")
 	root.exec(t, "INSERT INTO mysql.time_zone_transition VALUES (@zone, 0, 0), (@zone, ?, 1), (@zone, ?, 0)", begins.Unix(), ends.Unix())
 }
 
-// set sets the database's clock, where it stands still.
-func (w wall) set(t *testing.T, now time.Time) {
+// setClock stops the database's clock at a time.
+func (a clockApp) setClock(t *testing.T, now time.Time) {
 	t.Helper()
-	w.exec(t, fmt.Sprintf("SET SESSION timestamp = %.6f", float64(now.UnixMicro())/1e6))
+	a.exec(t, fmt.Sprintf("SET SESSION timestamp = %.6f", float64(now.UnixMicro())/1e6))
 }
 
-func openWall(t *testing.T, dsn, zone string) wall {
+func openClockApp(t *testing.T, dsn, zone string) clockApp {
 	t.Helper()
 	db, err := sql.Open("mysql", dsn)
 	if err != nil {
@@ -47,14 +48,14 @@ func openWall(t *testing.T, dsn, zone string) wall {
 	}
 	t.Cleanup(func() { db.Close() })
 	db.SetMaxOpenConns(1)
-	w := wall{app{db: db}}
-	w.exec(t, "SET SESSION time_zone = ?", zone)
-	w.Store = newStore(t, db, sqlstore.Config{})
-	return w
+	a := clockApp{app{db: db}}
+	a.exec(t, "SET SESSION time_zone = ?", zone)
+	a.Store = newStore(t, db, sqlstore.Config{})
+	return a
 }
 
-// jar holds the refresh cookie, whatever its age. The access cookie, which a node
-// judges by its own clock, has run out by each next request.
+// jar holds the refresh cookie and never drops it by age. It does not hold the access
+// cookie, so that every request asks the store, as after AccessTTL.
 type jar map[string]*http.Cookie
 
 func (j jar) request() *http.Request {
@@ -76,24 +77,23 @@ func (j jar) keep(v session.Verdict) {
 	}
 }
 
-// A session ends when the database's clock says so: to the second, in every time
-// zone, over the changes of summer time, and however wrong the node's own clock
-// is. What differs between the runs is the database's clock, by an hour each
-// way, which is the same as the node's being wrong.
-func TestASessionsLifeDependsOnTheDatabasesClockAlone(t *testing.T) {
-	server := mysqltest.Start(t)
+// A session ends to the second by the database's clock, in every time zone, across
+// changes of summer time, and although the node's clock is wrong. The test shifts the
+// database's clock by an hour each way, which equals a wrong clock of the node.
+func TestManager_SessionLifeDependsOnTheDatabaseClockOnly(t *testing.T) {
+	server := dbtest.Start(t)
 	dsn := server.Database(t, "interpolateParams=true")
 	root := appOn(t, dsn, integerUsers, sqlstore.Config{})
-	root.setUser(t, 1, session.User{})
+	root.setUser(t, 1, store.User{})
 	root.db.SetMaxOpenConns(1)
-	zones := []string{"+00:00", "+09:00", "-08:00", summer}
+	zones := []string{"+00:00", "+09:00", "-08:00", summerZone}
 	start := time.Now().Truncate(time.Second)
-	addSummer(t, root, start.Add(3*time.Hour), start.Add(9*time.Hour))
+	addSummerZone(t, root, start.Add(3*time.Hour), start.Add(9*time.Hour))
 
 	const idle, absolute = 30 * time.Minute, 12 * time.Hour
-	// What the database's clock shows after the login, and whether the session is
-	// good then.
-	busy := []time.Duration{} // a request every 25 minutes: the absolute end decides
+	// The times of the requests after the login. A life in ends ends with its last
+	// request.
+	busy := []time.Duration{} // a request every 25 minutes, until the absolute end
 	for at := 25 * time.Minute; at < absolute; at += 25 * time.Minute {
 		busy = append(busy, at)
 	}
@@ -108,75 +108,75 @@ func TestASessionsLifeDependsOnTheDatabasesClockAlone(t *testing.T) {
 
 	requests := 0
 	for _, zone := range zones {
-		w := openWall(t, dsn, zone)
+		a := openClockApp(t, dsn, zone)
 		var inZone string
-		w.set(t, start.Add(4*time.Hour))
-		if err := w.db.QueryRowContext(t.Context(), "SELECT TIMESTAMPDIFF(MINUTE, UTC_TIMESTAMP(), NOW())").Scan(&inZone); err != nil {
+		a.setClock(t, start.Add(4*time.Hour))
+		if err := a.db.QueryRowContext(t.Context(), "SELECT TIMESTAMPDIFF(MINUTE, UTC_TIMESTAMP(), NOW())").Scan(&inZone); err != nil {
 			t.Fatal(err)
 		}
-		if want := map[string]string{"+00:00": "0", "+09:00": "540", "-08:00": "-480", summer: "120"}[zone]; inZone != want {
-			t.Fatalf("in %s the database's own time is %s minutes ahead; want %s", zone, inZone, want)
+		if want := map[string]string{"+00:00": "0", "+09:00": "540", "-08:00": "-480", summerZone: "120"}[zone]; inZone != want {
+			t.Fatalf("in %s the local time of the database is %s minutes ahead; want %s", zone, inZone, want)
 		}
-		for _, wrong := range []time.Duration{-time.Hour, 0, time.Hour} {
-			for life, clock := range lives {
-				sessions, err := session.New(mustKeys(t), w.Store, session.Config{AbsoluteTimeout: absolute, IdleTimeout: idle})
+		for _, shift := range []time.Duration{-time.Hour, 0, time.Hour} {
+			for life, times := range lives {
+				sessions, err := session.New(mustKeys(t), a.Store, session.Config{AbsoluteTimeout: absolute, IdleTimeout: idle})
 				if err != nil {
 					t.Fatal(err)
 				}
-				login := start.Add(wrong)
-				w.set(t, login)
+				login := start.Add(shift)
+				a.setClock(t, login)
 				j := jar{}
 				v, err := sessions.Issue(j.request(), session.Login{UserID: "1"})
 				if err != nil {
 					t.Fatal(err)
 				}
 				j.keep(v)
-				for i, at := range clock {
-					w.set(t, login.Add(at))
+				for i, at := range times {
+					a.setClock(t, login.Add(at))
 					v, err := sessions.Authenticate(j.request())
 					j.keep(v)
 					requests++
-					last := i == len(clock)-1
-					if out := errors.Is(err, session.ErrUnauthenticated); err != nil && !out || out != (last && ends[life]) {
-						t.Fatalf("%s, the clocks %v apart, %s: %v after the login: %v", zone, wrong, life, at, err)
+					last := i == len(times)-1
+					if over := errors.Is(err, session.ErrUnauthenticated); err != nil && !over || over != (last && ends[life]) {
+						t.Fatalf("%s, clocks %v apart, %s: %v after the login: %v", zone, shift, life, at, err)
 					}
 				}
 			}
 		}
 	}
 	if requests == 0 {
-		t.Fatal("nothing was asked")
+		t.Fatal("no request was made")
 	}
-	t.Logf("%d requests in %d time zones with clocks up to an hour apart: each session ended when the database said so", requests, len(zones))
+	t.Logf("%d requests in %d time zones with clocks up to an hour apart", requests, len(zones))
 }
 
-// Two connections in different zones see the same row, to the microsecond.
-func TestTimeZonesReadTheSameTimes(t *testing.T) {
-	server := mysqltest.Start(t)
+// Connections in different time zones read the same times, to the microsecond.
+func TestStore_TimesDoNotDependOnTheTimeZone(t *testing.T) {
+	server := dbtest.Start(t)
 	dsn := server.Database(t)
 	root := appOn(t, dsn, integerUsers, sqlstore.Config{})
-	root.setUser(t, 1, session.User{})
+	root.setUser(t, 1, store.User{})
 	root.db.SetMaxOpenConns(1)
 	start := time.Now().Truncate(time.Microsecond).UTC()
-	change := start.Add(time.Hour).Truncate(time.Second)
-	addSummer(t, root, change, change.Add(time.Hour))
-	var walls []wall
-	for _, zone := range []string{"+00:00", "+09:00", "-08:00", summer} {
-		walls = append(walls, openWall(t, dsn, zone))
+	summer := start.Add(time.Hour).Truncate(time.Second)
+	addSummerZone(t, root, summer, summer.Add(time.Hour))
+	var apps []clockApp
+	for _, zone := range []string{"+00:00", "+09:00", "-08:00", summerZone} {
+		apps = append(apps, openClockApp(t, dsn, zone))
 	}
 	read := 0
-	// Around both changes of summer time: an hour that does not exist, and one
-	// that comes twice.
+	// Both changes of summer time: an hour of local time that does not exist, and one
+	// that exists twice.
 	for at := -time.Minute; at < 4*time.Hour; at += 7 * time.Minute {
 		now := start.Add(at)
-		for i, writer := range walls {
-			writer.set(t, now)
+		for i, writer := range apps {
+			writer.setClock(t, now)
 			id := newID()
-			if err := writer.Create(t.Context(), session.NewSession{ID: id, UserID: "1", Confirmed: newDigest(), Lifetime: 12 * time.Hour, KeepFor: time.Hour}); err != nil {
+			if err := writer.Create(t.Context(), store.NewSession{ID: id, UserID: "1", Confirmed: newDigest(), Lifetime: 12 * time.Hour, RetainFor: time.Hour}); err != nil {
 				t.Fatal(err)
 			}
-			for k, reader := range walls {
-				reader.set(t, now)
+			for k, reader := range apps {
+				reader.setClock(t, now)
 				snap, err := reader.Find(t.Context(), id)
 				if err != nil {
 					t.Fatal(err)
@@ -184,7 +184,7 @@ func TestTimeZonesReadTheSameTimes(t *testing.T) {
 				read++
 				row := snap.Record
 				if !snap.Now.Equal(now) || !row.CreatedAt.Equal(now) || !row.AuthTime.Equal(now) || !row.ConfirmedAt.Equal(now) || !row.EndsAt.Equal(now.Add(12*time.Hour)) {
-					t.Fatalf("%v: written by %d, %d read now %v, created %v, end %v", now, i, k, snap.Now, row.CreatedAt, row.EndsAt)
+					t.Fatalf("%v: written in zone %d, read in zone %d: now %v, created %v, ends %v", now, i, k, snap.Now, row.CreatedAt, row.EndsAt)
 				}
 			}
 		}

@@ -10,93 +10,103 @@ import (
 	"strings"
 )
 
-// Config names what the app's database calls things. The zero Config is MySQL
-// with a table users(id, session_epoch, disabled, roles), whose id is an integer.
+// Config says which tables, columns and expressions a Store uses. The zero Config
+// means MySQL and a table users(id, session_epoch, disabled, roles) whose id is an
+// integer.
 //
-// Users, ID and Sessions are names. Epoch, Disabled, Roles and the values of
-// Attrs are either the name of a column of the users table, or an SQL
-// expression in parentheses over its row, which is called u:
+// Users, ID and Sessions are names. Epoch, Disabled, Roles and the values of Attrs
+// are the name of a column of the users table, or an SQL expression in parentheses
+// over a row of that table, which is called u:
 //
 //	Disabled: "(u.deleted_at IS NOT NULL)",
-//	Roles:    "(SELECT JSON_ARRAYAGG(r.name) FROM user_roles r WHERE r.user_id = u.id)",
+//	Roles:    "(SELECT CONCAT('[', GROUP_CONCAT(JSON_QUOTE(r.name)), ']') FROM user_roles r WHERE r.user_id = u.id)",
 //
-// An expression stands in every statement word for word: it is the developer's
-// own SQL and must never be made from anything a user has sent. It stays one
-// operand: New refuses what could reach beyond its parentheses, such as a quote
-// or a parenthesis that does not close, a comment, a semicolon or a parameter.
-// What it reads is not judged. Names are checked and quoted.
+// Names are checked and quoted. An expression becomes part of every statement as it
+// is: write it in the source code, and never build it from input. New refuses an
+// expression that could end outside its parentheses or hide what follows it: an
+// unclosed quote or parenthesis, a comment, a semicolon, a parameter. It does not
+// judge what the expression reads.
 type Config struct {
 	_ [0]func()
 
-	// Dialect is the kind of database. Zero: MySQL, which MariaDB speaks as well.
+	// Dialect is the kind of database. The zero value is MySQL.
 	Dialect Dialect
 
-	// Sessions names the kit's own table, which Migrate creates. Empty:
-	// "sessions". A second table of the same name with "_epoch" appended stands
-	// beside it. In MySQL a table may be written database.table.
+	// Sessions is the kit's own table, which Migrate creates. A second table has
+	// the same name with "_epoch" appended. In MySQL a table may be written as
+	// database.table. Empty: "sessions".
 	Sessions string
 
-	// Users names the app's table (or a view of it). Empty: "users".
+	// Users is the app's table, or a view of it. Empty: "users".
 	Users string
 
-	// ID names the column of Users that UserID is compared with. It must be
-	// unique and indexed, because every refresh looks there. Empty: "id".
+	// ID is the column of Users that contains the user id. It must be unique and
+	// have an index, because every refresh looks a user up by it. Empty: "id".
 	ID string
 
-	// IDKind says how a user id is written. Zero: Integer.
+	// IDKind is the kind of value in that column. The zero value is Integer.
 	IDKind IDKind
 
-	// Epoch is a number that is never NULL and that the app raises, in its own
-	// transaction, to end all of a user's sessions. It begins at 1, because 0 in
-	// session.Login.Epoch means "not checked". Empty: "session_epoch". "(0)" does
-	// without.
+	// IDColumnType is the type of the column user_id in the kit's table, for the
+	// IDKind Text only. In MySQL it is a VARCHAR or VARBINARY such as
+	//
+	//	VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin
+	//
+	// with the character set and the collation of the app's column, because
+	// otherwise no query uses an index. Empty: Migrate and Store.Schema read them
+	// from the app's column; the function Schema, which has no database, returns an
+	// error in MySQL.
+	IDColumnType string
+
+	// Epoch is an integer that is never NULL. The app raises it, in its own
+	// transaction, to end all sessions of a user. Let it start at 1, because 0 in
+	// session.Login.Epoch means "not checked". Empty: "session_epoch". "(0)": there
+	// is none.
 	Epoch string
 
-	// Disabled is true (not zero) for a user who may not log in; NULL is false.
-	// A column may be a boolean, a number, or a time such as banned_at. Empty:
-	// "disabled". "(FALSE)" does without.
+	// Disabled is true for a user who may not log in. It may be a boolean, a number
+	// (0 is false) or a time such as banned_at. NULL is false. Empty: "disabled".
+	// "(FALSE)": there is none.
 	Disabled string
 
-	// Roles is a JSON array of strings, or names separated by commas; NULL and
-	// '' are none. Anything else is an error when it is read. In an expression
-	// prefer JSON_ARRAYAGG: GROUP_CONCAT cuts at group_concat_max_len, and half of
-	// a role's name may be another role. Empty: "roles". "(NULL)" does without.
+	// Roles is a JSON array of strings, or names separated by commas. NULL and ''
+	// mean no roles. Any other text is an error when it is read. For an expression
+	// in MySQL or MariaDB that collects rows, build the JSON array as above: a list
+	// that exceeds group_concat_max_len is cut, and half of a role's name may be
+	// the name of another role, while a cut array is an error. Empty: "roles".
+	// "(NULL)": there are none.
 	Roles string
 
-	// Attrs says where session.Session.Attrs come from: attribute to column or
-	// expression, read as text. A value that is NULL leaves its attribute out.
+	// Attrs maps each attribute of session.Session.Attrs to the column or
+	// expression that it is read from, as text. A value that is NULL leaves its
+	// attribute out. Empty: no attributes.
 	Attrs map[string]string
 }
 
-// names is a Config that was found good, spelled in SQL.
+// names is a valid Config, as SQL.
 type names struct {
 	sessions, epochs, users table
-	id                      string // of the users table, unquoted
+	id                      string // a column of users, not quoted
 	epoch, disabled, roles  source
 	attrs                   []source
 	attrNames               []string // one for each of attrs
 }
 
-// source is where something about a user comes from.
+// source is what one field of Config reads from the user's row.
 type source struct {
 	field  string // of Config, for messages
-	column string // empty: an expression
+	column string // not quoted; empty: the source is an expression
 	sql    string
 }
 
-// table is a name that may be qualified by its database.
-type table struct{ schema, name string }
-
-func (t table) String() string {
-	if t.schema == "" {
-		return quote(t.name)
-	}
-	return quote(t.schema) + "." + quote(t.name)
+// table is the name of a table.
+type table struct {
+	schema, name string // not quoted; schema may be empty
+	sql          string // quoted
 }
 
-// quote is safe for what identifier has matched. SQLite knows backquotes too,
-// and, unlike double quotes, never takes what stands in them for a string.
-func quote(name string) string { return "`" + name + "`" }
+// String returns the quoted name.
+func (t table) String() string { return t.sql }
 
 var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
@@ -105,92 +115,111 @@ const (
 	epochSuffix = "_epoch"
 )
 
-// names judges the Config whole and reports all its faults at once.
-func (c Config) names() (names, error) {
-	j := judgement{dialect: c.Dialect}
-	if c.Dialect != MySQL && c.Dialect != SQLite {
-		j.fault("Dialect", "%d is none: use sqlstore.MySQL or sqlstore.SQLite", c.Dialect)
+// validate returns c as SQL, or an error that names every fault.
+func (c Config) validate() (names, error) {
+	v := validator{dialect: dialects[c.Dialect]}
+	if v.dialect == nil {
+		v.dialect = &unknownDialect
+		v.fail("Dialect", "%v does not exist: use %s", c.Dialect, dialectNames())
 	}
 	if c.IDKind < Integer || c.IDKind > Text {
-		j.fault("IDKind", "%d is none: use sqlstore.Integer, sqlstore.UUID or sqlstore.Text", c.IDKind)
+		v.fail("IDKind", "%v does not exist: use sqlstore.Integer, sqlstore.UUID or sqlstore.Text", c.IDKind)
 	}
 	n := names{
-		sessions: j.table("Sessions", c.Sessions, "sessions", maxName-len(epochSuffix)),
-		users:    j.table("Users", c.Users, "users", maxName),
-		id:       j.column("ID", c.ID, "id"),
-		epoch:    j.source("Epoch", c.Epoch, "session_epoch"),
-		disabled: j.source("Disabled", c.Disabled, "disabled"),
-		roles:    j.source("Roles", c.Roles, "roles"),
+		sessions: v.table("Sessions", c.Sessions, "sessions", maxName-len(epochSuffix)),
+		users:    v.table("Users", c.Users, "users", maxName),
+		id:       v.column("ID", c.ID, "id"),
+		epoch:    v.source("Epoch", c.Epoch, "session_epoch"),
+		disabled: v.source("Disabled", c.Disabled, "disabled"),
+		roles:    v.source("Roles", c.Roles, "roles"),
 	}
-	n.epochs = table{n.sessions.schema, n.sessions.name + epochSuffix}
-	for _, own := range []table{n.sessions, n.epochs} {
-		if own == n.users && own.name != "" {
-			j.fault("Users", "%q is a table of the kit's own: name the app's table, or choose another Sessions", own.name)
+	v.idColumnType(c.IDKind, c.IDColumnType)
+	n.epochs = v.newTable(n.sessions.schema, n.sessions.name+epochSuffix)
+	for _, kit := range []table{n.sessions, n.epochs} {
+		if kit == n.users && kit.name != "" {
+			v.fail("Users", "%q is one of the kit's own tables: name the app's table, or choose another Sessions", kit.name)
 		}
 	}
 	n.attrNames = slices.Sorted(maps.Keys(c.Attrs))
 	for _, attr := range n.attrNames {
 		field := fmt.Sprintf("Attrs[%q]", attr)
 		if attr == "" || c.Attrs[attr] == "" {
-			j.fault(field, "is empty: give the attribute's name and its column or expression")
+			v.fail(field, "is empty: give the attribute's name and its column or expression")
 			continue
 		}
-		n.attrs = append(n.attrs, j.source(field, c.Attrs[attr], ""))
+		n.attrs = append(n.attrs, v.source(field, c.Attrs[attr], ""))
 	}
-	return n, errors.Join(j.faults...)
+	return n, errors.Join(v.faults...)
 }
 
-// judgement collects what is wrong with a Config.
-type judgement struct {
-	dialect Dialect
+// validator collects the faults of a Config.
+type validator struct {
+	dialect *dialect
 	faults  []error
 }
 
-func (j *judgement) fault(field, format string, args ...any) {
-	j.faults = append(j.faults, fmt.Errorf("sqlstore: Config.%s: %s", field, fmt.Sprintf(format, args...)))
+func (v *validator) fail(field, format string, args ...any) {
+	v.faults = append(v.faults, fmt.Errorf("sqlstore: Config.%s: %s", field, fmt.Sprintf(format, args...)))
 }
 
-func (j *judgement) table(field, value, byDefault string, limit int) table {
-	if value == "" {
-		value = byDefault
+func (v *validator) newTable(schema, name string) table {
+	t := table{schema, name, v.dialect.quote(name)}
+	if schema != "" {
+		t.sql = v.dialect.quote(schema) + "." + t.sql
 	}
+	return t
+}
+
+func (v *validator) table(field, value, byDefault string, limit int) table {
+	value = cmp.Or(value, byDefault)
 	schema, name, qualified := strings.Cut(value, ".")
 	if !qualified {
 		schema, name = "", value
-	} else if j.dialect == SQLite {
-		j.fault(field, "%q names a database: with SQLite write the table alone", value)
+	} else if !v.dialect.qualifiedTables {
+		v.fail(field, "%q names a database: with %s write the table alone", value, v.dialect.name)
 		return table{}
 	}
 	if !isName(name, limit) || qualified && !isName(schema, maxName) {
-		j.fault(field, "%q is no table name: letters, digits and _ only, at most %d, after at most one database name and a dot", value, limit)
+		v.fail(field, "%q is not a table name: use letters, digits and _ only, at most %d, after at most one database name and a dot", value, limit)
 		return table{}
 	}
-	return table{schema, name}
+	return v.newTable(schema, name)
 }
 
-func (j *judgement) column(field, value, byDefault string) string {
-	if value == "" {
-		value = byDefault
-	}
+func (v *validator) column(field, value, byDefault string) string {
+	value = cmp.Or(value, byDefault)
 	if !isName(value, maxName) {
-		j.fault(field, "%q is no column name: letters, digits and _ only, at most %d", value, maxName)
+		v.fail(field, "%q is not a column name: use letters, digits and _ only, at most %d", value, maxName)
 	}
 	return value
 }
 
-func (j *judgement) source(field, value, byDefault string) source {
+func (v *validator) source(field, value, byDefault string) source {
 	if !strings.HasPrefix(value, "(") {
 		if column := cmp.Or(value, byDefault); isName(column, maxName) {
-			return source{field, column, "u." + quote(column)}
+			return source{field, column, "u." + v.dialect.quote(column)}
 		}
-		j.fault(field, "%q is neither a column name (letters, digits and _) nor an SQL expression in parentheses", value)
+		v.fail(field, "%q is neither a column name (letters, digits and _) nor an SQL expression in parentheses", value)
 		return source{}
 	}
-	if fault := beyond(value); fault != "" {
-		j.fault(field, "%q %s", value, fault)
+	if fault := checkExpression(value, v.dialect.quoteMarks); fault != "" {
+		v.fail(field, "%q %s", value, fault)
 	}
-	// One more pair, because "(a) OR (b)" begins and ends with one too.
+	// Another pair, because "(a) OR (b)" has a parenthesis at both ends as well.
 	return source{field, "", "(" + value + ")"}
+}
+
+func (v *validator) idColumnType(kind IDKind, value string) {
+	if value == "" {
+		return
+	}
+	fault := "is for the IDKind Text only: leave it empty"
+	if kind == Text {
+		fault = v.dialect.ids.checkType(value)
+	}
+	if fault != "" {
+		v.fail("IDColumnType", "%q %s", value, fault)
+	}
 }
 
 func isName(s string, limit int) bool { return len(s) <= limit && identifier.MatchString(s) }

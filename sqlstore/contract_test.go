@@ -5,26 +5,28 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sessionkit/sessionkit/session"
-	"github.com/sessionkit/sessionkit/session/storetest"
+	"github.com/sessionkit/sessionkit/session/store"
+	"github.com/sessionkit/sessionkit/session/store/storetest"
 	"github.com/sessionkit/sessionkit/sqlstore"
 )
 
-// backend is an app with integer ids and whatever the connection is set to.
+// backend is an app with integer ids. params are added to the DSN.
 func backend(t *testing.T, params ...string) storetest.Backend {
 	a := newApp(t, integerUsers, sqlstore.Config{Attrs: map[string]string{"name": "name"}}, params...)
 	return storetest.Backend{
 		Store:      a.Store,
-		SetUser:    func(t *testing.T, id string, u session.User) { a.setUser(t, id, u) },
+		SetUser:    func(t *testing.T, id string, u store.User) { a.setUser(t, id, u) },
 		RemoveUser: func(t *testing.T, id string) { a.exec(t, "DELETE FROM users WHERE id = ?", id) },
-		Alice:      "1",
-		Bob:        "18446744073709551615",
-		Nobody:     "1 OR 1=1",
+
+		LoseRevokeAll: a.loseRevokeAll,
+
+		Alice:  "1",
+		Bob:    "18446744073709551615",
+		Nobody: "1 OR 1=1",
 	}
 }
 
-// What a session means depends on no setting of the connection.
-func TestTheContractHoldsWhateverTheConnectionIsSetTo(t *testing.T) {
+func TestStore_KeepsTheContractWithEveryConnectionSetting(t *testing.T) {
 	for _, zone := range []string{"%27%2B09:00%27", "%27-08:00%27"} {
 		for flags := range 1 << 3 {
 			params := []string{"time_zone=" + zone}

@@ -1,117 +1,180 @@
 package sqlstore
 
 import (
-	_ "embed"
-	"math"
+	"context"
+	"database/sql"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
 )
 
-// Dialect is a kind of database.
+// Dialect is the kind of database that a Store uses: one of the constants of this
+// type. The zero value is MySQL. New and Schema refuse every other value.
 type Dialect int
 
-const (
-	// MySQL is MySQL from 8.0 and MariaDB from 10.6, in strict SQL mode, through
-	// github.com/go-sql-driver/mysql. Migrate refuses what a DSN can say to change
-	// what a session means; interpolateParams=true saves a round trip per statement.
-	// Open the primary: a replica that lags shows sessions as they were.
-	MySQL Dialect = iota
-
-	// SQLite is SQLite from 3.42, for one machine. Open it so that writers wait
-	// for each other and readers do not, for example with modernc.org/sqlite:
-	//
-	//	file:app.db?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)
-	SQLite
-)
-
-var (
-	//go:embed mysql.sql
-	mysqlSchema string
-	//go:embed sqlite.sql
-	sqliteSchema string
-)
-
-// traits are what differs between the dialects, and nothing more.
-type traits struct {
-	schema string
-
-	// userID is the type of sessions.user_id for each IDKind.
-	userID [3]string
-
-	// columns asks for the names and types of a table's columns, and whether ALTER
-	// TABLE should keep NULL out of each: not of a view's, nor in SQLite, which
-	// cannot. It takes the database's name, which may be empty, and the table's.
-	columns string
-
-	// indexes asks for the first columns of a table's indexes, and whether each
-	// is unique; views, whether a table is a view. They take what columns does.
-	indexes, views string
-
-	// settings asks for the connection's SQL mode, its character set, whether it
-	// commits by itself, whether the server is read-only, and how it keeps commits;
-	// empty: there is no such thing.
-	settings string
-
-	// now is the database's clock in microseconds since 1970. It stands still
-	// within a statement, and no time zone has a part in it.
-	now string
-
-	// unlessThere ends an INSERT that leaves a row alone that is there.
-	unlessThere string
-
-	// exactly holds when two texts are the same bytes.
-	exactly func(a, b string) string
-
-	// order tells apart sessions that were created at the same moment.
-	order string
-
-	// largestID is the largest Integer there is.
-	largestID uint64
+// dialects maps each exported constant to its implementation. To add a dialect,
+// write one file with its constant and its implementation, and add its line here.
+var dialects = map[Dialect]*dialect{
+	MySQL:  &mysqlDialect,
+	SQLite: &sqliteDialect,
 }
 
-func (d Dialect) traits() traits {
-	if d == SQLite {
-		return traits{
-			schema:  sqliteSchema,
-			userID:  [...]string{Integer: "INTEGER", UUID: "BLOB", Text: "TEXT"},
-			columns: `SELECT name, lower(type), 0 FROM pragma_table_info(?2) WHERE ?1 = ''`,
-			// The primary key may be the rowid, which is no index and better.
-			indexes: `SELECT k.name, i."unique" FROM pragma_index_list(?2) i JOIN pragma_index_info(i.name) k WHERE ?1 = '' AND k.seqno = 0
-				UNION ALL SELECT name, 1 FROM pragma_table_info(?2) WHERE pk = 1`,
-			views: `SELECT COUNT(*) FROM sqlite_schema WHERE ?1 = '' AND type = 'view' AND lower(name) = lower(?2)`,
-			// SQLite's clock has milliseconds. A float holds them well enough to
-			// round, not to cut off.
-			now:         "(CAST(ROUND(unixepoch('subsec') * 1000) AS INTEGER) * 1000)",
-			unlessThere: "ON CONFLICT (id) DO NOTHING",
-			exactly: func(a, b string) string {
-				return "CAST(" + a + " AS BLOB) = CAST(" + b + " AS BLOB)"
-			},
-			order:     "s.rowid",
-			largestID: math.MaxInt64,
-		}
+// String returns the name of the constant, such as "MySQL".
+func (d Dialect) String() string {
+	if known, ok := dialects[d]; ok {
+		return known.name
 	}
-	return traits{
-		schema: mysqlSchema,
-		// A text id takes over the collation of the app's column, see schema:
-		// between two collations no join uses an index.
-		userID: [...]string{Integer: "BIGINT UNSIGNED", UUID: "BINARY(16)", Text: ""},
-		columns: `SELECT COLUMN_NAME, LOWER(CONCAT(COLUMN_TYPE, COALESCE(
-			CONCAT(' character set ', CHARACTER_SET_NAME, ' collate ', COLLATION_NAME), ''))), IS_NULLABLE = 'YES' AND TABLE_TYPE = 'BASE TABLE'
-			FROM information_schema.COLUMNS JOIN information_schema.TABLES USING (TABLE_SCHEMA, TABLE_NAME)
-			WHERE TABLE_SCHEMA = COALESCE(NULLIF(?, ''), DATABASE()) AND TABLE_NAME = ?`,
-		indexes: `SELECT COLUMN_NAME, NON_UNIQUE = 0 FROM information_schema.STATISTICS
-			WHERE TABLE_SCHEMA = COALESCE(NULLIF(?, ''), DATABASE()) AND TABLE_NAME = ? AND SEQ_IN_INDEX = 1 AND COLUMN_NAME IS NOT NULL`,
-		views: `SELECT COUNT(*) FROM information_schema.TABLES
-			WHERE TABLE_SCHEMA = COALESCE(NULLIF(?, ''), DATABASE()) AND TABLE_NAME = ? AND TABLE_TYPE LIKE '%VIEW'`,
-		now: "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))",
-		// What is read-only is 0 or 1, or a word (MariaDB 12), of which OFF is one.
-		settings: `SELECT @@SESSION.sql_mode, COALESCE(@@SESSION.character_set_results, 'binary'), @@SESSION.autocommit, @@GLOBAL.read_only NOT IN ('0', 'OFF'),
-			@@GLOBAL.innodb_read_only NOT IN ('0', 'OFF'), @@GLOBAL.innodb_flush_log_at_trx_commit`,
-		// Not INSERT IGNORE, which would let every other error pass as well.
-		unlessThere: "ON DUPLICATE KEY UPDATE {into}.id = {into}.id",
-		exactly: func(a, b string) string {
-			bytes := func(s string) string { return "CAST(CONVERT(" + s + " USING utf8mb4) AS BINARY)" }
-			return bytes(a) + " = " + bytes(b)
-		},
-		order:     "s.id",
-		largestID: math.MaxUint64,
+	return fmt.Sprintf("Dialect(%d)", int(d))
+}
+
+// dialectNames lists the constants, for messages.
+func dialectNames() string {
+	var names []string
+	for _, d := range slices.Sorted(maps.Keys(dialects)) {
+		names = append(names, "sqlstore."+d.String())
 	}
+	return strings.Join(names, " or ")
+}
+
+// dialect holds everything in which one kind of database differs from another. No
+// other code asks which dialect it works for. Every dialect sets every field, unless
+// the field's comment says what empty means.
+type dialect struct {
+	name string // of the exported constant
+
+	// schema creates the kit's two tables and adds the epoch row, with placeholders
+	// for names and for the type of user_id: see Store.schemaSQL.
+	schema string
+
+	syntax
+	catalog
+	ids userIDs
+	advice
+
+	// checkConnection examines the settings of the server and of the connection.
+	// Each fault names its remedy. An error means that they cannot be read.
+	checkConnection func(ctx context.Context, db *sql.DB) (faults []error, err error)
+}
+
+// syntax is how a database spells what the statements need.
+type syntax struct {
+	// quote quotes a name that isName has accepted.
+	quote func(name string) string
+
+	// quoteMarks are the characters that an expression may use as quotes. Each
+	// opens and closes a text or a name, and is written twice to stand for itself.
+	quoteMarks string
+
+	// qualifiedTables says whether a table may be written as database.table.
+	qualifiedTables bool
+
+	// bind replaces each ? of a statement with the database's own placeholder. No
+	// statement has a question mark that is not a parameter.
+	bind func(statement string) string
+
+	// now is the database's clock in microseconds since 1970. It has the same value
+	// throughout a statement and does not depend on a time zone.
+	now string
+
+	// onConflict is the end of an INSERT that leaves an existing row of the table
+	// as it is, and hides no other error.
+	onConflict func(table string) string
+
+	// sameBytes is true when two texts have the same bytes, whatever their
+	// collations.
+	sameBytes func(a, b string) string
+
+	// text reads an expression as a text of any length.
+	text func(expression string) string
+
+	// isTrue is true when an expression is neither NULL nor zero nor false. It never
+	// is NULL.
+	isTrue func(expression string) string
+
+	// order sorts the sessions, called s, that were created at the same moment.
+	order string
+}
+
+// catalog is how a database describes its tables. Each query takes the database's
+// name, empty for the connection's own, and the table's name.
+type catalog struct {
+	// columns returns the name and the type of each column, in lower case, and
+	// whether the column accepts NULL and advice.setNotNull could change that.
+	columns string
+
+	// columnType rewrites a type from the catalog as the schema spells it, but in
+	// lower case.
+	columnType func(fromCatalog string) string
+
+	// class says what a column of this type can be read as.
+	class func(columnType string) class
+
+	// indexes returns the first column of each index, and whether the index is
+	// unique.
+	indexes string
+
+	// views returns 1 if the table is a view, else 0.
+	views string
+}
+
+// userIDs describes sessions.user_id.
+type userIDs struct {
+	integer, uuid string // its type for each IDKind
+
+	// text returns its type for the IDKind Text, given the type of the app's
+	// column, or nothing if that is unknown and the type depends on it. Two types of
+	// the app's column for which it returns the same can be joined by an index.
+	text func(appColumn string) string
+
+	// checkType judges Config.IDColumnType. It accepts only what reads as one type
+	// in every statement, and what the catalog spells in the same way.
+	checkType func(columnType string) (fault string)
+
+	largest uint64 // the largest id of the IDKind Integer
+}
+
+// advice is what messages tell the operator to run or to configure.
+type advice struct {
+	// Columns of the app's table.
+	epochColumn, disabledColumn, textColumn columnAdvice
+
+	// setNotNull is the statement that makes a column refuse NULL, with {table},
+	// {column} and {definition}. Empty: the database has none.
+	setNotNull string
+
+	// otherID returns a remedy for an id column whose type fits no IDKind, or
+	// nothing if there is none.
+	otherID func(table, column, columnType string) string
+
+	// permit says what to do when this account may not use a table.
+	permit func(privilege, table string) string
+}
+
+type columnAdvice struct {
+	definition string // for ADD COLUMN
+	example    string // of an expression that Config accepts in place of the column
+}
+
+// class is what a column can be read as: any number of these.
+type class uint8
+
+const (
+	holdsInteger class = 1 << iota
+	holdsUUID
+	holdsText
+)
+
+// questionMarks is syntax.bind for databases whose placeholder is ?.
+func questionMarks(statement string) string { return statement }
+
+// unknownDialect finds the other faults of a Config whose Dialect is unknown. It
+// takes part in no statement, because New and Schema refuse that Config.
+var unknownDialect = dialect{
+	syntax: syntax{
+		quote:           func(name string) string { return name },
+		quoteMarks:      "'\"`",
+		qualifiedTables: true,
+	},
+	ids: userIDs{checkType: func(string) string { return "" }},
 }

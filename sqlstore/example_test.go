@@ -3,13 +3,14 @@ package sqlstore_test
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"log"
 
 	"github.com/sessionkit/sessionkit/sqlstore"
 )
 
-// The app's users table is called people, knows bans by their date, and keeps
-// roles in a table of their own.
+// The app's users table is called people. A ban is a date in it, and the roles are in
+// a table of their own.
 func ExampleNew() {
 	db, err := sql.Open("mysql", "app:secret@tcp(127.0.0.1:3306)/app?interpolateParams=true")
 	if err != nil {
@@ -19,13 +20,54 @@ func ExampleNew() {
 		Users:    "people",
 		IDKind:   sqlstore.UUID,
 		Disabled: "banned_at",
-		Roles:    "(SELECT JSON_ARRAYAGG(r.name) FROM people_roles r WHERE r.person_id = u.id)",
+		Roles:    "(SELECT CONCAT('[', GROUP_CONCAT(JSON_QUOTE(r.name)), ']') FROM people_roles r WHERE r.person_id = u.id)",
 		Attrs:    map[string]string{"name": "full_name", "locale": "(COALESCE(u.locale, 'en'))"},
 	})
 	if err != nil {
 		log.Fatal(err) // every fault of the Config, one a line
 	}
 	if err := store.Migrate(context.Background()); err != nil {
-		log.Fatal(err) // with the ALTER TABLE that people lacks
+		log.Fatal(err) // every fault of the database, with the ALTER TABLE that people needs
 	}
+}
+
+// The output is the migration for an app whose user ids are texts.
+func ExampleSchema() {
+	schema, err := sqlstore.Schema(sqlstore.Config{
+		IDKind:       sqlstore.Text,
+		IDColumnType: "VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", // as users.id
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Print(schema)
+	// Output:
+	// CREATE TABLE IF NOT EXISTS `sessions` (
+	// 	id               BINARY(16)       NOT NULL PRIMARY KEY,
+	// 	user_id          VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+	// 	user_epoch       BIGINT UNSIGNED  NOT NULL,
+	// 	global_epoch     BIGINT UNSIGNED  NOT NULL,
+	// 	generation       BIGINT UNSIGNED  NOT NULL,
+	// 	confirmed        BINARY(32)       NOT NULL,
+	// 	previous         BINARY(32)       NULL,
+	// 	confirmed_at     BIGINT           NOT NULL,
+	// 	created_at       BIGINT           NOT NULL,
+	// 	authenticated_at BIGINT           NOT NULL,
+	// 	ends_at          BIGINT           NOT NULL,
+	// 	expires_at       BIGINT           NOT NULL,
+	// 	reload           BIGINT UNSIGNED  NOT NULL,
+	// 	changed_at       BIGINT           NULL,
+	// 	revoked_at       BIGINT           NULL,
+	// 	revoke_reason    VARBINARY(32)    NULL,
+	// 	user_agent       VARBINARY(255)   NOT NULL,
+	// 	ip               VARBINARY(45)    NOT NULL,
+	// 	KEY by_user (user_id),
+	// 	KEY by_change (changed_at),
+	// 	KEY by_expiry (expires_at)
+	// ) ENGINE = InnoDB;
+	// CREATE TABLE IF NOT EXISTS `sessions_epoch` (
+	// 	id               TINYINT          NOT NULL PRIMARY KEY,
+	// 	epoch            BIGINT UNSIGNED  NOT NULL
+	// ) ENGINE = InnoDB;
+	// INSERT INTO `sessions_epoch` (id, epoch) VALUES (1, 0) ON DUPLICATE KEY UPDATE `sessions_epoch`.id = `sessions_epoch`.id;
 }

@@ -5,55 +5,99 @@ import (
 	"unicode/utf8"
 )
 
-// What may stand in an expression outside quotes, besides letters, digits and
-// all that is not ASCII. Left out are ends of statements (;), comments (#),
-// parameters (? : @ $), quotes that only some databases know ([ ] $) and escapes.
-const operators = " \t\r\n_(),.+-*/%<>=!|&^~"
-
-// beyond says what in an expression would reach beyond its parentheses, or
-// nothing. Databases differ in what they take for a quote, an escape or a comment,
-// and some by their settings: what they read differently is refused.
-func beyond(expression string) (fault string) {
-	switch {
-	case !utf8.ValidString(expression) || strings.Contains(expression, "\x00"):
-		return "is not UTF-8, or has a NUL in it"
-	case strings.Contains(expression, "?"):
-		return "contains a question mark, which would be taken for a parameter: write it another way, CHAR(63)"
+// checkExpression says why an expression could affect more than its own
+// parentheses, or returns nothing. Databases, and their settings, differ in what
+// they read as a quote, an escape or a comment: whatever any of them reads
+// differently is refused. quoteMarks are the quotes that the dialect knows.
+func checkExpression(expression, quoteMarks string) (fault string) {
+	if !utf8.ValidString(expression) || strings.Contains(expression, "\x00") {
+		return "is not UTF-8, or contains a NUL"
 	}
-	depth, quote := 0, byte(0)
+	if strings.Contains(expression, "?") {
+		return "contains a question mark, which would be a parameter: write it another way, such as CHAR(63)"
+	}
+	s := scanner{quoteMarks: quoteMarks}
 	for i := range len(expression) {
-		c, next := expression[i], byte(0)
-		if i+1 < len(expression) {
-			next = expression[i+1]
-		}
-		switch {
-		case c == '\\' && (next == '\'' || next == '"' || next == '`'):
-			return "has a backslash before a quote, which not every database takes for an escape: write the quote twice, or CHAR(92)"
-		case quote != 0:
-			if c == quote { // a doubled one opens it again
-				quote = 0
-			}
-		case c == '\'' || c == '"' || c == '`':
-			quote = c
-		case c == '-' && next == '-' || c == '/' && next == '*':
-			return "contains a comment: take it out"
-		case !(c >= utf8.RuneSelf || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte(operators, c) >= 0):
-			return "contains " + string(c) + " outside quotes, which is no operator"
-		case c == '(':
-			depth++
-		case c == ')':
-			if depth--; depth < 0 {
-				return "closes a parenthesis that it has not opened"
-			}
+		if fault := s.next(expression[i], expression[i:min(i+2, len(expression))]); fault != "" {
+			return fault
 		}
 	}
+	return s.end(expression)
+}
+
+const (
+	escapedQuote = "has a backslash before a quote, which is an escape in some databases only: write the quote twice, or CHAR(92)"
+	comment      = "contains a comment: remove it"
+)
+
+// Pairs of characters that are refused, in quotes and outside them, or outside only.
+var (
+	refusedPairs        = map[string]string{`\'`: escapedQuote, `\"`: escapedQuote, "\\`": escapedQuote}
+	refusedOutsidePairs = map[string]string{"--": comment, "/*": comment}
+)
+
+// plain are the ASCII characters that need no attention outside quotes. The others
+// end statements (;), begin comments (#) or parameters (: @ $), are quotes in some
+// databases only ([ ] $), or escapes (\).
+const plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789" +
+	" \t\r\n_,.+-*/%<>=!|&^~"
+
+// scanner reads an expression byte by byte.
+type scanner struct {
+	quoteMarks string
+	quote      byte // the quote that is open; 0: none
+	depth      int  // of parentheses
+}
+
+// next reads the byte c. pair is c and the byte after it, if there is one.
+func (s *scanner) next(c byte, pair string) (fault string) {
+	if fault := refusedPairs[pair]; fault != "" {
+		return fault
+	}
+	if s.quote == 0 {
+		return s.outside(c, pair)
+	}
+	if c == s.quote { // the first of two opens the quote again
+		s.quote = 0
+	}
+	return ""
+}
+
+func (s *scanner) outside(c byte, pair string) (fault string) {
 	switch {
-	case quote != 0:
-		return "does not close a quote " + string(quote)
-	case depth != 0:
+	case c >= utf8.RuneSelf:
+		return ""
+	case strings.IndexByte(s.quoteMarks, c) >= 0:
+		s.quote = c
+		return ""
+	case c == '(' || c == ')':
+		return s.parenthesis(c)
+	case strings.IndexByte(plain, c) < 0:
+		return "contains " + string(c) + " outside quotes, which is not an operator"
+	}
+	return refusedOutsidePairs[pair]
+}
+
+func (s *scanner) parenthesis(c byte) (fault string) {
+	if c == '(' {
+		s.depth++
+		return ""
+	}
+	if s.depth--; s.depth < 0 {
+		return "closes a parenthesis that it did not open"
+	}
+	return ""
+}
+
+// end judges what is still open after the last byte.
+func (s *scanner) end(expression string) (fault string) {
+	switch {
+	case s.quote != 0:
+		return "does not close a quote " + string(s.quote)
+	case s.depth != 0:
 		return "does not close a parenthesis"
 	case !strings.HasSuffix(expression, ")"):
-		return "does not end with the parenthesis it began with"
+		return "does not end with a closing parenthesis"
 	}
 	return ""
 }

@@ -8,12 +8,12 @@ import (
 
 	_ "github.com/go-sql-driver/mysql"
 
-	"github.com/sessionkit/sessionkit/session"
+	"github.com/sessionkit/sessionkit/internal/dbtest"
+	"github.com/sessionkit/sessionkit/session/store"
 	"github.com/sessionkit/sessionkit/sqlstore"
-	"github.com/sessionkit/sessionkit/sqlstore/mysqltest"
 )
 
-// An app is a database with a users table in it, and the store on both.
+// app is a database with a users table, and a Store on it.
 type app struct {
 	*sqlstore.Store
 	db *sql.DB
@@ -26,10 +26,11 @@ const integerUsers = `CREATE TABLE users (
 	disabled BOOLEAN NOT NULL DEFAULT FALSE,
 	roles VARCHAR(255) NOT NULL DEFAULT '')`
 
-// newApp makes a database of its own with the users table, and migrates it.
+// newApp creates a database with the users table and migrates it. params are added to
+// the DSN.
 func newApp(t *testing.T, users string, cfg sqlstore.Config, params ...string) app {
 	t.Helper()
-	return appOn(t, mysqltest.Database(t, params...), users, cfg)
+	return appOn(t, dbtest.Database(t, params...), users, cfg)
 }
 
 func appOn(t *testing.T, dsn, users string, cfg sqlstore.Config) app {
@@ -54,7 +55,7 @@ func newStore(t *testing.T, db *sql.DB, cfg sqlstore.Config) *sqlstore.Store {
 
 func open(t *testing.T, params ...string) *sql.DB {
 	t.Helper()
-	return openDSN(t, mysqltest.Database(t, params...))
+	return openDSN(t, dbtest.Database(t, params...))
 }
 
 func openDSN(t *testing.T, dsn string) *sql.DB {
@@ -76,8 +77,8 @@ func (a app) exec(t *testing.T, query string, args ...any) {
 	}
 }
 
-// setUser writes the row of a user whose id is key in the database.
-func (a app) setUser(t *testing.T, key any, u session.User) {
+// setUser writes the row of the user whose id has the value key in the database.
+func (a app) setUser(t *testing.T, key any, u store.User) {
 	t.Helper()
 	roles, err := json.Marshal(u.Roles)
 	if err != nil {
@@ -90,12 +91,18 @@ func (a app) setUser(t *testing.T, key any, u session.User) {
 		key, sql.NullString{String: u.Attrs["name"], Valid: u.Attrs != nil}, u.Epoch, u.Disabled, string(roles))
 }
 
-func newID() (id session.ID) {
+// loseRevokeAll does what a failover to a copy that missed the last RevokeAll does.
+func (a app) loseRevokeAll(t *testing.T) {
+	t.Helper()
+	a.exec(t, "UPDATE sessions_epoch SET epoch = epoch - 1")
+}
+
+func newID() (id store.ID) {
 	rand.Read(id[:])
 	return id
 }
 
-func newDigest() (d session.Digest) {
+func newDigest() (d store.Digest) {
 	rand.Read(d[:])
 	return d
 }

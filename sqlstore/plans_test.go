@@ -7,13 +7,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sessionkit/sessionkit/session"
+	"github.com/sessionkit/sessionkit/session/store"
 	"github.com/sessionkit/sessionkit/sqlstore"
 )
 
-// With many rows, no statement that runs in a request or once a second reads
-// more than a handful of them.
-func TestEveryStatementUsesItsIndex(t *testing.T) {
+// No statement that runs in a request, or once a second, reads more than a few rows of
+// a large table.
+func TestStore_EveryStatementUsesAnIndex(t *testing.T) {
 	text := func(collation string) string {
 		return usersWithID("VARCHAR(64) CHARACTER SET utf8mb4 COLLATE " + collation + " DEFAULT ''")
 	}
@@ -28,7 +28,7 @@ func TestEveryStatementUsesItsIndex(t *testing.T) {
 		{"int", usersWithID("INT"), sqlstore.Integer, "n", "500"},
 		{"uuid", usersWithID("BINARY(16)"), sqlstore.UUID, "UNHEX(LPAD(HEX(n), 32, '0'))", "00000000-0000-0000-0000-0000000001f4"},
 		{"text", text("utf8mb4_bin"), sqlstore.Text, "CONCAT('user', n)", "user500"},
-		{"sloppy text", text("utf8mb4_unicode_ci"), sqlstore.Text, "CONCAT('user', n)", "user500"},
+		{"text that ignores case", text("utf8mb4_unicode_ci"), sqlstore.Text, "CONCAT('user', n)", "user500"},
 		{"latin text", usersWithID("VARCHAR(64) CHARACTER SET latin1"), sqlstore.Text, "CONCAT('user', n)", "user500"},
 		{"binary text", usersWithID("VARBINARY(64)"), sqlstore.Text, "CONCAT('user', n)", "user500"},
 	} {
@@ -40,8 +40,8 @@ func TestEveryStatementUsesItsIndex(t *testing.T) {
 			if err != nil || len(list) != 3 {
 				t.Fatalf("user 500 has %d sessions, %v; want 3", len(list), err)
 			}
-			// A few changes and a few dead rows, as ever.
-			if err := a.RevokeUser(t.Context(), c.userID, nil, session.ReasonRevoked); err != nil {
+			// As in use: a few rows have changed, and a few have expired.
+			if err := a.RevokeUser(t.Context(), c.userID, nil, store.ReasonRevoked); err != nil {
 				t.Fatal(err)
 			}
 			a.exec(t, "UPDATE sessions SET expires_at = 1 LIMIT 5")
@@ -58,13 +58,13 @@ func TestEveryStatementUsesItsIndex(t *testing.T) {
 			}
 			id := list[0].ID[:]
 			digest := newDigest()
-			var seven []any // more than have outlived
+			var seven []any // more than the expired rows
 			for range 7 {
 				other := newDigest()
 				seven = append(seven, other[:16])
 			}
 			for name, args := range map[string][]any{
-				"find": {id}, "list": user, "changes": {time.Minute.Microseconds()}, "outlived": {200}, "prune": seven,
+				"find": {id}, "list": user, "changes": {time.Minute.Microseconds()}, "findExpired": {200}, "prune": seven,
 				"confirm":    {digest[:], 1, 1, id, 1, 1, digest[:]},
 				"revokeUser": append([]any{"reason"}, user...), "reload": user,
 			} {
@@ -73,9 +73,9 @@ func TestEveryStatementUsesItsIndex(t *testing.T) {
 					if step.rows > 20 {
 						t.Errorf("%s reads %d rows of %s by %s, with index %q", name, step.rows, step.table, step.access, step.key)
 					}
-					// Two nodes that prune in different orders deadlock.
+					// Two nodes that lock rows in different orders may deadlock.
 					if name == "prune" && step.key != "PRIMARY" {
-						t.Errorf("prune goes by %s, with index %q", step.access, step.key)
+						t.Errorf("prune finds rows by %s, with index %q; want PRIMARY", step.access, step.key)
 					}
 				}
 			}
@@ -83,7 +83,7 @@ func TestEveryStatementUsesItsIndex(t *testing.T) {
 	}
 }
 
-// fill makes 1000 users, each with three sessions.
+// fill adds 1000 users with three sessions each.
 func (a app) fill(t *testing.T, numberToID string) {
 	t.Helper()
 	a.exec(t, "CREATE TABLE digits (d INT)")
@@ -102,7 +102,7 @@ type step struct {
 	rows               int
 }
 
-// plan asks the server how it would run a statement.
+// plan returns how the server would run a statement.
 func (a app) plan(t *testing.T, query string, args ...any) (plan []step) {
 	t.Helper()
 	rows, err := a.db.QueryContext(context.Background(), "EXPLAIN FORMAT=TRADITIONAL "+query, args...)
@@ -137,7 +137,7 @@ func (a app) plan(t *testing.T, query string, args ...any) (plan []step) {
 			}
 		}
 		if s.table == "" || s.access == "" {
-			t.Fatalf("EXPLAIN %s: the columns %q do not tell the plan", query, columns)
+			t.Fatalf("EXPLAIN %s: the columns %q lack the table or the access type", query, columns)
 		}
 		plan = append(plan, s)
 	}

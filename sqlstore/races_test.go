@@ -6,13 +6,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sessionkit/sessionkit/session"
+	"github.com/sessionkit/sessionkit/session/store"
 	"github.com/sessionkit/sessionkit/sqlstore"
 )
 
 const rivals = 16
 
-// race lets all rivals go at once and returns how many of them succeeded.
+// race runs try in all rivals at the same time and returns how many reported true.
 func race(t *testing.T, try func(i int) (bool, error)) int {
 	t.Helper()
 	var (
@@ -45,23 +45,23 @@ func rounds(t *testing.T, n int) int {
 	return n
 }
 
-// The whole rotation stands on this: of all who come back with a child of one
-// ticket, the row takes one, and remembers whom it replaced.
-func TestOfManyRefreshesOfOneTicketOneIsConfirmed(t *testing.T) {
+// The rotation depends on this: of all clients that present a child of the same
+// ticket, exactly one is confirmed, and the row keeps its parent as previous.
+func TestStore_ConfirmsOneOfManyChildrenOfATicket(t *testing.T) {
 	for _, param := range []string{"clientFoundRows=false", "clientFoundRows=true"} {
 		t.Run(param, func(t *testing.T) {
 			a := newApp(t, integerUsers, sqlstore.Config{}, param, "interpolateParams=true")
-			a.setUser(t, 1, session.User{})
+			a.setUser(t, 1, store.User{})
 			rec := a.login(t)
 			parent := rec.Confirmed
 			n := rounds(t, 500)
 			for generation := uint64(1); generation <= uint64(n); generation++ {
-				var digests [rivals]session.Digest
+				var digests [rivals]store.Digest
 				var winner atomic.Int32
 				won := race(t, func(i int) (bool, error) {
 					digests[i] = newDigest()
-					ok, err := a.Confirm(t.Context(), session.Presented{
-						ID: rec.ID, Generation: generation, Digest: digests[i], Parent: parent, KeepFor: time.Hour,
+					ok, err := a.Confirm(t.Context(), store.PresentedTicket{
+						ID: rec.ID, Generation: generation, Digest: digests[i], Parent: parent, RetainFor: time.Hour,
 					})
 					if ok {
 						winner.Store(int32(i))
@@ -76,7 +76,7 @@ func TestOfManyRefreshesOfOneTicketOneIsConfirmed(t *testing.T) {
 					t.Fatal(err)
 				}
 				if got := snap.Record; got.Generation != generation || got.Confirmed != digests[winner.Load()] || got.Previous != parent {
-					t.Fatalf("generation %d: the row does not hold the winner after its parent: %+v", generation, got)
+					t.Fatalf("generation %d: the row does not contain the winner and its parent: %+v", generation, got)
 				}
 				parent = snap.Record.Confirmed
 			}
@@ -85,31 +85,31 @@ func TestOfManyRefreshesOfOneTicketOneIsConfirmed(t *testing.T) {
 	}
 }
 
-func TestOfManyWhoReportATheftOneIsTold(t *testing.T) {
+func TestStore_TellsOneOfManyReportersOfATheft(t *testing.T) {
 	a := newApp(t, integerUsers, sqlstore.Config{}, "clientFoundRows=true")
-	a.setUser(t, 1, session.User{})
+	a.setUser(t, 1, store.User{})
 	for range rounds(t, 100) {
 		rec := a.login(t)
-		if ok, err := a.Confirm(t.Context(), session.Presented{ID: rec.ID, Generation: 1, Digest: newDigest(), Parent: rec.Confirmed, KeepFor: time.Hour}); !ok || err != nil {
+		if ok, err := a.Confirm(t.Context(), store.PresentedTicket{ID: rec.ID, Generation: 1, Digest: newDigest(), Parent: rec.Confirmed, RetainFor: time.Hour}); !ok || err != nil {
 			t.Fatal(ok, err)
 		}
 		told := race(t, func(int) (bool, error) {
-			return a.RevokeReused(t.Context(), session.Presented{ID: rec.ID, Digest: rec.Confirmed})
+			return a.RevokeReused(t.Context(), store.PresentedTicket{ID: rec.ID, Digest: rec.Confirmed})
 		})
 		if told != 1 {
-			t.Fatalf("%d were told", told)
+			t.Fatalf("%d callers were told; want 1", told)
 		}
 	}
 }
 
-// Repeating a login whose answer was lost, while it is still on its way.
-func TestOneLoginSentManyTimesAtOnceIsOne(t *testing.T) {
+// As when a login is repeated because its answer is late.
+func TestStore_LoginSentManyTimesAtOnceIsOneSession(t *testing.T) {
 	for _, param := range []string{"clientFoundRows=false", "clientFoundRows=true"} {
 		a := newApp(t, integerUsers, sqlstore.Config{}, param)
-		a.setUser(t, 1, session.User{})
+		a.setUser(t, 1, store.User{})
 		n := rounds(t, 50)
 		for range n {
-			login := session.NewSession{ID: newID(), UserID: "1", Confirmed: newDigest(), Lifetime: time.Hour, KeepFor: time.Hour}
+			login := store.NewSession{ID: newID(), UserID: "1", Confirmed: newDigest(), Lifetime: time.Hour, RetainFor: time.Hour}
 			race(t, func(int) (bool, error) { return true, a.Create(t.Context(), login) })
 		}
 		if list, err := a.List(t.Context(), "1"); err != nil || len(list) != n {
@@ -118,38 +118,38 @@ func TestOneLoginSentManyTimesAtOnceIsOne(t *testing.T) {
 	}
 }
 
-// The largest generation there is must not break the arithmetic of the others.
-func TestGenerationsAtTheirLimit(t *testing.T) {
+// The largest generation must not overflow.
+func TestStore_ComparesTheLargestGeneration(t *testing.T) {
 	a := newApp(t, integerUsers, sqlstore.Config{})
-	a.setUser(t, 1, session.User{})
+	a.setUser(t, 1, store.User{})
 	rec := a.login(t)
 	const last = 1<<64 - 1
-	top := session.Presented{ID: rec.ID, Generation: last, Digest: newDigest(), KeepFor: time.Hour}
+	top := store.PresentedTicket{ID: rec.ID, Generation: last, Digest: newDigest(), RetainFor: time.Hour}
 	if ok, err := a.Confirm(t.Context(), top); !ok || err != nil {
 		t.Fatalf("moving forward to the last generation: %v, %v", ok, err)
 	}
-	for _, p := range []session.Presented{top, {ID: rec.ID}, {ID: rec.ID, Generation: 1}, {ID: rec.ID, Generation: last, Parent: top.Digest}} {
+	for _, p := range []store.PresentedTicket{top, {ID: rec.ID}, {ID: rec.ID, Generation: 1}, {ID: rec.ID, Generation: last, Parent: top.Digest}} {
 		if ok, err := a.Confirm(t.Context(), p); ok || err != nil {
 			t.Errorf("generation %d after the last: %v, %v; want false, nil", p.Generation, ok, err)
 		}
 	}
 	if ok, err := a.RevokeReused(t.Context(), top); ok || err != nil {
-		t.Errorf("the confirmed ticket was taken for a stolen one: %v, %v", ok, err)
+		t.Errorf("the confirmed ticket was found to be reused: %v, %v", ok, err)
 	}
-	if ok, err := a.RevokeReused(t.Context(), session.Presented{ID: rec.ID}); !ok || err != nil {
+	if ok, err := a.RevokeReused(t.Context(), store.PresentedTicket{ID: rec.ID}); !ok || err != nil {
 		t.Errorf("a superseded ticket: %v, %v; want true, nil", ok, err)
 	}
 }
 
-// Many nodes prune while everybody logs in, refreshes and is logged out. Nobody
-// may lose anything, and every dead row is removed by exactly one.
-func TestPruningIsInNobodysWay(t *testing.T) {
+// Nodes prune while others create, confirm and revoke sessions. No live session is
+// lost, and each expired row is counted by one node.
+func TestStore_PruneDoesNotDisturbOtherCalls(t *testing.T) {
 	a := newApp(t, integerUsers, sqlstore.Config{}, "interpolateParams=true")
-	a.setUser(t, 1, session.User{})
+	a.setUser(t, 1, store.User{})
 	live := a.login(t)
-	dead := rounds(t, 2000)
-	for range dead {
-		if err := a.Create(t.Context(), session.NewSession{ID: newID(), UserID: "1", Lifetime: time.Hour, KeepFor: time.Microsecond}); err != nil {
+	expired := rounds(t, 2000)
+	for range expired {
+		if err := a.Create(t.Context(), store.NewSession{ID: newID(), UserID: "1", Lifetime: time.Hour, RetainFor: time.Microsecond}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -160,7 +160,7 @@ func TestPruningIsInNobodysWay(t *testing.T) {
 	)
 	for range 4 {
 		wg.Go(func() {
-			for pruned.Load() < int32(dead) && t.Context().Err() == nil {
+			for pruned.Load() < int32(expired) && t.Context().Err() == nil {
 				n, err := a.Prune(t.Context(), 20)
 				pruned.Add(int32(n))
 				if err != nil {
@@ -179,25 +179,25 @@ func TestPruningIsInNobodysWay(t *testing.T) {
 		default:
 		}
 		generation++
-		next := session.Presented{ID: live.ID, Generation: generation, Digest: newDigest(), Parent: parent, KeepFor: time.Hour}
+		next := store.PresentedTicket{ID: live.ID, Generation: generation, Digest: newDigest(), Parent: parent, RetainFor: time.Hour}
 		if ok, err := a.Confirm(t.Context(), next); !ok || err != nil {
 			t.Fatalf("a refresh: %v, %v", ok, err)
 		}
 		parent = next.Digest
-		if err := a.Create(t.Context(), session.NewSession{ID: newID(), UserID: "1", Lifetime: time.Hour, KeepFor: time.Hour}); err != nil {
+		if err := a.Create(t.Context(), store.NewSession{ID: newID(), UserID: "1", Lifetime: time.Hour, RetainFor: time.Hour}); err != nil {
 			t.Errorf("a login: %v", err)
 		}
-		// It locks by user, pruning by primary key: they may deadlock, which the
-		// session package repeats.
-		if a.RevokeUser(t.Context(), "1", []session.ID{live.ID}, session.ReasonRevoked) != nil {
+		// RevokeUser locks rows by user, Prune by primary key. They may deadlock; the
+		// caller repeats what failed.
+		if a.RevokeUser(t.Context(), "1", []store.ID{live.ID}, store.ReasonRevoked) != nil {
 			deadlocks.Add(1)
 		}
 	}
-	if n := pruned.Load(); n != int32(dead) {
-		t.Errorf("%d rows pruned; want %d", n, dead)
+	if n := pruned.Load(); n != int32(expired) {
+		t.Errorf("%d rows pruned; want %d", n, expired)
 	}
 	if snap, err := a.Find(t.Context(), live.ID); err != nil || snap.Record.Generation != generation || !snap.Record.RevokedAt.IsZero() {
 		t.Errorf("the live session became %+v, %v", snap.Record, err)
 	}
-	t.Logf("%d rows pruned during %d refreshes; %d calls of RevokeUser had to be repeated", dead, generation, deadlocks.Load())
+	t.Logf("%d rows pruned during %d refreshes; %d calls of RevokeUser had to be repeated", expired, generation, deadlocks.Load())
 }

@@ -8,10 +8,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sessionkit/sessionkit/session"
+	"github.com/sessionkit/sessionkit/session/store"
 )
 
-// sessionRow receives recordColumns. All may be NULL: Find joins from the left.
+// sessionRow receives the columns of a session. Every column may be NULL, because Find
+// uses a LEFT JOIN.
 type sessionRow struct {
 	id, userID, confirmed, previous                     []byte
 	userEpoch, globalEpoch, generation, reload          sql.Null[uint64]
@@ -19,29 +20,70 @@ type sessionRow struct {
 	reason, userAgent, ip                               []byte
 }
 
-func (r *sessionRow) dest() []any {
-	return []any{&r.id, &r.userID, &r.userEpoch, &r.globalEpoch, &r.generation, &r.confirmed, &r.previous,
-		&r.confirmedAt, &r.createdAt, &r.authTime, &r.endsAt, &r.reload, &r.revokedAt, &r.reason,
-		&r.userAgent, &r.ip}
+// recordColumn is a column of the sessions table, and the field that receives it.
+type recordColumn struct {
+	name string
+	dest any
 }
 
-func (r *sessionRow) record(kind IDKind) (*session.Record, error) {
+// columns lists what Find and List read, in this order.
+func (r *sessionRow) columns() []recordColumn {
+	return []recordColumn{
+		{"id", &r.id},
+		{"user_id", &r.userID},
+		{"user_epoch", &r.userEpoch},
+		{"global_epoch", &r.globalEpoch},
+		{"generation", &r.generation},
+		{"confirmed", &r.confirmed},
+		{"previous", &r.previous},
+		{"confirmed_at", &r.confirmedAt},
+		{"created_at", &r.createdAt},
+		{"authenticated_at", &r.authTime},
+		{"ends_at", &r.endsAt},
+		{"reload", &r.reload},
+		{"revoked_at", &r.revokedAt},
+		{"revoke_reason", &r.reason},
+		{"user_agent", &r.userAgent},
+		{"ip", &r.ip},
+	}
+}
+
+// recordColumns is the list of columns in SQL, for a table called s.
+var recordColumns = func() string {
+	var names []string
+	for _, c := range new(sessionRow).columns() {
+		names = append(names, "s."+c.name)
+	}
+	return strings.Join(names, ", ")
+}()
+
+func (r *sessionRow) dest() (dest []any) {
+	for _, c := range r.columns() {
+		dest = append(dest, c.dest)
+	}
+	return dest
+}
+
+// record returns the row as a Record. A row that this package cannot have written
+// is an error: if it were partly understood, it could let somebody in, or make an
+// honest user look like a thief.
+func (r *sessionRow) record(kind IDKind) (*store.Record, error) {
 	userID, err := kind.text(r.userID)
 	if err != nil {
 		return nil, err
 	}
-	rec := &session.Record{
+	rec := &store.Record{
 		UserID:      userID,
 		UserEpoch:   r.userEpoch.V,
 		GlobalEpoch: r.globalEpoch.V,
 		Generation:  r.generation.V,
-		ConfirmedAt: moment(r.confirmedAt),
-		CreatedAt:   moment(r.createdAt),
-		AuthTime:    moment(r.authTime),
-		EndsAt:      moment(r.endsAt),
+		ConfirmedAt: fromMicros(r.confirmedAt),
+		CreatedAt:   fromMicros(r.createdAt),
+		AuthTime:    fromMicros(r.authTime),
+		EndsAt:      fromMicros(r.endsAt),
 		Reload:      r.reload.V,
-		RevokedAt:   moment(r.revokedAt),
-		Reason:      session.Reason(r.reason),
+		RevokedAt:   fromMicros(r.revokedAt),
+		Reason:      store.Reason(r.reason),
 		UserAgent:   string(r.userAgent),
 		IP:          string(r.ip),
 	}
@@ -49,33 +91,34 @@ func (r *sessionRow) record(kind IDKind) (*session.Record, error) {
 		return nil, err
 	}
 	if len(r.confirmed) != len(rec.Confirmed) || r.previous != nil && len(r.previous) != len(rec.Previous) {
-		return nil, errors.New("sqlstore: a digest is not 32 bytes long: the sessions table was written by someone else")
+		return nil, errors.New("a digest is not 32 bytes long: another program wrote to the sessions table")
 	}
 	copy(rec.Confirmed[:], r.confirmed)
 	copy(rec.Previous[:], r.previous)
 	return rec, nil
 }
 
-func sessionID(column []byte) (session.ID, error) {
-	var id session.ID
+func sessionID(column []byte) (store.ID, error) {
+	var id store.ID
 	if len(column) != len(id) {
-		return id, errors.New("sqlstore: a session id is not 16 bytes long: the sessions table was written by someone else")
+		return id, errors.New("a session id is not 16 bytes long: another program wrote to the sessions table")
 	}
 	copy(id[:], column)
 	return id, nil
 }
 
-// moment makes a time of what traits.now counts. NULL is the zero Time.
-func moment(micros sql.Null[int64]) time.Time {
+// fromMicros converts a time from the database, see syntax.now. NULL becomes the
+// zero Time.
+func fromMicros(micros sql.Null[int64]) time.Time {
 	if !micros.Valid {
 		return time.Time{}
 	}
 	return time.UnixMicro(micros.V).UTC()
 }
 
-// userRow receives what Find reads of the app's row.
+// userRow receives what Find reads from the app's row.
 type userRow struct {
-	there    sql.Null[bool]
+	exists   sql.Null[bool]
 	epoch    sql.Null[uint64]
 	disabled sql.Null[bool]
 	roles    sql.NullString
@@ -83,26 +126,27 @@ type userRow struct {
 }
 
 func (r *userRow) dest() []any {
-	dest := []any{&r.there, &r.epoch, &r.disabled, &r.roles}
+	dest := []any{&r.exists, &r.epoch, &r.disabled, &r.roles}
 	for i := range r.attrs {
 		dest = append(dest, &r.attrs[i])
 	}
 	return dest
 }
 
-func (r *userRow) user(n names) (session.User, error) {
-	if !r.there.V {
-		return session.User{Disabled: true}, nil
+func (r *userRow) user(n names) (store.User, error) {
+	if !r.exists.V {
+		return store.User{Disabled: true}, nil
 	}
 	if !r.epoch.Valid {
-		// Taken for 0 it would never move: NULL + 1 is NULL.
-		return session.User{}, errors.New("sqlstore: the user's epoch (Config.Epoch) is NULL: declare the column NOT NULL DEFAULT 1")
+		// NULL + 1 is NULL: if NULL were read as 0, raising the epoch would end no
+		// session.
+		return store.User{}, errors.New("the user's epoch (Config.Epoch) is NULL: declare the column NOT NULL DEFAULT 1")
 	}
 	roles, err := parseRoles(r.roles.String)
 	if err != nil {
-		return session.User{}, err
+		return store.User{}, err
 	}
-	user := session.User{Epoch: r.epoch.V, Disabled: r.disabled.V, Roles: roles}
+	user := store.User{Epoch: r.epoch.V, Disabled: r.disabled.V, Roles: roles}
 	for i, value := range r.attrs {
 		if !value.Valid {
 			continue
@@ -115,11 +159,11 @@ func (r *userRow) user(n names) (session.User, error) {
 	return user, nil
 }
 
-// parseRoles reads a JSON array of strings or a comma-separated list. A value
-// that is neither is refused: half understood, it might grant too much.
+// parseRoles reads a JSON array of strings or a list separated by commas. It refuses
+// any other text, because a part of it could grant too much.
 func parseRoles(value string) ([]string, error) {
 	value = strings.TrimSpace(value)
-	if value == "" || value == "null" { // JSON's null in a JSON column
+	if value == "" || value == "null" { // null in a JSON column
 		return nil, nil
 	}
 	var roles []string
@@ -135,11 +179,11 @@ func parseRoles(value string) ([]string, error) {
 			return nil, errRoles
 		}
 	}
-	if slices.Contains(roles, "") { // a JSON null too
+	if slices.Contains(roles, "") { // a null in a JSON array becomes "" as well
 		return nil, errRoles
 	}
 	return roles, nil
 }
 
-// errRoles quotes none: it reaches logs, and they are somebody's.
-var errRoles = errors.New("sqlstore: a user's roles (Config.Roles) are neither a JSON array of names nor names separated by commas")
+// errRoles does not quote the roles: it reaches logs, and roles are personal data.
+var errRoles = errors.New("a user's roles (Config.Roles) are neither a JSON array of names nor names separated by commas")

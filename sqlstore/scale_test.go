@@ -10,12 +10,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sessionkit/sessionkit/session"
+	"github.com/sessionkit/sessionkit/session/store"
 	"github.com/sessionkit/sessionkit/sqlstore"
 )
 
-// manyRows is how many sessions stand for a large table. The figures that the
-// project quotes were measured with SESSIONKIT_TEST_ROWS=1000000.
+// manyRows is the number of sessions in a large table. The project's published figures
+// were measured with SESSIONKIT_TEST_ROWS=1000000.
 func manyRows(t *testing.T) int {
 	t.Helper()
 	text := os.Getenv("SESSIONKIT_TEST_ROWS")
@@ -29,7 +29,7 @@ func manyRows(t *testing.T) int {
 	return n
 }
 
-// grow adds sessions up to the given number, a user for every four.
+// grow adds the sessions numbered from from to to - 1, and a user for every four.
 func (a app) grow(t *testing.T, from, to int) {
 	t.Helper()
 	const batch = 10_000
@@ -37,15 +37,15 @@ func (a app) grow(t *testing.T, from, to int) {
 		n := min(batch, to-from)
 		numbers := fmt.Sprintf(`(SELECT %d + d1.d + 10*d2.d + 100*d3.d + 1000*d4.d AS n FROM digits d1, digits d2, digits d3, digits d4 ORDER BY n LIMIT %d) numbers`, from, n)
 		a.exec(t, "INSERT IGNORE INTO users (id) SELECT 1000 + n DIV 4 FROM "+numbers)
-		// In the order of n, as the table grows; a login's id is random, which
-		// changes where a row stands, and not how many are read.
+		// The ids ascend, so that the table grows quickly. Random ids, as those of
+		// logins, change the place of a row, but not how many rows a statement reads.
 		a.exec(t, `INSERT INTO sessions (id, user_id, user_epoch, global_epoch, generation, confirmed,
 			confirmed_at, created_at, authenticated_at, ends_at, expires_at, reload, user_agent, ip)
 			SELECT UNHEX(LPAD(HEX(n + 1), 32, '0')), 1000 + n DIV 4, 1, 0, 0, REPEAT('x', 32), 1, 1, 1, 9e15, 9e15, 0, '', '' FROM `+numbers)
 	}
 }
 
-// rowsRead returns how many rows the server read for f, on the app's only
+// rowsRead returns how many rows the server reads while f runs. The app must have one
 // connection.
 func (a app) rowsRead(t *testing.T, f func()) (n int) {
 	t.Helper()
@@ -70,12 +70,12 @@ func (a app) rowsRead(t *testing.T, f func()) (n int) {
 	return read() - before
 }
 
-func TestNoStatementCostsMoreInALargeTable(t *testing.T) {
+func TestStore_CostDoesNotGrowWithTheTable(t *testing.T) {
 	a := newApp(t, integerUsers, sqlstore.Config{}, "interpolateParams=true")
 	a.db.SetMaxOpenConns(1)
 	a.exec(t, "CREATE TABLE digits (d INT)")
 	a.exec(t, "INSERT INTO digits VALUES (0),(1),(2),(3),(4),(5),(6),(7),(8),(9)")
-	a.setUser(t, 1, session.User{Epoch: 1})
+	a.setUser(t, 1, store.User{Epoch: 1})
 	ctx := t.Context()
 	must := func(err error) {
 		t.Helper()
@@ -87,7 +87,7 @@ func TestNoStatementCostsMoreInALargeTable(t *testing.T) {
 	measure := func() map[string]int {
 		rec := a.login(t)
 		for range 5 {
-			_, err := a.Revoke(ctx, a.login(t).ID, "", session.ReasonLogout)
+			_, err := a.Revoke(ctx, a.login(t).ID, "", store.ReasonLogout)
 			must(err)
 		}
 		cost := map[string]int{}
@@ -95,7 +95,7 @@ func TestNoStatementCostsMoreInALargeTable(t *testing.T) {
 		cost["a refresh"] = a.rowsRead(t, func() {
 			_, err := a.Find(ctx, rec.ID)
 			must(err)
-			ok, err := a.Confirm(ctx, session.Presented{ID: rec.ID, Generation: 1, Digest: newDigest(), Parent: parent, KeepFor: time.Hour})
+			ok, err := a.Confirm(ctx, store.PresentedTicket{ID: rec.ID, Generation: 1, Digest: newDigest(), Parent: parent, RetainFor: time.Hour})
 			if must(err); !ok {
 				t.Fatal("not confirmed")
 			}
@@ -106,8 +106,8 @@ func TestNoStatementCostsMoreInALargeTable(t *testing.T) {
 				t.Fatalf("%d changes", len(c.Sessions))
 			}
 		})
-		cost["logging one user out"] = a.rowsRead(t, func() { must(a.RevokeUser(ctx, "1", nil, session.ReasonRevoked)) })
-		a.exec(t, "DELETE FROM sessions WHERE user_id = 1") // the next round begins like this one
+		cost["logging one user out"] = a.rowsRead(t, func() { must(a.RevokeUser(ctx, "1", nil, store.ReasonRevoked)) })
+		a.exec(t, "DELETE FROM sessions WHERE user_id = 1") // so that the next measurement begins with the same rows
 		cost["logging everybody out"] = a.rowsRead(t, func() { must(a.RevokeAll(ctx)) })
 		cost["finding nothing to prune"] = a.rowsRead(t, func() { _, err := a.Prune(ctx, 500); must(err) })
 		return cost
@@ -129,15 +129,15 @@ func TestNoStatementCostsMoreInALargeTable(t *testing.T) {
 	}
 }
 
-// While dead rows are removed by several nodes at once, everybody refreshes.
-func TestCleaningUpDisturbsNoRefresh(t *testing.T) {
+// Two nodes prune many expired rows while browsers refresh.
+func TestStore_PruneDoesNotDelayRefreshes(t *testing.T) {
 	a := newApp(t, integerUsers, sqlstore.Config{}, "interpolateParams=true")
 	a.exec(t, "CREATE TABLE digits (d INT)")
 	a.exec(t, "INSERT INTO digits VALUES (0),(1),(2),(3),(4),(5),(6),(7),(8),(9)")
-	dead := manyRows(t)
-	a.grow(t, 0, dead)
+	expired := manyRows(t)
+	a.grow(t, 0, expired)
 	a.exec(t, "UPDATE sessions SET expires_at = 1")
-	a.setUser(t, 1, session.User{Epoch: 1})
+	a.setUser(t, 1, store.User{Epoch: 1})
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 
@@ -148,7 +148,7 @@ func TestCleaningUpDisturbsNoRefresh(t *testing.T) {
 	defer stop()
 	for range 2 { // nodes
 		wg.Go(func() {
-			for pruning.Err() == nil { // one that finds another at it finds more later
+			for pruning.Err() == nil { // a node stops early while the other one prunes
 				n, err := a.Prune(ctx, 500)
 				if err != nil {
 					t.Errorf("prune: %v", err)
@@ -156,7 +156,7 @@ func TestCleaningUpDisturbsNoRefresh(t *testing.T) {
 				}
 				mu.Lock()
 				removed += n
-				if removed >= dead {
+				if removed >= expired {
 					stop()
 				}
 				mu.Unlock()
@@ -168,7 +168,7 @@ func TestCleaningUpDisturbsNoRefresh(t *testing.T) {
 		wg.Go(func() {
 			parent := rec.Confirmed
 			for generation := uint64(1); pruning.Err() == nil; generation++ {
-				p := session.Presented{ID: rec.ID, Generation: generation, Digest: newDigest(), Parent: parent, KeepFor: time.Hour}
+				p := store.PresentedTicket{ID: rec.ID, Generation: generation, Digest: newDigest(), Parent: parent, RetainFor: time.Hour}
 				start := time.Now()
 				snap, err := a.Find(ctx, rec.ID)
 				if err != nil || snap.Record == nil {
@@ -189,13 +189,13 @@ func TestCleaningUpDisturbsNoRefresh(t *testing.T) {
 	}
 	wg.Wait()
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		t.Fatal("not done in two minutes")
+		t.Fatal("pruning takes more than two minutes")
 	}
-	t.Logf("%d dead rows removed by two nodes during %d refreshes, the slowest of which took %v", removed, refreshes, slowest.Round(time.Millisecond))
-	if removed != dead || refreshes < 100 {
-		t.Errorf("%d of %d rows removed, %d refreshes", removed, dead, refreshes)
+	t.Logf("two nodes removed %d expired rows during %d refreshes, the slowest of which took %v", removed, refreshes, slowest.Round(time.Millisecond))
+	if removed != expired || refreshes < 100 {
+		t.Errorf("%d of %d rows removed, %d refreshes", removed, expired, refreshes)
 	}
 	if slowest > 2*time.Second {
-		t.Errorf("a refresh took %v, and would have been a 503", slowest)
+		t.Errorf("a refresh took %v; want at most 2s, after which the Manager gives up", slowest)
 	}
 }

@@ -1,6 +1,7 @@
--- What the kit keeps in SQLite: the tables of mysql.sql, where each column is
--- explained. STRICT, so that a value of another type is refused, not kept.
--- Not WITHOUT ROWID: the row number tells sessions of one millisecond apart.
+-- The kit's tables in SQLite: those of mysql.sql, which explains each column.
+--
+-- STRICT, so that a value of another type is an error. Not WITHOUT ROWID, because
+-- the row number sorts the sessions of one millisecond.
 
 CREATE TABLE IF NOT EXISTS {sessions} (
 	id               BLOB     NOT NULL PRIMARY KEY,
@@ -31,3 +32,5 @@ CREATE TABLE IF NOT EXISTS {epochs} (
 	id               INTEGER  NOT NULL PRIMARY KEY,
 	epoch            INTEGER  NOT NULL
 ) STRICT;
+
+INSERT INTO {epochs} (id, epoch) VALUES (1, 0) ON CONFLICT (id) DO NOTHING;

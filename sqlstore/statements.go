@@ -2,65 +2,60 @@ package sqlstore
 
 import "strings"
 
-// statements are the store's SQL with its names filled in, one for each method.
-// Each runs on its own, in autocommit: no transaction is ever open, so nothing
-// is read from an old snapshot, and nobody waits for a node that has gone away.
+// statements are the SQL of the store's methods. Each runs on its own, in autocommit:
+// no transaction stays open, so nothing is read from an old snapshot, and no node
+// waits for a lock of a node that has died.
 //
-// No count of affected rows depends on clientFoundRows: an UPDATE changes every
-// row that it matches.
+// The number of changed rows does not depend on clientFoundRows, because an UPDATE
+// changes every row that it matches.
 type statements struct {
-	create, find, list, changes           string
-	confirm, revokeReused                 string
-	revoke, ofUser, revokeUser, revokeAll string
-	reload, outlived, prune               string
-	hasEpoch, addEpoch                    string
-	probe                                 string
+	create, find, list, changes            string
+	confirm, revokeReused                  string
+	revoke, andUser, revokeUser, revokeAll string
+	reload, findExpired, prune             string
+	hasEpochRow                            string
+	probe                                  string
 }
 
-// recordColumns is read by sessionRow.
-const recordColumns = `s.id, s.user_id, s.user_epoch, s.global_epoch, s.generation, s.confirmed, s.previous,
-	s.confirmed_at, s.created_at, s.authenticated_at, s.ends_at, s.reload, s.revoked_at, s.revoke_reason,
-	s.user_agent, s.ip`
-
-// confirmable is the row that a presented ticket may move on. It takes the
-// ticket's generation twice and its parent. Nothing is subtracted, because a
-// login is generation 0, and what is added to is smaller than another number.
+// confirmable is the part of store.Record.CanConfirm after "not revoked", which each
+// statement adds. Its parameters are the ticket's generation, twice, and its parent.
+// It adds and never subtracts, because generations are unsigned and begin at 0. A row's
+// generation is far below the largest number: each refresh adds one.
 const confirmable = `generation < ? AND (generation + 1 <> ? OR confirmed = ?)`
 
-func (n names) statements(t traits, kind IDKind) statements {
-	// sameUser compares two user ids, byte for byte if they are texts. The first
-	// comparison finds the row by its index, the second makes sure of it.
+func (n names) statements(d *dialect, kind IDKind) statements {
+	// sameUser compares two user ids, and texts byte for byte as well: the first
+	// comparison finds the row by its index, the second one decides.
 	sameUser := func(a, b string) string {
 		if kind == Text {
-			return "(" + a + " = " + b + " AND " + t.exactly(a, b) + ")"
+			return "(" + a + " = " + b + " AND " + d.sameBytes(a, b) + ")"
 		}
 		return a + " = " + b
 	}
-	userID := "u." + quote(n.id)
+	userID := "u." + d.quote(n.id)
 
 	var attrs strings.Builder
 	for _, attr := range n.attrs {
-		attrs.WriteString(", CAST(" + attr.sql + " AS CHAR)")
+		attrs.WriteString(", " + d.text(attr.sql))
 	}
 
 	r := strings.NewReplacer(
-		"{sessions}", n.sessions.String(),
-		"{epochs}", n.epochs.String(),
-		"{users}", n.users.String(),
-		"{now}", t.now,
+		"{sessions}", n.sessions.sql,
+		"{epochs}", n.epochs.sql,
+		"{users}", n.users.sql,
+		"{now}", d.now,
 		"{record}", recordColumns,
 		"{confirmable}", confirmable,
-		"{order}", t.order,
-		"{keep session}", strings.ReplaceAll(t.unlessThere, "{into}", n.sessions.String()),
-		"{keep epoch}", strings.ReplaceAll(t.unlessThere, "{into}", n.epochs.String()),
+		"{order}", d.order,
+		"{on conflict}", d.onConflict(n.sessions.sql),
 		"{u.id}", userID,
 		"{u.id = ?}", sameUser(userID, "?"),
 		"{u.id = s.user_id}", sameUser(userID, "s.user_id"),
 		"{s.user_id = ?}", sameUser("s.user_id", "?"),
 		"{user_id = ?}", sameUser("user_id", "?"),
 		"{epoch}", n.epoch.sql,
-		"{disabled}", "("+n.disabled.sql+" IS TRUE)",
-		"{roles}", "CAST("+n.roles.sql+" AS CHAR)",
+		"{disabled}", d.isTrue(n.disabled.sql),
+		"{roles}", d.text(n.roles.sql),
 		"{, attrs}", attrs.String(),
 	)
 	return statements{
@@ -70,7 +65,7 @@ INSERT INTO {sessions} (id, user_id, user_epoch, global_epoch, generation, confi
 SELECT ?, {u.id}, {epoch}, g.epoch, 0, ?, {now}, {now}, {now}, {now} + ?, {now} + ?, 0, ?, ?
 FROM {epochs} g JOIN {users} u ON g.id = 1
 WHERE {u.id = ?} AND NOT {disabled} AND (? = 0 OR {epoch} = ?)
-{keep session}`),
+{on conflict}`),
 
 		find: r.Replace(`
 SELECT {now}, g.epoch, {record}, {u.id} IS NOT NULL, {epoch}, {disabled}, {roles}{, attrs}
@@ -79,7 +74,7 @@ LEFT JOIN {sessions} s ON s.id = ?
 LEFT JOIN {users} u ON {u.id = s.user_id}
 WHERE g.id = 1`),
 
-		// MySQL assigns from left to right: previous comes first.
+		// MySQL assigns from left to right, so previous comes before confirmed.
 		confirm: r.Replace(`
 UPDATE {sessions} SET previous = confirmed, confirmed = ?, confirmed_at = {now}, expires_at = {now} + ?, generation = ?
 WHERE id = ? AND revoked_at IS NULL AND {confirmable}`),
@@ -92,7 +87,7 @@ WHERE id = ? AND revoked_at IS NULL AND NOT ({confirmable}) AND NOT (generation 
 UPDATE {sessions} SET revoked_at = {now}, changed_at = {now}, revoke_reason = ?
 WHERE id = ? AND revoked_at IS NULL`),
 
-		ofUser: r.Replace(`{user_id = ?}`),
+		andUser: r.Replace(` AND {user_id = ?}`),
 
 		revokeUser: r.Replace(`
 UPDATE {sessions} SET revoked_at = {now}, changed_at = {now}, revoke_reason = ?
@@ -107,7 +102,7 @@ WHERE revoked_at IS NULL AND ends_at > {now} AND expires_at > {now} AND {user_id
 		list: r.Replace(`
 SELECT {record}
 FROM {epochs} g
-JOIN {sessions} s ON s.global_epoch = g.epoch
+JOIN {sessions} s ON s.global_epoch >= g.epoch
 JOIN {users} u ON {u.id = s.user_id}
 WHERE g.id = 1 AND {s.user_id = ?} AND s.user_epoch = {epoch} AND NOT {disabled}
 	AND s.revoked_at IS NULL AND s.ends_at > {now} AND s.expires_at > {now}
@@ -119,19 +114,18 @@ FROM {epochs} g
 LEFT JOIN {sessions} s ON s.changed_at >= {now} - ?
 WHERE g.id = 1`),
 
-		// First read without a lock which rows may go, then remove them by
-		// primary key: whoever refreshes or prunes at the same time locks in the
-		// same order. A DELETE with LIMIT would lock what it merely looks at, and
-		// without the + 0 the database may take the index on expires_at instead,
-		// and two nodes deadlock.
-		outlived: r.Replace(`SELECT id FROM {sessions} WHERE expires_at < {now} ORDER BY expires_at LIMIT ?`),
-		prune:    r.Replace(`DELETE FROM {sessions} WHERE expires_at + 0 < {now} AND id IN (`),
+		// Prune first reads, without locks, which rows have expired, and then removes
+		// them by primary key, so that it locks rows in the same order as a refresh and
+		// as another node that prunes. A DELETE with LIMIT would lock every row that
+		// it reads. Without the + 0 the database may use the index on expires_at
+		// instead, and two nodes may deadlock.
+		findExpired: r.Replace(`SELECT id FROM {sessions} WHERE expires_at < {now} ORDER BY expires_at LIMIT ?`),
+		prune:       r.Replace(`DELETE FROM {sessions} WHERE expires_at + 0 < {now} AND id IN (`),
 
-		hasEpoch: r.Replace(`SELECT COUNT(*) FROM {epochs} WHERE id = 1`),
-		addEpoch: r.Replace(`INSERT INTO {epochs} (id, epoch) VALUES (1, 0) {keep epoch}`),
+		hasEpochRow: r.Replace(`SELECT COUNT(*) FROM {epochs} WHERE id = 1`),
 
-		// Where an expression over u is put to see whether it can be read at all:
-		// among the tables that Find has it among.
+		// Migrate reads each column and expression from these tables, the same that
+		// Find reads, to find names that do not exist or are ambiguous.
 		probe: r.Replace(` FROM {epochs} g JOIN {sessions} s ON g.id = 1 JOIN {users} u ON g.id = 1 WHERE 1 = 0`),
 	}
 }

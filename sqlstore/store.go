@@ -7,42 +7,60 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/sessionkit/sessionkit/session"
+	"github.com/sessionkit/sessionkit/session/store"
 )
 
-var _ session.Store = (*Store)(nil)
+var _ store.Store = (*Store)(nil)
 
-// Store is a session.Store on an SQL database. It is safe for concurrent use,
-// on any number of nodes at once. It starts no goroutine and keeps nothing in
-// memory, so there is nothing to close but the *sql.DB, which stays the caller's.
+// Store is a store.Store on an SQL database. Make one with New. It is safe for
+// concurrent use, by any number of processes on one database. It starts no
+// goroutine and keeps no session in memory. It has no Close: the *sql.DB belongs to
+// the caller.
 type Store struct {
-	db     *sql.DB
-	kind   IDKind
-	names  names
-	traits traits
-	sql    statements
+	db           *sql.DB
+	dialect      *dialect
+	kind         IDKind
+	idColumnType string // Config.IDColumnType
+	names        names
+	sql          statements
 }
 
-// New returns a Store on db, which must be the primary. It runs no SQL. An error
-// names every fault of cfg at once.
+// New returns a Store on db, which must be a connection to the primary. It runs no
+// SQL: call Migrate next. The error names every fault of cfg, one a line.
 func New(db *sql.DB, cfg Config) (*Store, error) {
-	n, err := cfg.names()
+	s, err := newStore(cfg)
 	if db == nil {
 		err = errors.Join(errors.New("sqlstore: New: db is nil: open one with sql.Open"), err)
 	}
 	if err != nil {
 		return nil, err
 	}
-	t := cfg.Dialect.traits()
-	return &Store{db: db, kind: cfg.IDKind, names: n, traits: t, sql: n.statements(t, cfg.IDKind)}, nil
+	s.db = db
+	return s, nil
+}
+
+// newStore returns a Store without a database.
+func newStore(cfg Config) (*Store, error) {
+	n, err := cfg.validate()
+	if err != nil {
+		return nil, err
+	}
+	d := dialects[cfg.Dialect]
+	return &Store{
+		dialect:      d,
+		kind:         cfg.IDKind,
+		idColumnType: cfg.IDColumnType,
+		names:        n,
+		sql:          n.statements(d, cfg.IDKind),
+	}, nil
 }
 
 var errNotMigrated = errors.New("the epoch table has no row: run Migrate")
 
-// userKey returns the parameters that a comparison with userID takes.
-// False: there is no such user.
+// userKey returns the parameters of a comparison with userID. False: there is no
+// such user.
 func (s *Store) userKey(userID string) ([]any, bool) {
-	key, ok := s.kind.key(userID, s.traits.largestID)
+	key, ok := s.kind.key(userID, s.dialect.ids.largest)
 	if !ok {
 		return nil, false
 	}
@@ -52,165 +70,192 @@ func (s *Store) userKey(userID string) ([]any, bool) {
 	return []any{key}, true
 }
 
-// exec runs a statement and returns how many rows it has changed.
-func (s *Store) exec(ctx context.Context, doing, query string, args ...any) (int64, error) {
-	result, err := s.db.ExecContext(ctx, query, args...)
+// exec runs a statement and returns how many rows it changed.
+func (s *Store) exec(ctx context.Context, statement string, args ...any) (int64, error) {
+	result, err := s.db.ExecContext(ctx, s.dialect.bind(statement), args...)
 	if err != nil {
-		return 0, fmt.Errorf("sqlstore: %s: %w", doing, err)
+		return 0, err
 	}
-	n, err := result.RowsAffected()
-	if err != nil {
-		return 0, fmt.Errorf("sqlstore: %s: %w", doing, err)
-	}
-	return n, nil
+	return result.RowsAffected()
 }
 
-// Create implements session.Store: one INSERT … SELECT from the user's row. Only
-// when that adds nothing, the table is asked whether the row was there already.
-func (s *Store) Create(ctx context.Context, n session.NewSession) error {
+// queryRow runs a query for its first row.
+func (s *Store) queryRow(ctx context.Context, query string, args ...any) *sql.Row {
+	return s.db.QueryRowContext(ctx, s.dialect.bind(query), args...)
+}
+
+// scanRow reads the columns of one row.
+type scanRow func(dest ...any) error
+
+// query runs a query and calls each for every row, until it returns an error.
+func (s *Store) query(ctx context.Context, query string, args []any, each func(scan scanRow) error) error {
+	rows, err := s.db.QueryContext(ctx, s.dialect.bind(query), args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := each(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// failed adds to an error what the store was doing. A nil error stays nil.
+func failed(action string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("sqlstore: %s: %w", action, err)
+}
+
+// Create implements store.Store with one INSERT … SELECT from the user's row. If
+// that adds nothing, a second statement tells an existing session from a user who
+// may not log in.
+func (s *Store) Create(ctx context.Context, n store.NewSession) error {
 	user, ok := s.userKey(n.UserID)
 	if !ok {
-		return fmt.Errorf("sqlstore: creating a session: there is no such user id: %w", session.ErrUserDisabled)
+		return fmt.Errorf("sqlstore: creating a session: no user has this id: %w", store.ErrUserDisabled)
 	}
-	args := []any{n.ID[:], n.Confirmed[:], n.Lifetime.Microseconds(), n.KeepFor.Microseconds(), []byte(n.UserAgent), []byte(n.IP)}
+	args := []any{n.ID[:], n.Confirmed[:], n.Lifetime.Microseconds(), n.RetainFor.Microseconds(), []byte(n.UserAgent), []byte(n.IP)}
 	args = append(args, user...)
 	args = append(args, n.UserEpoch, n.UserEpoch)
-	added, err := s.exec(ctx, "creating a session", s.sql.create, args...)
+	added, err := s.exec(ctx, s.sql.create, args...)
 	if err != nil || added > 0 {
+		return failed("creating a session", err)
+	}
+	snap, err := s.Find(ctx, n.ID)
+	if err != nil || snap.Record != nil {
 		return err
 	}
-	there, err := s.Find(ctx, n.ID)
-	if err != nil || there.Record != nil {
-		return err
-	}
-	return fmt.Errorf("sqlstore: creating a session: %w", session.ErrUserDisabled)
+	return failed("creating a session", store.ErrUserDisabled)
 }
 
-// Find implements session.Store.
-func (s *Store) Find(ctx context.Context, id session.ID) (session.Snapshot, error) {
+// Find implements store.Store.
+func (s *Store) Find(ctx context.Context, id store.ID) (store.Snapshot, error) {
+	snap, err := s.find(ctx, id)
+	if err != nil {
+		return store.Snapshot{}, failed("finding a session", err)
+	}
+	return snap, nil
+}
+
+func (s *Store) find(ctx context.Context, id store.ID) (snap store.Snapshot, err error) {
 	var (
-		now         sql.Null[int64]
-		globalEpoch uint64
-		row         sessionRow
-		user        = userRow{attrs: make([]sql.NullString, len(s.names.attrs))}
+		now     sql.Null[int64]
+		session sessionRow
+		user    = userRow{attrs: make([]sql.NullString, len(s.names.attrs))}
 	)
-	dest := append([]any{&now, &globalEpoch}, row.dest()...)
+	dest := append([]any{&now, &snap.GlobalEpoch}, session.dest()...)
 	dest = append(dest, user.dest()...)
-	err := s.db.QueryRowContext(ctx, s.sql.find, id[:]).Scan(dest...)
+	err = s.queryRow(ctx, s.sql.find, id[:]).Scan(dest...)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = errNotMigrated
 	}
-	if err != nil {
-		return session.Snapshot{}, fmt.Errorf("sqlstore: finding a session: %w", err)
+	snap.Now = fromMicros(now)
+	if err != nil || session.id == nil {
+		return snap, err
 	}
-	found := session.Snapshot{Now: moment(now), GlobalEpoch: globalEpoch}
-	if row.id == nil {
-		return found, nil
+	if snap.Record, err = session.record(s.kind); err != nil {
+		return snap, err
 	}
-	if found.Record, err = row.record(s.kind); err != nil {
-		return session.Snapshot{}, err
-	}
-	if found.Record.User, err = user.user(s.names); err != nil {
-		return session.Snapshot{}, err
-	}
-	return found, nil
+	snap.Record.User, err = user.user(s.names)
+	return snap, err
 }
 
-// Confirm implements session.Store: one compare-and-swap by primary key.
-func (s *Store) Confirm(ctx context.Context, p session.Presented) (bool, error) {
-	n, err := s.exec(ctx, "confirming a ticket", s.sql.confirm,
-		p.Digest[:], p.KeepFor.Microseconds(), p.Generation,
+// Confirm implements store.Store with one compare-and-swap by primary key.
+func (s *Store) Confirm(ctx context.Context, p store.PresentedTicket) (bool, error) {
+	n, err := s.exec(ctx, s.sql.confirm,
+		p.Digest[:], p.RetainFor.Microseconds(), p.Generation,
 		p.ID[:], p.Generation, p.Generation, p.Parent[:])
-	return n > 0, err
+	return n > 0, failed("confirming a ticket", err)
 }
 
-// RevokeReused implements session.Store.
-func (s *Store) RevokeReused(ctx context.Context, p session.Presented) (bool, error) {
-	n, err := s.exec(ctx, "revoking a session whose ticket was reused", s.sql.revokeReused,
-		[]byte(session.ReasonReuse), p.ID[:],
+// RevokeReused implements store.Store with one compare-and-swap by primary key.
+func (s *Store) RevokeReused(ctx context.Context, p store.PresentedTicket) (bool, error) {
+	n, err := s.exec(ctx, s.sql.revokeReused,
+		[]byte(store.ReasonReuse), p.ID[:],
 		p.Generation, p.Generation, p.Parent[:],
 		p.Generation, p.Digest[:])
-	return n > 0, err
+	return n > 0, failed("revoking a session whose ticket was reused", err)
 }
 
-// Revoke implements session.Store.
-func (s *Store) Revoke(ctx context.Context, id session.ID, userID string, reason session.Reason) (bool, error) {
+// Revoke implements store.Store.
+func (s *Store) Revoke(ctx context.Context, id store.ID, userID string, reason store.Reason) (bool, error) {
 	query, args := s.sql.revoke, []any{[]byte(reason), id[:]}
 	if userID != "" {
 		user, ok := s.userKey(userID)
 		if !ok {
 			return false, nil
 		}
-		query, args = query+" AND "+s.sql.ofUser, append(args, user...)
+		query, args = query+s.sql.andUser, append(args, user...)
 	}
-	n, err := s.exec(ctx, "revoking a session", query, args...)
-	return n > 0, err
+	n, err := s.exec(ctx, query, args...)
+	return n > 0, failed("revoking a session", err)
 }
 
-// RevokeUser implements session.Store.
-func (s *Store) RevokeUser(ctx context.Context, userID string, except []session.ID, reason session.Reason) error {
+// RevokeUser implements store.Store.
+func (s *Store) RevokeUser(ctx context.Context, userID string, except []store.ID, reason store.Reason) error {
 	user, ok := s.userKey(userID)
 	if !ok {
 		return nil
 	}
 	query, args := s.sql.revokeUser, append([]any{[]byte(reason)}, user...)
 	if len(except) > 0 {
-		query += " AND id NOT IN (" + marks(len(except)) + ")"
+		query += " AND id NOT IN (" + placeholders(len(except)) + ")"
 		for _, id := range except {
 			args = append(args, id[:])
 		}
 	}
-	_, err := s.exec(ctx, "revoking a user's sessions", query, args...)
-	return err
+	_, err := s.exec(ctx, query, args...)
+	return failed("revoking a user's sessions", err)
 }
 
-// RevokeAll implements session.Store.
+// RevokeAll implements store.Store. It changes one row, whatever the number of
+// sessions.
 func (s *Store) RevokeAll(ctx context.Context) error {
-	n, err := s.exec(ctx, "revoking all sessions", s.sql.revokeAll)
+	n, err := s.exec(ctx, s.sql.revokeAll)
 	if err == nil && n == 0 {
-		err = fmt.Errorf("sqlstore: revoking all sessions: %w", errNotMigrated)
+		err = errNotMigrated
 	}
-	return err
+	return failed("revoking all sessions", err)
 }
 
-// Reload implements session.Store.
+// Reload implements store.Store.
 func (s *Store) Reload(ctx context.Context, userID string) error {
 	user, ok := s.userKey(userID)
 	if !ok {
 		return nil
 	}
-	_, err := s.exec(ctx, "reloading a user's sessions", s.sql.reload, user...)
-	return err
+	_, err := s.exec(ctx, s.sql.reload, user...)
+	return failed("reloading a user's sessions", err)
 }
 
-// List implements session.Store.
-func (s *Store) List(ctx context.Context, userID string) ([]session.Record, error) {
+// List implements store.Store.
+func (s *Store) List(ctx context.Context, userID string) ([]store.Record, error) {
 	user, ok := s.userKey(userID)
 	if !ok {
 		return nil, nil
 	}
-	rows, err := s.db.QueryContext(ctx, s.sql.list, user...)
-	if err != nil {
-		return nil, fmt.Errorf("sqlstore: listing a user's sessions: %w", err)
-	}
-	defer rows.Close()
-	var list []session.Record
-	for rows.Next() {
+	var list []store.Record
+	err := s.query(ctx, s.sql.list, user, func(scan scanRow) error {
 		var row sessionRow
-		if err := rows.Scan(row.dest()...); err != nil {
-			return nil, fmt.Errorf("sqlstore: listing a user's sessions: %w", err)
+		if err := scan(row.dest()...); err != nil {
+			return err
 		}
 		record, err := row.record(s.kind)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		list = append(list, *record)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("sqlstore: listing a user's sessions: %w", err)
+		return nil
+	})
+	if err != nil {
+		return nil, failed("listing a user's sessions", err)
 	}
 	return list, nil
 }
 
-// marks is n parameters, separated by commas.
-func marks(n int) string { return "?" + strings.Repeat(", ?", n-1) }
+// placeholders returns n placeholders, separated by commas, for syntax.bind.
+func placeholders(n int) string { return "?" + strings.Repeat(", ?", n-1) }

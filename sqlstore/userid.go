@@ -8,29 +8,29 @@ import (
 	"unicode/utf8"
 )
 
-// IDKind says how the app's user ids are written, in the database and in
-// session.Login.UserID. There is one spelling for each user; any other names
-// nobody.
+// IDKind is the kind of value that the app's user ids are. It decides how an id is
+// written in session.Login.UserID and compared in the database. Every user has
+// exactly one spelling. Any other spelling names no user. The zero value is Integer.
 type IDKind int
 
 const (
-	// Integer is a number of any width, signed or not, but not negative.
-	// Written in decimal: "0", "42", no sign, no leading zeros.
+	// Integer is an integer column of any width, signed or not. The id is decimal
+	// and not negative: "0", "42"; no sign, no leading zero.
 	Integer IDKind = iota
 
-	// UUID is 16 bytes: BINARY(16) in MySQL, BLOB in SQLite. Written in lower
-	// case: "0190b5a8-7c1e-7b1a-8c6f-3d2f1e0a9b8c". For a UUID in a text column
-	// take Text. MariaDB's own type UUID needs a text column beside it, which
-	// Migrate spells out.
+	// UUID is a column of 16 bytes: BINARY(16) in MySQL, BLOB in SQLite. The id is
+	// in lower case: "0190b5a8-7c1e-7b1a-8c6f-3d2f1e0a9b8c". For UUIDs in a text
+	// column use Text. MariaDB's type UUID needs a text column beside it, whose
+	// statement is in the error of Migrate.
 	UUID
 
-	// Text is a string of at most 255 bytes. It is compared byte for byte,
-	// whatever the collation of the app's column; give that column a binary one
-	// (utf8mb4_bin, ascii_bin), so that the app's own queries agree.
+	// Text is a text column. The id has 1 to 255 bytes of UTF-8 and is compared byte
+	// for byte, whatever the column's collation. Give the column a binary collation
+	// such as utf8mb4_bin, so that the app's own queries compare in the same way.
 	Text
 )
 
-// String returns the name of the constant.
+// String returns the name of the constant, such as "Integer".
 func (k IDKind) String() string {
 	switch k {
 	case Integer:
@@ -46,7 +46,21 @@ func (k IDKind) String() string {
 
 const maxTextID = 255
 
-// key returns what id is in the database. False: id names no user.
+// class is what a column of such ids must hold. If a text column were compared with
+// a number, MySQL would find "1" and "1a" equal to 1.
+func (k IDKind) class() class {
+	switch k {
+	case UUID:
+		return holdsUUID
+	case Text:
+		return holdsText
+	default:
+		return holdsInteger
+	}
+}
+
+// key returns the value of id in the database, given the largest integer that fits.
+// False: id names no user.
 func (k IDKind) key(id string, largest uint64) (any, bool) {
 	switch k {
 	case UUID:
@@ -65,13 +79,13 @@ func (k IDKind) key(id string, largest uint64) (any, bool) {
 	}
 }
 
-// text is the opposite of key, from a column's bytes.
+// text is the inverse of key: it returns the id that a column's bytes stand for.
 func (k IDKind) text(column []byte) (string, error) {
 	if k != UUID {
 		return string(column), nil
 	}
 	if len(column) != 16 {
-		return "", fmt.Errorf("sqlstore: a user_id has %d bytes where a UUID has 16", len(column))
+		return "", fmt.Errorf("a user_id has %d bytes, but a UUID has 16", len(column))
 	}
 	return formatUUID(column), nil
 }

@@ -3,19 +3,20 @@ package sqlstore_test
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/sessionkit/sessionkit/session"
+	"github.com/sessionkit/sessionkit/session/store"
 	"github.com/sessionkit/sessionkit/sqlstore"
 )
 
-func TestRolesAreAListOrAJSONArrayAndNothingElse(t *testing.T) {
+func TestStore_RolesAreAListOrAJSONArrayOnly(t *testing.T) {
 	for value, want := range map[string][]string{
 		"":                           nil,
 		"  ":                         nil,
-		"null":                       nil, // JSON's
+		"null":                       nil, // of a JSON column
 		"[]":                         nil,
 		"admin":                      {"admin"},
 		"admin,staff":                {"admin", "staff"},
@@ -38,11 +39,11 @@ func TestRolesAreAListOrAJSONArrayAndNothingElse(t *testing.T) {
 	}
 }
 
-// login makes a session for user 1 and returns what Find says of it.
-func (a app) login(t *testing.T) *session.Record {
+// login creates a session of user 1 and returns what Find reads of it.
+func (a app) login(t *testing.T) *store.Record {
 	t.Helper()
 	id := newID()
-	if err := a.Create(t.Context(), session.NewSession{ID: id, UserID: "1", Confirmed: newDigest(), Lifetime: time.Hour, KeepFor: time.Hour}); err != nil {
+	if err := a.Create(t.Context(), store.NewSession{ID: id, UserID: "1", Confirmed: newDigest(), Lifetime: time.Hour, RetainFor: time.Hour}); err != nil {
 		t.Fatal(err)
 	}
 	snap, err := a.Find(t.Context(), id)
@@ -52,7 +53,7 @@ func (a app) login(t *testing.T) *session.Record {
 	return snap.Record
 }
 
-func TestTheUsersRowIsReadThroughExpressions(t *testing.T) {
+func TestStore_ReadsTheUserThroughExpressions(t *testing.T) {
 	const users = `CREATE TABLE users (id INT PRIMARY KEY, first VARCHAR(50), last VARCHAR(50), born DATE NULL,
 		deleted_at DATETIME(6) NULL, status ENUM('active', 'banned') NOT NULL DEFAULT 'active',
 		points DECIMAL(10,2) NULL, secret VARBINARY(20) NULL)`
@@ -92,7 +93,7 @@ func TestTheUsersRowIsReadThroughExpressions(t *testing.T) {
 	}
 }
 
-func TestRolesFromAJSONColumn(t *testing.T) {
+func TestStore_ReadsRolesFromAJSONColumn(t *testing.T) {
 	a := newApp(t, strings.Replace(integerUsers, "roles VARCHAR(255) NOT NULL DEFAULT ''", "roles JSON NULL", 1), sqlstore.Config{})
 	a.exec(t, "INSERT INTO users (id) VALUES (1)")
 	for value, want := range map[any][]string{nil: nil, `["admin", "ü"]`: {"admin", "ü"}, "null": nil, "[]": nil} {
@@ -103,16 +104,59 @@ func TestRolesFromAJSONColumn(t *testing.T) {
 	}
 	a.exec(t, "UPDATE users SET roles = ?", `{"admin": true}`)
 	id := newID()
-	if err := a.Create(t.Context(), session.NewSession{ID: id, UserID: "1", Lifetime: time.Hour, KeepFor: time.Hour}); err != nil {
+	if err := a.Create(t.Context(), store.NewSession{ID: id, UserID: "1", Lifetime: time.Hour, RetainFor: time.Hour}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := a.Find(t.Context(), id); err == nil || !strings.Contains(err.Error(), "Config.Roles") {
-		t.Errorf("roles that are an object: %v; want an error that names Config.Roles", err)
+		t.Errorf("roles as a JSON object: %v; want an error that names Config.Roles", err)
 	}
 }
 
-// A column of any kind may say that a user is disabled, a time too.
-func TestDisabledColumns(t *testing.T) {
+// MySQL and MariaDB cut what GROUP_CONCAT returns at group_concat_max_len, some also what
+// JSON_ARRAYAGG returns. The expression that Config recommends never yields half of a
+// role's name.
+func TestStore_RecommendedRolesExpressionIsCompleteOrAnError(t *testing.T) {
+	a := app{db: open(t)}
+	a.db.SetMaxOpenConns(1)
+	a.exec(t, "CREATE TABLE user_roles (user_id BIGINT UNSIGNED, name VARCHAR(50))")
+	a.exec(t, "INSERT INTO user_roles VALUES (1, 'admin-readonly'), (1, 'staff')")
+	a.exec(t, integerUsers)
+	a.exec(t, "INSERT INTO users (id) VALUES (1), (2)")
+	a.Store = newStore(t, a.db, sqlstore.Config{
+		Roles: "(SELECT CONCAT('[', GROUP_CONCAT(JSON_QUOTE(r.name)), ']') FROM user_roles r WHERE r.user_id = u.id)",
+	})
+	if err := a.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	id := a.login(t).ID
+	complete, cut := 0, 0
+	for length := 4; length <= 40; length++ {
+		a.exec(t, "SET SESSION group_concat_max_len = "+strconv.Itoa(length))
+		snap, err := a.Find(t.Context(), id)
+		if err != nil {
+			cut++
+			continue
+		}
+		complete++
+		for _, role := range snap.Record.User.Roles { // one may be missing
+			if role != "admin-readonly" && role != "staff" {
+				t.Errorf("with a length of %d the user has the role %q", length, role)
+			}
+		}
+	}
+	if complete == 0 || cut == 0 {
+		t.Errorf("%d complete answers and %d errors; want some of both", complete, cut)
+	}
+	none := store.NewSession{ID: newID(), UserID: "2", Lifetime: time.Hour, RetainFor: time.Hour}
+	if err := a.Create(t.Context(), none); err != nil {
+		t.Fatal(err)
+	}
+	if snap, err := a.Find(t.Context(), none.ID); err != nil || snap.Record.User.Roles != nil {
+		t.Errorf("a user without roles: %+v, %v", snap.Record, err)
+	}
+}
+
+func TestStore_ReadsDisabledFromBooleansNumbersAndTimes(t *testing.T) {
 	for _, c := range []struct{ definition, disabled, enabled string }{
 		{"TINYINT(1) NULL", "1", "NULL"},
 		{"BIT(1) NOT NULL", "b'1'", "b'0'"},
@@ -131,14 +175,14 @@ func TestDisabledColumns(t *testing.T) {
 		if snap, err := a.Find(t.Context(), rec.ID); err != nil || !snap.Record.User.Disabled {
 			t.Errorf("%s: %s is not disabled: %v", c.definition, c.disabled, err)
 		}
-		if err := a.Create(t.Context(), session.NewSession{ID: newID(), UserID: "1", Lifetime: time.Hour, KeepFor: time.Hour}); err == nil {
+		if err := a.Create(t.Context(), store.NewSession{ID: newID(), UserID: "1", Lifetime: time.Hour, RetainFor: time.Hour}); err == nil {
 			t.Errorf("%s: %s may log in", c.definition, c.disabled)
 		}
 	}
 }
 
 // NULL + 1 is NULL: raising such an epoch would end no session.
-func TestAnEpochThatIsNullIsAnError(t *testing.T) {
+func TestStore_EpochThatIsNullIsAnError(t *testing.T) {
 	a := newApp(t, integerUsers, sqlstore.Config{})
 	a.exec(t, "ALTER TABLE users MODIFY session_epoch BIGINT NULL") // which Migrate would refuse
 	a.exec(t, "INSERT INTO users (id, session_epoch) VALUES (1, 3)")
@@ -147,20 +191,20 @@ func TestAnEpochThatIsNullIsAnError(t *testing.T) {
 	if _, err := a.Find(t.Context(), rec.ID); err == nil || !strings.Contains(err.Error(), "Config.Epoch") {
 		t.Errorf("Find: %v; want an error that names Config.Epoch", err)
 	}
-	if err := a.Create(t.Context(), session.NewSession{ID: newID(), UserID: "1", Lifetime: time.Hour, KeepFor: time.Hour}); err == nil {
+	if err := a.Create(t.Context(), store.NewSession{ID: newID(), UserID: "1", Lifetime: time.Hour, RetainFor: time.Hour}); err == nil {
 		t.Error("Create: a user without an epoch may log in")
 	}
 }
 
-// A browser may call itself anything; the connection's character set has no say.
-func TestAnyUserAgentMayLogIn(t *testing.T) {
+// A browser may send any User-Agent, whatever the connection's character set.
+func TestStore_AcceptsEveryUserAgent(t *testing.T) {
 	for _, params := range [][]string{
 		{"charset=utf8mb4"}, {"charset=utf8"}, {"charset=utf8", "interpolateParams=true"},
 	} {
 		a := newApp(t, integerUsers, sqlstore.Config{}, params...)
-		a.setUser(t, 1, session.User{})
+		a.setUser(t, 1, store.User{})
 		for _, agent := range []string{"", "Mozilla/5.0", "🦊 'quoted' \"\\", strings.Repeat("🦊", 63), strings.Repeat("ü", 127)} {
-			n := session.NewSession{ID: newID(), UserID: "1", Confirmed: newDigest(), Lifetime: time.Hour, KeepFor: time.Hour, UserAgent: agent, IP: "2001:db8::1"}
+			n := store.NewSession{ID: newID(), UserID: "1", Confirmed: newDigest(), Lifetime: time.Hour, RetainFor: time.Hour, UserAgent: agent, IP: "2001:db8::1"}
 			if err := a.Create(t.Context(), n); err != nil {
 				t.Errorf("%s: %q: %v", params, agent, err)
 				continue

@@ -6,27 +6,28 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sessionkit/sessionkit/internal/dbtest"
 	"github.com/sessionkit/sessionkit/session"
+	"github.com/sessionkit/sessionkit/session/store"
 	"github.com/sessionkit/sessionkit/sqlstore"
-	"github.com/sessionkit/sessionkit/sqlstore/mysqltest"
 )
 
-// methods are all that a session needs of the store, with a context.
-func (a app) methods(rec *session.Record) map[string]func(ctx context.Context) error {
-	p := session.Presented{ID: rec.ID, Generation: 1, Digest: newDigest(), Parent: rec.Confirmed, KeepFor: time.Hour}
+// methods calls each method of the store once.
+func (a app) methods(rec *store.Record) map[string]func(ctx context.Context) error {
+	p := store.PresentedTicket{ID: rec.ID, Generation: 1, Digest: newDigest(), Parent: rec.Confirmed, RetainFor: time.Hour}
 	return map[string]func(ctx context.Context) error{
 		"Create": func(ctx context.Context) error {
-			return a.Create(ctx, session.NewSession{ID: newID(), UserID: "1", Lifetime: time.Hour, KeepFor: time.Hour})
+			return a.Create(ctx, store.NewSession{ID: newID(), UserID: "1", Lifetime: time.Hour, RetainFor: time.Hour})
 		},
 		"Find":         func(ctx context.Context) error { _, err := a.Find(ctx, rec.ID); return err },
 		"Confirm":      func(ctx context.Context) error { _, err := a.Confirm(ctx, p); return err },
 		"RevokeReused": func(ctx context.Context) error { _, err := a.RevokeReused(ctx, p); return err },
 		"Revoke": func(ctx context.Context) error {
-			_, err := a.Revoke(ctx, newID(), "1", session.ReasonRevoked)
+			_, err := a.Revoke(ctx, newID(), "1", store.ReasonRevoked)
 			return err
 		},
 		"RevokeUser": func(ctx context.Context) error {
-			return a.RevokeUser(ctx, "1", []session.ID{rec.ID}, session.ReasonRevoked)
+			return a.RevokeUser(ctx, "1", []store.ID{rec.ID}, store.ReasonRevoked)
 		},
 		"RevokeAll": a.RevokeAll,
 		"Reload":    func(ctx context.Context) error { return a.Reload(ctx, "1") },
@@ -37,12 +38,12 @@ func (a app) methods(rec *session.Record) map[string]func(ctx context.Context) e
 	}
 }
 
-// A database that is down, or silent, is an error that is no verdict; and when
-// it is back, everybody is still logged in.
-func TestNobodyIsLoggedOutByADatabaseThatWasAway(t *testing.T) {
-	server := mysqltest.Start(t)
+// While the database is down or silent, every method returns an error that is not a
+// verdict, soon after its context ends. Afterwards everybody is still logged in.
+func TestStore_OutageIsAnErrorAndEndsNoSession(t *testing.T) {
+	server := dbtest.Start(t)
 	a := appOn(t, server.Database(t, "interpolateParams=true"), integerUsers, sqlstore.Config{})
-	a.setUser(t, 1, session.User{})
+	a.setUser(t, 1, store.User{})
 	rec := a.login(t)
 
 	fails := func(when string) {
@@ -53,10 +54,10 @@ func TestNobodyIsLoggedOutByADatabaseThatWasAway(t *testing.T) {
 			err := call(ctx)
 			cancel()
 			if err == nil || errors.Is(err, session.ErrUserDisabled) || errors.Is(err, session.ErrNotFound) || errors.Is(err, session.ErrUnauthenticated) {
-				t.Errorf("%s %s: %v; want an error that is no verdict", when, name, err)
+				t.Errorf("%s %s: %v; want an error that is not a verdict", when, name, err)
 			}
 			if took := time.Since(begun); took > 2*time.Second {
-				t.Errorf("%s %s took %v beyond its context", when, name, took)
+				t.Errorf("%s %s took %v, with a context of 200 ms", when, name, took)
 			}
 		}
 	}
@@ -76,11 +77,10 @@ func TestNobodyIsLoggedOutByADatabaseThatWasAway(t *testing.T) {
 	}
 }
 
-// Nothing is read from a snapshot that was opened before, and no statement leaves
-// a transaction open behind it.
-func TestEveryStatementCommitsByItself(t *testing.T) {
+// No statement leaves a transaction open, so none reads from an old snapshot.
+func TestStore_EveryStatementCommits(t *testing.T) {
 	a := newApp(t, integerUsers, sqlstore.Config{})
-	a.setUser(t, 1, session.User{})
+	a.setUser(t, 1, store.User{})
 	rec := a.login(t)
 	for name, call := range a.methods(rec) {
 		if err := call(t.Context()); err != nil {

@@ -6,18 +6,19 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sessionkit/sessionkit/internal/dbtest"
 	"github.com/sessionkit/sessionkit/session"
-	"github.com/sessionkit/sessionkit/session/storetest"
+	"github.com/sessionkit/sessionkit/session/store"
+	"github.com/sessionkit/sessionkit/session/store/storetest"
 	"github.com/sessionkit/sessionkit/sqlstore"
-	"github.com/sessionkit/sessionkit/sqlstore/mysqltest"
 )
 
-// usersWithID is the users table with another kind of id.
+// usersWithID is the users table with another type of id.
 func usersWithID(definition string) string {
 	return strings.Replace(integerUsers, "id BIGINT UNSIGNED AUTO_INCREMENT", "id "+definition, 1)
 }
 
-func TestTheContractHoldsForEveryKindOfUserID(t *testing.T) {
+func TestStore_KeepsTheContractForEveryTypeOfUserID(t *testing.T) {
 	bytes := func(text string) any {
 		b := make([]byte, 0, 16)
 		var high byte
@@ -44,8 +45,8 @@ func TestTheContractHoldsForEveryKindOfUserID(t *testing.T) {
 		{"small and signed", "SMALLINT", sqlstore.Integer, same, "1", "32767", "+1"},
 		{"uuid", "BINARY(16)", sqlstore.UUID, bytes, "0190b5a8-7c1e-7b1a-8c6f-3d2f1e0a9b00", "00000000-0000-0000-0000-0000000000ff", "0190B5A8-7C1E-7B1A-8C6F-3D2F1E0A9B00"},
 		{"text", "VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", sqlstore.Text, same, "alice", "Alice", "alice "},
-		{"text of a sloppy collation", "VARCHAR(191) CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci", sqlstore.Text, same, "älice", "bob", "ALICE"},
-		{"text of another character set", "VARCHAR(64) CHARACTER SET latin1", sqlstore.Text, same, "älice", "bob", "Bob"},
+		{"text with a collation that ignores case", "VARCHAR(191) CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci", sqlstore.Text, same, "älice", "bob", "ALICE"},
+		{"text in another character set", "VARCHAR(64) CHARACTER SET latin1", sqlstore.Text, same, "älice", "bob", "Bob"},
 		{"fixed text", "CHAR(26) CHARACTER SET ascii", sqlstore.Text, same, "01JD000000000000000000000A", "01JD000000000000000000000B", "01jd000000000000000000000a"},
 		{"binary text", "VARBINARY(64)", sqlstore.Text, same, "alice", "ALICE", "Alice"},
 	} {
@@ -56,16 +57,19 @@ func TestTheContractHoldsForEveryKindOfUserID(t *testing.T) {
 					"interpolateParams=true", "sql_mode=%27STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO%27")
 				return storetest.Backend{
 					Store:      a.Store,
-					SetUser:    func(t *testing.T, id string, u session.User) { a.setUser(t, c.key(id), u) },
+					SetUser:    func(t *testing.T, id string, u store.User) { a.setUser(t, c.key(id), u) },
 					RemoveUser: func(t *testing.T, id string) { a.exec(t, "DELETE FROM users WHERE id = ?", c.key(id)) },
-					Alice:      c.alice, Bob: c.bob, Nobody: c.nobody,
+
+					LoseRevokeAll: a.loseRevokeAll,
+
+					Alice: c.alice, Bob: c.bob, Nobody: c.nobody,
 				}
 			})
 		})
 	}
 }
 
-func TestAUserIDHasOneSpelling(t *testing.T) {
+func TestStore_AcceptsOneSpellingOfEachUserID(t *testing.T) {
 	for _, c := range []struct {
 		name, users string
 		kind        sqlstore.IDKind
@@ -88,9 +92,9 @@ func TestAUserIDHasOneSpelling(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			a := newApp(t, c.users, sqlstore.Config{IDKind: c.kind})
-			a.setUser(t, c.key, session.User{})
-			login := func(userID string) (session.ID, error) {
-				n := session.NewSession{ID: newID(), UserID: userID, Lifetime: time.Hour, KeepFor: time.Hour}
+			a.setUser(t, c.key, store.User{})
+			login := func(userID string) (store.ID, error) {
+				n := store.NewSession{ID: newID(), UserID: userID, Lifetime: time.Hour, RetainFor: time.Hour}
 				return n.ID, a.Create(t.Context(), n)
 			}
 			id, err := login(c.good)
@@ -104,12 +108,12 @@ func TestAUserIDHasOneSpelling(t *testing.T) {
 				if list, err := a.List(t.Context(), userID); err != nil || len(list) != 0 {
 					t.Errorf("%q has the sessions %v, %v; want none", userID, list, err)
 				}
-				if userID != "" { // which is anybody to Revoke
-					if did, err := a.Revoke(t.Context(), id, userID, session.ReasonRevoked); did || err != nil {
-						t.Errorf("%q revoked another's session: %v, %v", userID, did, err)
+				if userID != "" { // which means any user in Revoke
+					if did, err := a.Revoke(t.Context(), id, userID, store.ReasonRevoked); did || err != nil {
+						t.Errorf("%q revoked the session of another user: %v, %v", userID, did, err)
 					}
 				}
-				if err := errors.Join(a.Reload(t.Context(), userID), a.RevokeUser(t.Context(), userID, nil, session.ReasonRevoked)); err != nil {
+				if err := errors.Join(a.Reload(t.Context(), userID), a.RevokeUser(t.Context(), userID, nil, store.ReasonRevoked)); err != nil {
 					t.Errorf("%q: %v", userID, err)
 				}
 			}
@@ -121,13 +125,13 @@ func TestAUserIDHasOneSpelling(t *testing.T) {
 	}
 }
 
-// An app may change a text id's case in place. For its database that is the same
-// user; for a session it is another.
-func TestASessionOfARenamedUserIsOver(t *testing.T) {
+// An app may change the case of a text id. Its database may find the ids equal; a
+// session does not.
+func TestStore_SessionOfARenamedUserIsOver(t *testing.T) {
 	a := newApp(t, usersWithID("VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci"), sqlstore.Config{IDKind: sqlstore.Text})
-	a.setUser(t, "bob", session.User{})
+	a.setUser(t, "bob", store.User{})
 	id := newID()
-	if err := a.Create(t.Context(), session.NewSession{ID: id, UserID: "bob", Lifetime: time.Hour, KeepFor: time.Hour}); err != nil {
+	if err := a.Create(t.Context(), store.NewSession{ID: id, UserID: "bob", Lifetime: time.Hour, RetainFor: time.Hour}); err != nil {
 		t.Fatal(err)
 	}
 	a.exec(t, "UPDATE users SET id = 'BOB'")
@@ -136,17 +140,17 @@ func TestASessionOfARenamedUserIsOver(t *testing.T) {
 	}
 }
 
-// No IDKind reads MariaDB's own type: a text column beside it serves, and Migrate
-// says how to make one.
-func TestMariaDBsUUIDNeedsTheColumnThatMigrateNames(t *testing.T) {
-	db := openDSN(t, mysqltest.Database(t))
+// No IDKind reads MariaDB's type UUID. The error of Migrate has the statement that adds
+// a text column, with which it works.
+func TestMigrate_NamesTheColumnThatMariaDBsUUIDNeeds(t *testing.T) {
+	db := openDSN(t, dbtest.Database(t))
 	a := app{db: db}
 	var version string
 	if err := db.QueryRowContext(t.Context(), "SELECT VERSION()").Scan(&version); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(version, "MariaDB") {
-		t.Skipf("%s has no such type", version)
+		t.Skipf("%s has no type UUID", version)
 	}
 	a.exec(t, strings.Replace(integerUsers, "BIGINT UNSIGNED AUTO_INCREMENT", "UUID", 1))
 	for kind := range sqlstore.Text + 1 {
@@ -163,25 +167,25 @@ func TestMariaDBsUUIDNeedsTheColumnThatMigrateNames(t *testing.T) {
 			a.exec(t, remedy)
 		}
 	}
-	store := newStore(t, db, sqlstore.Config{ID: "id_text", IDKind: sqlstore.Text})
-	if err := store.Migrate(t.Context()); err != nil {
+	kept := newStore(t, db, sqlstore.Config{ID: "id_text", IDKind: sqlstore.Text})
+	if err := kept.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	const ada = "0190b5a8-7c1e-7b1a-8c6f-3d2f1e0a9b8c"
 	a.exec(t, "INSERT INTO users (id) VALUES ('"+ada+"')")
-	n := session.NewSession{ID: newID(), UserID: ada, Confirmed: newDigest(), Lifetime: time.Hour, KeepFor: time.Hour}
-	if err := store.Create(t.Context(), n); err != nil {
+	n := store.NewSession{ID: newID(), UserID: ada, Confirmed: newDigest(), Lifetime: time.Hour, RetainFor: time.Hour}
+	if err := kept.Create(t.Context(), n); err != nil {
 		t.Fatal(err)
 	}
-	if snap, err := store.Find(t.Context(), n.ID); err != nil || snap.Record.UserID != ada || snap.Record.User.Disabled {
+	if snap, err := kept.Find(t.Context(), n.ID); err != nil || snap.Record.UserID != ada || snap.Record.User.Disabled {
 		t.Errorf("%+v, %v", snap.Record, err)
 	}
 }
 
-func TestAnIDOfNoKindIsRefused(t *testing.T) {
-	db := openDSN(t, mysqltest.Database(t))
+func TestMigrate_RefusesAnIDOfNoIDKind(t *testing.T) {
+	db := openDSN(t, dbtest.Database(t))
 	app{db: db}.exec(t, strings.Replace(integerUsers, "BIGINT UNSIGNED AUTO_INCREMENT", "DATE", 1))
-	if err := newStore(t, db, sqlstore.Config{}).Migrate(t.Context()); err == nil || !strings.Contains(err.Error(), "is date, which is no Integer: set Config.ID to a column") {
+	if err := newStore(t, db, sqlstore.Config{}).Migrate(t.Context()); err == nil || !strings.Contains(err.Error(), "is date, which is no Integer: set Config.ID to a column of") {
 		t.Error(err)
 	}
 }

@@ -1,0 +1,100 @@
+package sqlstore_test
+
+import (
+	"database/sql"
+	"strings"
+	"testing"
+
+	"github.com/sessionkit/sessionkit/sqlstore"
+)
+
+// inEveryField calls check with the result of New for an expression in each field of
+// Config that accepts one.
+func inEveryField(t *testing.T, expression string, check func(field string, err error)) {
+	t.Helper()
+	for field, cfg := range map[string]sqlstore.Config{
+		"Epoch": {Epoch: expression}, "Disabled": {Disabled: expression}, "Roles": {Roles: expression},
+		"Attrs": {Attrs: map[string]string{"a": expression}},
+	} {
+		_, err := sqlstore.New(new(sql.DB), cfg)
+		check(field, err)
+	}
+}
+
+func TestConfig_RefusesExpressionsThatAffectMoreThanTheirParentheses(t *testing.T) {
+	for expression, why := range map[string]string{
+		"(u.a) OR u.b":       "does not end with a closing parenthesis",
+		"(u.a) ":             "does not end with a closing parenthesis",
+		"(u.a), u.b":         "does not end with a closing parenthesis",
+		"(f(u.a)) + (1) + 1": "does not end with a closing parenthesis",
+		"(u.a":               "does not close a parenthesis",
+		"((u.a)":             "does not close a parenthesis",
+		"(u.a))":             "closes a parenthesis that it did not open",
+		"(u.a)) OR ((u.b)":   "closes a parenthesis that it did not open",
+		"(u.a = 'b)":         "does not close a quote '",
+		`(u.a = "b)`:         `does not close a quote "`,
+		"(u.`a)":             "does not close a quote `",
+		"(u.a = ''))":        "closes a parenthesis that it did not open",
+		"(u.a = 'b'')":       "does not close a quote '",
+		`(u.a = "'"))`:       "closes a parenthesis that it did not open",
+		`(u.a = '\')`:        "has a backslash before a quote",
+		`(u.a = "\")`:        "has a backslash before a quote",
+		"(u.a = `\\`)":       "has a backslash before a quote",
+		`(u.a = '\\')`:       "has a backslash before a quote",
+		`(u.a = '\"')`:       "has a backslash before a quote",
+		"(u.a = '\\`')":      "has a backslash before a quote",
+		`(u.\'a)`:            "has a backslash before a quote",
+		`(u.a\)`:             `contains \ outside quotes`,
+		"(u.a -- )":          "contains a comment",
+		"(u.a--1)":           "contains a comment",
+		"(u.a /* )":          "contains a comment",
+		"(u.a /*! */ )":      "contains a comment",
+		"(u.a # )":           "contains # outside quotes",
+		"(u.a = ?)":          "contains a question mark",
+		"(u.a = '?')":        "contains a question mark",
+		"(u.a = 'b\x00')":    "is not UTF-8, or contains a NUL",
+		"(u.a = '\xbf')":     "is not UTF-8, or contains a NUL",
+		"(u.\xc3)":           "is not UTF-8, or contains a NUL",
+	} {
+		inEveryField(t, expression, func(field string, err error) {
+			if err == nil || !strings.Contains(err.Error(), why) || !strings.Contains(err.Error(), field) {
+				t.Errorf("%s = %q: %v; want %q", field, expression, err, why)
+			}
+		})
+	}
+}
+
+func TestConfig_AcceptsExpressionsThatStayWithinTheirParentheses(t *testing.T) {
+	for _, expression := range []string{
+		"(0)", "(NULL)", "(u.a)", "((u.a))", "(u.a) OR (u.b)", "(u.ü = 'ß')", "(u.`order`)", `("a" = 'b')`,
+		"(u.a = ')')", "(u.a = '(')", `(u.a = ")")`, "(u.a = '''')", "(u.a = 'it''s')", `(u.a = "it's")`, "(u.a = '\"')",
+		`(u.a = 'C:\temp')`, "(u.a = '-- # /* ; @')", "(u.a - 1 / 2 * 3)", "(- - u.a)", "(u.a\n\t= 'b'\r\n)",
+		"(u.a->'x')", "(u.a <=> 1 AND u.b != 2 OR NOT u.c)", "(u.a % 2 ^ 3 & 4 | ~5)", "(f(u.a, g(u.b)))",
+	} {
+		inEveryField(t, expression, func(field string, err error) {
+			if err != nil {
+				t.Errorf("%s = %q: %v", field, expression, err)
+			}
+		})
+	}
+}
+
+// Databases differ in the meaning of every other ASCII character.
+func TestConfig_AcceptsOnlyLettersDigitsAndOperatorsOutsideQuotes(t *testing.T) {
+	const accepted = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_ \t\r\n,.+-*/%<>=!|&^~"
+	for c := byte(1); c < 0x80; c++ {
+		if strings.IndexByte("()'\"`?", c) >= 0 {
+			continue // have a meaning of their own, see the tests above
+		}
+		want := strings.IndexByte(accepted, c) >= 0
+		if _, err := sqlstore.New(new(sql.DB), sqlstore.Config{Disabled: "(u.a " + string(c) + " u.b)"}); (err == nil) != want {
+			t.Errorf("%q outside quotes: %v; want it accepted: %v", c, err, want)
+		}
+		if c == '\\' {
+			continue
+		}
+		if _, err := sqlstore.New(new(sql.DB), sqlstore.Config{Disabled: "(u.a = 'x" + string(c) + "x')"}); err != nil {
+			t.Errorf("%q in quotes: %v", c, err)
+		}
+	}
+}

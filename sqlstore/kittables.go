@@ -1,0 +1,115 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// checkKitTables compares the kit's tables with the schema, and first creates what is
+// missing if create is set. It reports whether both tables exist with the right
+// columns.
+func (s *Store) checkKitTables(ctx context.Context, schema []string, create bool) (faults []error, ready bool, err error) {
+	found, err := s.compareKitTables(ctx, schema)
+	if err != nil {
+		return nil, false, err
+	}
+	// Next to another program's table nothing is created, so that whoever renames or
+	// drops that table does not meet half of the kit's.
+	if found.missing && create && len(found.wrongColumns) == 0 {
+		if err := s.createTables(ctx, schema); err != nil {
+			return []error{err}, false, nil
+		}
+		if found, err = s.compareKitTables(ctx, schema); err != nil {
+			return nil, false, err
+		}
+	}
+	if found.missing { // another node may be creating the indexes
+		return found.wrongColumns, false, nil
+	}
+	return append(found.wrongColumns, found.missingIndexes...), len(found.wrongColumns) == 0, nil
+}
+
+// comparison is how the kit's existing tables differ from the schema.
+type comparison struct {
+	missing                      bool // at least one table
+	wrongColumns, missingIndexes []error
+}
+
+// compareKitTables compares the kit's tables with the schema. The schema creates the
+// epoch table last: once it exists, so do all indexes, unless somebody dropped one.
+func (s *Store) compareKitTables(ctx context.Context, schema []string) (c comparison, err error) {
+	for _, t := range []table{s.names.sessions, s.names.epochs} {
+		found, err := s.columns(ctx, t)
+		if err != nil {
+			return c, err
+		}
+		if len(found) == 0 {
+			c.missing = true
+			continue
+		}
+		if err := compareColumns(t, definitions(schema, t), found); err != nil {
+			c.wrongColumns = append(c.wrongColumns, err)
+			continue
+		}
+		faults, err := s.checkIndexes(ctx, t, s.indexed(schema, t))
+		if err != nil {
+			return c, err
+		}
+		c.missingIndexes = append(c.missingIndexes, faults...)
+	}
+	return c, nil
+}
+
+// compareColumns compares a kit's table with its definitions. Columns that are not in
+// the schema are allowed. The type of user_id is empty while the app's id column is
+// unknown.
+func compareColumns(t table, defs []definition, found []column) error {
+	var faults []string
+	for _, def := range defs {
+		switch has, exists := findColumn(found, def.column); {
+		case def.kind == "":
+		case !exists:
+			faults = append(faults, fmt.Sprintf("there is no %s (%s)", def.column, def.sql))
+		case has.kind != def.kind:
+			faults = append(faults, fmt.Sprintf("%s is %s, not %s", def.column, has.kind, def.kind))
+		}
+	}
+	if len(faults) == 0 {
+		return nil
+	}
+	return fmt.Errorf("the table %s is not the kit's: %s; if it belongs to another program, give Config.Sessions another name, "+
+		"else drop it, which logs everybody out, and run Migrate again", t, strings.Join(faults, "; "))
+}
+
+// checkPrivileges has the database explain a statement for each privilege, which
+// fails if this account lacks it, and writes nothing. On a connection that must not
+// write, only SELECT is checked, because every other one would fail too.
+func (s *Store) checkPrivileges(ctx context.Context, schema []string, writable bool) (faults []error) {
+	sessions, epochs := s.names.sessions, s.names.epochs
+	var columns, nulls []string // all, because some have no default
+	for _, def := range definitions(schema, sessions) {
+		columns, nulls = append(columns, def.column), append(nulls, "NULL")
+	}
+	for _, c := range []struct {
+		privilege string
+		table     table
+		statement string
+	}{
+		{"SELECT", sessions, "SELECT generation FROM {table} WHERE 1 = 0"},
+		{"INSERT", sessions, "INSERT INTO {table} (" + strings.Join(columns, ", ") + ") SELECT " + strings.Join(nulls, ", ") + " WHERE 1 = 0"},
+		{"UPDATE", sessions, "UPDATE {table} SET generation = 0 WHERE 1 = 0"},
+		{"DELETE", sessions, "DELETE FROM {table} WHERE 1 = 0"},
+		{"SELECT", epochs, "SELECT epoch FROM {table} WHERE 1 = 0"},
+		{"UPDATE", epochs, "UPDATE {table} SET epoch = 0 WHERE 1 = 0"},
+	} {
+		if !writable && c.privilege != "SELECT" {
+			continue
+		}
+		if err := s.try(ctx, "EXPLAIN "+strings.ReplaceAll(c.statement, "{table}", c.table.sql)); err != nil {
+			faults = append(faults, fmt.Errorf("%s on %s is refused (%s): %w",
+				c.privilege, c.table, s.dialect.permit(c.privilege, c.table.sql), err))
+		}
+	}
+	return faults
+}

@@ -1,0 +1,150 @@
+package sqlstore_test
+
+import (
+	"bytes"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/sessionkit/sessionkit/internal/dbtest"
+	"github.com/sessionkit/sessionkit/session/store"
+	"github.com/sessionkit/sessionkit/sqlstore"
+)
+
+// The error names the fault and its remedy, before the first login fails. The app's
+// table stays as it is.
+func TestMigrate_NamesEachFaultAndItsRemedy(t *testing.T) {
+	refused := 0
+	for _, f := range faults() {
+		t.Run(f.name, func(t *testing.T) {
+			broken, root := f.create(t)
+			before := root.usersTable(t)
+			err := broken.Migrate(t.Context())
+			if err == nil {
+				t.Fatal("Migrate succeeded")
+			}
+			for _, words := range f.says {
+				if !strings.Contains(err.Error(), words) {
+					t.Errorf("the error does not say %q:\n%v", words, err)
+				}
+			}
+			if n := strings.Count(err.Error(), "sqlstore: Migrate: "); n != 1 {
+				t.Errorf("the error names %d faults; want 1:\n%v", n, err)
+			}
+			if after := root.usersTable(t); after != before {
+				t.Errorf("the app's table was\n%s\nand became\n%s", before, after)
+			}
+			if !t.Failed() {
+				refused++
+			}
+		})
+	}
+	t.Logf("%d faults, each of them named", refused)
+}
+
+// Otherwise an operator with ten faults starts the app ten times.
+func TestMigrate_NamesAllFaultsAtOnce(t *testing.T) {
+	f := fault{
+		users:  strings.Replace(integerUsers, "AUTO_INCREMENT PRIMARY KEY", "NOT NULL", 1),
+		params: []string{"sql_mode=%27%27", "autocommit=0"},
+		cfg: sqlstore.Config{
+			Disabled: "(u.banned)", Attrs: map[string]string{"mail": "email", "none": "(u.none)"},
+		},
+		breaks: []string{
+			"ALTER TABLE users DROP roles, MODIFY session_epoch VARCHAR(9)",
+			"ALTER TABLE sessions DROP KEY by_user, DROP KEY by_change",
+			"ALTER TABLE sessions_epoch MODIFY epoch INT NOT NULL",
+		},
+	}
+	// The kit's tables were created while users was right.
+	right := f
+	right.users, right.breaks = "", append([]string{"ALTER TABLE users MODIFY id BIGINT UNSIGNED NOT NULL", "ALTER TABLE users DROP PRIMARY KEY"}, f.breaks...)
+	broken, root := right.create(t)
+	before := root.usersTable(t)
+	says := []string{
+		"sql_mode is", "autocommit is off",
+		"`users` has no unique index on id", "session_epoch is varchar(9)", "no column roles", "no column email", "Config.Disabled", `Config.Attrs["none"]`,
+		"`sessions` has no index on user_id", "`sessions` has no index on changed_at", "`sessions_epoch` is not the kit's: epoch is int",
+	}
+	wantFaults(t, broken, says...)
+	if after := root.usersTable(t); after != before {
+		t.Errorf("the app's table was\n%s\nand became\n%s", before, after)
+	}
+	t.Logf("%d faults in one error", len(says))
+}
+
+func TestMigrate_NeedsNoMoreThanTheDocumentedPrivileges(t *testing.T) {
+	for name, grants := range map[string][]string{
+		"tables": {"SELECT, INSERT, UPDATE, DELETE ON {db}.sessions", "SELECT, UPDATE ON {db}.sessions_epoch", "SELECT ON {db}.users"},
+		"columns": {"SELECT, INSERT, UPDATE, DELETE ON {db}.sessions", "SELECT, UPDATE ON {db}.sessions_epoch",
+			"SELECT (id, session_epoch, disabled, roles) ON {db}.users"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, root := fault{grants: grants}.create(t)
+			if err := s.Migrate(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			a := app{s, root.db}
+			a.setUser(t, 1, store.User{})
+			rec := a.login(t)
+			for method, call := range a.methods(rec) {
+				if err := call(t.Context()); err != nil {
+					t.Errorf("%s: %v", method, err)
+				}
+			}
+		})
+	}
+}
+
+// A view has no indexes, and its columns cannot be declared NOT NULL.
+func TestMigrate_AcceptsAView(t *testing.T) {
+	a := app{db: open(t)}
+	a.exec(t, strings.Replace(integerUsers, "users", "people", 1))
+	a.exec(t, "CREATE VIEW users AS SELECT id, NULLIF(session_epoch, 0) AS session_epoch, disabled, roles FROM people")
+	if err := newStore(t, a.db, sqlstore.Config{}).Migrate(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// A replica lags, and loses what is written to it.
+func TestMigrate_RefusesAServerThatIsReadOnly(t *testing.T) {
+	server := dbtest.Start(t)
+	dsn := server.Database(t)
+	a := appOn(t, dsn, integerUsers, sqlstore.Config{})
+	a.exec(t, "SET GLOBAL read_only = 1")
+	wantFaults(t, a.Store, "the server is read-only, as replicas are (read_only = 1, innodb_read_only = 0): open the primary")
+	a.exec(t, "SET GLOBAL read_only = 0")
+	if err := a.Migrate(t.Context()); err != nil {
+		t.Error(err)
+	}
+	server.Stop(t)
+	server.RestartWith(t, "--innodb-read-only")
+	wantFaults(t, a.Store, "(read_only = 0, innodb_read_only = 1)")
+}
+
+func TestMigrate_RefusesAConnectionThatIsReadOnly(t *testing.T) {
+	a := newApp(t, integerUsers, sqlstore.Config{})
+	a.db.SetMaxOpenConns(1)
+	a.exec(t, "SET SESSION TRANSACTION READ ONLY")
+	wantFaults(t, a.Store, "INSERT on `sessions` is refused", "UPDATE on `sessions` is refused", "DELETE on `sessions` is refused", "UPDATE on `sessions_epoch` is refused")
+}
+
+// It may be intended, so it is a warning and not an error.
+func TestMigrate_WarnsOfADatabaseThatMayLoseCommits(t *testing.T) {
+	server := dbtest.Start(t)
+	a := appOn(t, server.Database(t), integerUsers, sqlstore.Config{})
+	log := new(bytes.Buffer)
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(log, nil)))
+	t.Cleanup(func() { slog.SetDefault(before) })
+	for setting, want := range map[string]int{"0": 1, "1": 0, "2": 1} {
+		log.Reset()
+		a.exec(t, "SET GLOBAL innodb_flush_log_at_trx_commit = "+setting)
+		if err := a.Migrate(t.Context()); err != nil {
+			t.Errorf("%s: %v", setting, err)
+		}
+		if n := strings.Count(log.String(), "level=WARN"); n != want || want > 0 && !strings.Contains(log.String(), "innodb_flush_log_at_trx_commit="+setting) {
+			t.Errorf("%s: %d warnings, want %d: %s", setting, n, want, log)
+		}
+	}
+}
