@@ -12,83 +12,74 @@ import (
 	"github.com/sessionkit/sessionkit/session"
 )
 
-// accountForm is what the account page shows.
-type accountForm struct {
-	CurrentError string
-	NewError     string
-	MinLength    int
+// devices lists the user's sessions. There is one for each browser.
+func (a *app) devices(c echo.Context) error {
+	list, err := a.sessions.List(c.Request().Context(), current(c).UserID)
+	if err != nil {
+		return err
+	}
+	return render(c, http.StatusOK, "devices", "Devices", list)
 }
 
-// minPassword is in characters.
-const minPassword = 12
+// revokeDevice ends one session, if it is the user's own.
+func (a *app) revokeDevice(c echo.Context) error {
+	err := a.sessions.Revoke(c.Request().Context(), current(c).UserID, c.FormValue("id"))
+	if errors.Is(err, session.ErrNotFound) {
+		return redirect(c, "/devices", "device-gone")
+	}
+	if err != nil {
+		return err
+	}
+	return redirect(c, "/devices", "device")
+}
+
+func (a *app) revokeOtherDevices(c echo.Context) error {
+	s := current(c)
+	if err := a.sessions.RevokeUser(c.Request().Context(), s.UserID, s.ID); err != nil {
+		return err
+	}
+	return redirect(c, "/devices", "others")
+}
+
+const minPassword = 12 // characters
+
+// accountForm is what the account page shows.
+type accountForm struct{ CurrentError, NewError string }
 
 func (a *app) account(c echo.Context) error {
-	return showAccount(c, http.StatusOK, accountForm{})
+	return render(c, http.StatusOK, "account", "Account", accountForm{})
 }
 
-func showAccount(c echo.Context, status int, form accountForm) error {
-	form.MinLength = minPassword
-	return render(c, status, "account", "Account", form)
-}
-
-// changePassword ends every session of the user's but the browser's that sent
-// the form, which gets a new one.
+// changePassword ends all sessions of the user. The browser that sent the form gets a
+// new one.
 func (a *app) changePassword(c echo.Context) error {
-	ctx := c.Request().Context()
-	currentPassword, newPassword := c.FormValue("current"), c.FormValue("new")
-	if fault := faultIn(newPassword, currentPassword); fault != "" {
-		return showAccount(c, http.StatusUnprocessableEntity, accountForm{NewError: fault})
+	ctx, password := c.Request().Context(), c.FormValue("new")
+	if utf8.RuneCountInString(password) < minPassword || len(password) > maxPassword {
+		fault := fmt.Sprintf("Use at least %d characters, and at most %d.", minPassword, maxPassword)
+		return render(c, http.StatusUnprocessableEntity, "account", "Account", accountForm{NewError: fault})
 	}
-
-	known, err := a.users.byID(ctx, current(c).UserID)
-	if err != nil {
-		return err
-	}
-	checked, err := a.credentials.check(ctx, known.Email, currentPassword, c.RealIP())
+	u, err := a.passwords.check(ctx, current(c).Attrs["email"], c.FormValue("current"), c.RealIP())
 	if throttled, ok := errors.AsType[throttledError](err); ok {
-		setRetryAfter(c, throttled.wait)
-		return showAccount(c, http.StatusTooManyRequests, accountForm{
-			CurrentError: "Too many failed attempts. Wait " + waitText(throttled.wait) + ", then try again."})
+		return render(c, http.StatusTooManyRequests, "account", "Account", accountForm{CurrentError: waitText(c, throttled)})
 	}
-	if errors.Is(err, errWrong) {
-		return showAccount(c, http.StatusUnprocessableEntity, accountForm{CurrentError: "This is not your current password."})
+	var epoch uint64
+	if err == nil {
+		epoch, err = a.users.setPassword(ctx, u, password)
 	}
-	if err != nil {
-		return err
-	}
-	hash, err := a.credentials.passwords.hash(ctx, newPassword)
-	if err != nil {
-		return err
-	}
-	epoch, err := a.users.setPassword(ctx, checked.ID, checked.hash, hash)
-	if errors.Is(err, errPasswordMoved) {
-		return showAccount(c, http.StatusUnprocessableEntity, accountForm{
-			CurrentError: "Your password was changed elsewhere just now. Use the new one."})
+	if errors.Is(err, errWrongPassword) {
+		return render(c, http.StatusUnprocessableEntity, "account", "Account", accountForm{CurrentError: "This is not your current password."})
 	}
 	if err != nil {
 		return err
 	}
 
-	// The new epoch has already ended all sessions, as each of them will learn
-	// at its next refresh. This tells them now.
-	if err := a.sessions.RevokeUser(ctx, checked.SessionUser()); err != nil {
-		slog.Warn("the old sessions end at their next refresh only", "user", checked.ID, "error", err)
+	// The new epoch ends each old session at its next refresh. RevokeUser ends them
+	// within a second. It comes before Issue, or it would end the new session too.
+	if err := a.sessions.RevokeUser(ctx, u.ID); err != nil {
+		slog.Warn("the old sessions end only at their next refresh", "user", u.ID, "error", err)
 	}
-	if err := a.guard.Issue(c, session.Login{UserID: checked.SessionUser(), Epoch: epoch}); err != nil {
+	if err := a.guard.Issue(c, session.Login{UserID: u.ID, Epoch: epoch}); err != nil {
 		return err
 	}
-	return redirectDone(c, "/account", "password")
-}
-
-// faultIn says what is wrong with a new password, or nothing.
-func faultIn(password, old string) string {
-	switch {
-	case utf8.RuneCountInString(password) < minPassword:
-		return fmt.Sprintf("Use at least %d characters. A few words in a row are good.", minPassword)
-	case len(password) > maxPassword:
-		return fmt.Sprintf("Use at most %d characters.", maxPassword)
-	case password == old:
-		return "This is the password you have. Choose another."
-	}
-	return ""
+	return redirect(c, "/account", "password")
 }

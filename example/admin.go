@@ -1,122 +1,78 @@
 package main
 
 import (
-	"errors"
 	"net/http"
-	"slices"
-	"time"
 
 	"github.com/labstack/echo/v4"
 )
 
-// adminRow is a user with the number of their sessions.
-type adminRow struct {
-	user
-	Sessions int
-	Self     bool
-	Admin    bool
-}
-
-// usersShown bounds the admin's page, and with it the statements it costs: one
-// for each user.
-const usersShown = 50
-
+// admin lists the first users.
 func (a *app) admin(c echo.Context) error {
-	ctx := c.Request().Context()
-	users, err := a.users.list(ctx, usersShown)
+	list, err := a.users.find(c.Request().Context(), `ORDER BY id LIMIT 50`)
 	if err != nil {
 		return err
 	}
-	rows := make([]adminRow, 0, len(users))
-	for _, u := range users {
-		list, err := a.sessions.List(ctx, u.SessionUser())
+	return render(c, http.StatusOK, "admin", "Users", list)
+}
+
+// forUser returns a handler for a form that names a user.
+func (a *app) forUser(do func(c echo.Context, id string) error, notice string) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		u, err := a.users.byID(c.Request().Context(), c.FormValue("user"))
 		if err != nil {
-			return unavailable(err)
+			return err
 		}
-		rows = append(rows, adminRow{
-			user:     u,
-			Sessions: len(list),
-			Self:     u.SessionUser() == current(c).UserID,
-			Admin:    slices.Contains(u.Roles, roleAdmin),
-		})
+		if err := do(c, u.ID); err != nil {
+			return err
+		}
+		return redirect(c, "/admin", notice)
 	}
-	usual, unusual := tell(a.sessions.Stats())
-	return render(c, http.StatusOK, "admin", "Users", struct {
-		Users          []adminRow
-		Usual, Unusual []told
-		Started        time.Time
-	}{rows, usual, unusual, a.started})
 }
 
-// ban disables the user first: whoever logs in between the two steps is refused.
-// The sessions would end by themselves at their next refresh; RevokeUser makes
-// that about a second.
-func (a *app) ban(c echo.Context) error {
-	id := c.FormValue("user")
+var errSelf = echo.NewHTTPError(http.StatusConflict, "You cannot do this to yourself: you could not undo it.")
+
+// ban disables the user first, so that a login between the two steps is refused.
+// Without RevokeUser the sessions would end at their next refresh.
+func (a *app) ban(c echo.Context, id string) error {
 	if id == current(c).UserID {
-		return redirectDone(c, "/admin", "not-self")
+		return errSelf
 	}
-	err := a.users.setDisabled(c.Request().Context(), id, true)
-	if err == nil {
-		err = a.revokeSessions(c, id)
+	if err := a.users.setDisabled(c.Request().Context(), id, true); err != nil {
+		return err
 	}
-	return answerAdmin(c, err, "banned")
+	return a.revokeUser(c, id)
 }
 
-func (a *app) unban(c echo.Context) error {
-	err := a.users.setDisabled(c.Request().Context(), c.FormValue("user"), false)
-	return answerAdmin(c, err, "unbanned")
+func (a *app) unban(c echo.Context, id string) error {
+	return a.users.setDisabled(c.Request().Context(), id, false)
 }
 
-// changeRole changes the row, and then has each of the user's devices ask for it
-// at its next request: nobody is logged out. Without Reload a role that was taken
-// away would still open doors until the access cookie runs out.
-func (a *app) changeRole(c echo.Context) error {
-	ctx, id, role := c.Request().Context(), c.FormValue("user"), c.FormValue("role")
-	if role != roleUser && role != roleAdmin {
+func (a *app) revokeUser(c echo.Context, id string) error {
+	return a.sessions.RevokeUser(c.Request().Context(), id)
+}
+
+// changeRole changes the user's row. ForceRefresh then makes every device of the user
+// read it at the next request. It logs nobody out. Without it, the old role would
+// count until the access cookie has expired.
+func (a *app) changeRole(c echo.Context, id string) error {
+	roles, ok := map[string]string{"user": `[]`, roleAdmin: `["admin"]`}[c.FormValue("role")]
+	if !ok {
 		return echo.ErrBadRequest
 	}
 	if id == current(c).UserID {
-		return redirectDone(c, "/admin", "not-self-role")
+		return errSelf
 	}
-	err := a.users.setRole(ctx, id, role)
-	if err == nil {
-		if err = a.sessions.Reload(ctx, id); err != nil {
-			err = unavailable(err) // the row is changed: sending the form again is right
-		}
+	if err := a.users.setRoles(c.Request().Context(), id, roles); err != nil {
+		return err
 	}
-	return answerAdmin(c, err, "role-"+role)
+	return a.sessions.ForceRefresh(c.Request().Context(), id)
 }
 
-func (a *app) revokeUser(c echo.Context) error {
-	return answerAdmin(c, a.revokeSessions(c, c.FormValue("user")), "revoked")
-}
-
-// revokeEverybody ends the admin's own session too, so it leads to the page that
-// needs none.
+// revokeEverybody also ends the administrator's own session, so it leads to the
+// public page.
 func (a *app) revokeEverybody(c echo.Context) error {
 	if err := a.sessions.RevokeAll(c.Request().Context()); err != nil {
-		return unavailable(err)
-	}
-	return redirectDone(c, "/", "everybody")
-}
-
-func (a *app) revokeSessions(c echo.Context, id string) error {
-	if _, err := parseUserID(id); err != nil {
 		return err
 	}
-	if err := a.sessions.RevokeUser(c.Request().Context(), id); err != nil {
-		return unavailable(err)
-	}
-	return nil
-}
-
-func answerAdmin(c echo.Context, err error, done string) error {
-	if errors.Is(err, errNoUser) {
-		return redirectDone(c, "/admin", "no-user")
-	}
-	if err != nil {
-		return err
-	}
-	return redirectDone(c, "/admin", done)
+	return redirect(c, "/", "everybody")
 }

@@ -1,74 +1,160 @@
 package main
 
 import (
+	"errors"
+	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/sessionkit/sessionkit/session"
 )
 
 func TestKeysSurviveARestart(t *testing.T) {
-	db := filepath.Join(t.TempDir(), "new", "app.db")
-	failed := make(chan error)
-	const processes = 8 // at once
-	for range processes {
-		go func() {
-			_, err := loadKeys("", db)
-			failed <- err
-		}()
+	source := keySource{file: keyFileFor(filepath.Join(t.TempDir(), "new", "app.db"))}
+	if filepath.Base(source.file) != "app.keys" {
+		t.Errorf("the file is %s; want app.keys beside the database", source.file)
 	}
-	for range processes {
-		if err := <-failed; err != nil {
-			t.Error(err)
+	var before []byte
+	for start := range 2 {
+		if _, err := source.load(); err != nil {
+			t.Fatal(err)
 		}
-	}
-	file := filepath.Join(filepath.Dir(db), "app.keys")
-	before, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := loadKeys("", db); err != nil {
-		t.Fatal(err)
-	}
-	after, err := os.ReadFile(file)
-	if err != nil || string(after) != string(before) {
-		t.Errorf("the key was replaced (error %v)", err)
-	}
-	entries, err := os.ReadDir(filepath.Dir(db))
-	if err != nil || len(entries) != 1 {
-		t.Errorf("%d files beside the key, error %v; want none", len(entries)-1, err)
+		text, err := os.ReadFile(source.file)
+		if err != nil || start > 0 && string(text) != string(before) {
+			t.Errorf("start %d: error %v, or another key", start, err)
+		}
+		before = text
 	}
 }
 
 func TestAKeyFileThatOthersCanReadIsRefused(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("no such permissions here")
+		t.Skip("Windows has no such permissions")
 	}
-	db := filepath.Join(t.TempDir(), "app.db")
-	if _, err := loadKeys("", db); err != nil {
+	source := keySource{file: filepath.Join(t.TempDir(), "app.keys")}
+	if _, err := source.load(); err != nil {
 		t.Fatal(err)
 	}
-	file := strings.TrimSuffix(db, ".db") + ".keys"
-	if err := os.Chmod(file, 0o644); err != nil {
+	if err := os.Chmod(source.file, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := loadKeys("", db); err == nil || !strings.Contains(err.Error(), "chmod 600") {
+	if _, err := source.load(); err == nil || !strings.Contains(err.Error(), "chmod 600") {
 		t.Errorf("error %v; want one that says what to do", err)
 	}
 }
 
 func TestKeysFromTheEnvironmentLeaveNoFile(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := loadKeys(session.GenerateKey(), filepath.Join(dir, "app.db")); err != nil {
+	source := keySource{env: session.GenerateKey(), file: filepath.Join(dir, "app.keys")}
+	if _, err := source.load(); err != nil {
 		t.Fatal(err)
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
 		t.Errorf("%d files, error %v; want none", len(entries), err)
 	}
-	if _, err := loadKeys("too short", filepath.Join(dir, "app.db")); err == nil || !strings.Contains(err.Error(), "SESSION_KEYS") {
+	source.env = "too short"
+	if _, err := source.load(); err == nil || !strings.Contains(err.Error(), "SESSION_KEYS") {
 		t.Errorf("error %v; want one that names SESSION_KEYS", err)
+	}
+}
+
+func TestAKeyIsChangedInThreeStepsAndNobodyIsLoggedOut(t *testing.T) {
+	a, server := testServer(t)
+	source := keySource{file: filepath.Join(t.TempDir(), "app.keys")}
+	old, fresh := session.GenerateKey(), session.GenerateKey()
+	step := func(keys ...string) {
+		t.Helper()
+		if err := os.WriteFile(source.file, []byte(strings.Join(keys, "\n")+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := source.reload(a.sessions); err != nil {
+			t.Fatal(err)
+		}
+	}
+	step(old)
+	before := newBrowser(t, server)
+	before.login(ada, adaPassword)
+	step(old, fresh)
+	before.get("/devices").shows(t, 200)
+	step(fresh, old)
+	before.get("/devices").shows(t, 200)
+	after := newBrowser(t, server)
+	after.login(grace, gracePassword)
+	step(fresh)
+	after.get("/devices").shows(t, 200)
+	// This browser did not get the 30 days that the third step must wait.
+	before.get("/devices").leadsTo(t, "/login?next=%2Fdevices")
+
+	// A mistake in the file changes nothing.
+	for name, text := range map[string]string{
+		"no key":        "# to do\n",
+		"half a key":    fresh[:20],
+		"no file":       "",
+		"an empty file": "\n",
+		"one key twice": fresh + "\n" + fresh,
+	} {
+		if err := os.RemoveAll(source.file); err != nil {
+			t.Fatal(err)
+		}
+		if name != "no file" {
+			if err := os.WriteFile(source.file, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		err := source.reload(a.sessions)
+		if err == nil || strings.Contains(err.Error(), fresh[:20]) {
+			t.Errorf("%s: error %v; want one that shows no key", name, err)
+		}
+		after.get("/devices").shows(t, 200)
+		if _, err := os.Stat(source.file); name == "no file" && !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: a new one was created (error %v), which logs everybody out", name, err)
+		}
+	}
+}
+
+func TestSIGHUPReloadsTheKeys(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no such signal")
+	}
+	t.Setenv("SESSION_KEYS", "")
+	lines := captureLog(t)
+	db := filepath.Join(t.TempDir(), "app.db")
+	address := started(t, "-db", db)
+	if err := os.WriteFile(keyFileFor(db), []byte(session.GenerateKey()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	hangUp(t)
+	lines.waitFor(t, "keys reloaded")
+	response, err := http.Get(address + "/healthz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+}
+
+func TestSIGHUPSaysThatTheEnvironmentStays(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no such signal")
+	}
+	t.Setenv("SESSION_KEYS", session.GenerateKey())
+	lines := captureLog(t)
+	started(t)
+	hangUp(t)
+	lines.waitFor(t, "SESSION_KEYS: restart this process")
+}
+
+func hangUp(t *testing.T) {
+	t.Helper()
+	self, err := os.FindProcess(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := self.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -1,8 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
+	"math"
 	"net/http"
+	"strconv"
 
 	"github.com/labstack/echo/v4"
 
@@ -12,55 +16,45 @@ import (
 // loginForm is what the login page shows.
 type loginForm struct {
 	Email    string
-	Next     string // carried through as it came; guard.ReturnTo judges it when it is used
+	Next     string // the page to return to, unchecked: Guard.ReturnTo checks it on use
 	Remember bool
 	Error    string
-	Reauth   bool // somebody is logged in, and is asked for the password again
-	Demo     bool
+	Demo     []demoUser
 }
 
 func (a *app) loginPage(c echo.Context) error {
-	form := loginForm{Next: c.QueryParam("next")}
-	return a.showLogin(c, http.StatusOK, form)
+	return a.showLogin(c, http.StatusOK, loginForm{Next: c.QueryParam("next")})
 }
 
 func (a *app) showLogin(c echo.Context, status int, form loginForm) error {
-	form.Demo = a.showDemo
 	title := "Log in"
-	if s, ok := session.FromContext(c.Request().Context()); ok {
-		form.Reauth = true
+	if s, ok := session.FromContext(c.Request().Context()); ok { // RequireRecentLogin has sent the user here
 		title = "Confirm your password"
-		if form.Email == "" {
-			form.Email = s.Attrs["email"]
-		}
+		form.Email = cmp.Or(form.Email, s.Attrs["email"])
+	} else {
+		form.Demo = a.demoUsers
 	}
 	return render(c, status, "login", title, form)
 }
 
 func (a *app) login(c echo.Context) error {
-	form := loginForm{
-		Email:    shortenEmail(c.FormValue("email")),
-		Next:     c.FormValue("next"),
-		Remember: c.FormValue("remember") != "",
-	}
-	found, err := a.credentials.check(c.Request().Context(), c.FormValue("email"), c.FormValue("password"), c.RealIP())
+	form := loginForm{Email: c.FormValue("email"), Next: c.FormValue("next"), Remember: c.FormValue("remember") != ""}
+	u, err := a.passwords.check(c.Request().Context(), form.Email, c.FormValue("password"), c.RealIP())
 	if throttled, ok := errors.AsType[throttledError](err); ok {
-		setRetryAfter(c, throttled.wait)
-		form.Error = "Too many failed attempts. Wait " + waitText(throttled.wait) + ", then try again."
+		form.Error = waitText(c, throttled)
 		return a.showLogin(c, http.StatusTooManyRequests, form)
 	}
-	if errors.Is(err, errWrong) {
-		form.Error = "That e-mail and password do not belong together. Check both and try again."
+	if errors.Is(err, errWrongPassword) {
+		form.Error = "The e-mail address or the password is wrong."
 		return a.showLogin(c, http.StatusUnauthorized, form)
 	}
 	if err != nil {
 		return err
 	}
 
-	err = a.guard.Issue(c, session.Login{UserID: found.SessionUser(), Remember: form.Remember, Epoch: found.epoch})
-	if refusal, ok := errors.AsType[*echo.HTTPError](err); ok && refusal.Code == http.StatusForbidden {
-		// Only who knows the password learns this.
-		form.Error = "This account may not log in at the moment. Ask an administrator."
+	err = a.guard.Issue(c, session.Login{UserID: u.ID, Epoch: u.epoch, Remember: form.Remember})
+	if errors.Is(err, session.ErrUserDisabled) { // only who knows the password sees this
+		form.Error = "This account is disabled. Ask an administrator."
 		return a.showLogin(c, http.StatusForbidden, form)
 	}
 	if err != nil {
@@ -69,11 +63,8 @@ func (a *app) login(c echo.Context) error {
 	return c.Redirect(http.StatusSeeOther, a.guard.ReturnTo(c, "/"))
 }
 
-// shortenEmail keeps what was typed for the next try, unless it was no address
-// at all.
-func shortenEmail(text string) string {
-	if len(text) > maxEmail {
-		return ""
-	}
-	return text
+// waitText returns how long to wait, for the page, and sets Retry-After to the same.
+func waitText(c echo.Context, throttled throttledError) string {
+	c.Response().Header().Set(echo.HeaderRetryAfter, strconv.Itoa(int(math.Ceil(throttled.wait.Seconds()))))
+	return fmt.Sprintf("There were too many failed attempts. Wait %d min, then try again.", int(math.Ceil(throttled.wait.Minutes())))
 }

@@ -1,11 +1,17 @@
-// The example is a small app with logins: one echo server on sessionkit, on
-// SQLite or MySQL. Start it from the repository's root:
+// The example is a small app with logins, on sessionkit, echo, and SQLite or MySQL.
+// Start it from the root of the repository:
 //
 //	go run -C example .
+//
+// Read app.go first: the wiring and the routes, which is what an app of your own
+// needs too. Then login.go, inspector.go, account.go and admin.go: the pages. The other
+// files hold what every app has: users, passwords, a database, keys, a server.
 package main
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
@@ -14,140 +20,122 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"sync"
 	"syscall"
 	"time"
-
-	sessionmw "github.com/sessionkit/sessionkit/middleware"
-	"github.com/sessionkit/sessionkit/session"
-	"github.com/sessionkit/sessionkit/sqlstore"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	// After the first signal the second one ends the process at once.
-	context.AfterFunc(ctx, stop)
-
-	// The refreshes too, which are half of what there is to see here. Elsewhere
-	// the default is right: they are as many as there are users at work.
-	slog.SetLogLoggerLevel(slog.LevelDebug)
-
-	opts, err := parseOptions(os.Args[1:], os.Stderr)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		return
-	case err != nil:
-		os.Exit(2) // the flag package has said why
+	opts, err := parseFlags(flag.CommandLine, os.Args[1:])
+	if err == nil {
+		// Debug shows each refresh of a session. In production the default is better:
+		// there are as many refreshes as active users.
+		slog.SetLogLoggerLevel(slog.LevelDebug)
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		context.AfterFunc(ctx, stop) // a second signal ends the process at once
+		err = run(ctx, opts, os.Stdout)
 	}
-	if err := run(ctx, opts, os.Stdout); err != nil {
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "sessionkit example:", err)
 		os.Exit(1)
 	}
 }
 
-// run serves until ctx ends. It prints the address to out once a browser can
-// reach it.
+// options is the command line.
+type options struct {
+	addr  string
+	db    string // the SQLite file; the key file is beside it, also with MySQL
+	mysql string // a DSN; empty: SQLite
+	tls   bool
+
+	accessTTL, refreshTTL, maxLifetime time.Duration // checked by session.New
+}
+
+const keysHelp = `
+The keys that seal the cookies come from SESSION_KEYS, or else from a file beside the
+database that ends in .keys, one key per line. To change the key without logging anybody
+out, take three steps, and send SIGHUP to every process after each (with SESSION_KEYS:
+restart it):
+  1. add a new key as the last line (openssl rand -base64 32)
+  2. when every process has it, move it to the first line
+  3. remove the old key 30 days later, when its last cookie has expired
+`
+
+func parseFlags(flags *flag.FlagSet, args []string) (o options, err error) {
+	folder, err := os.UserCacheDir()
+	if err != nil {
+		folder = "." // no home directory
+	}
+	flags.StringVar(&o.addr, "addr", "localhost:8080", "`address` to listen on; port 0 takes a free one; only a loopback address has the demo users")
+	flags.StringVar(&o.db, "db", filepath.Join(folder, "sessionkit", "example.db"), "SQLite `file`; the key file is beside it")
+	flags.StringVar(&o.mysql, "mysql", "", "use MySQL instead: a `DSN` such as user:password@tcp(127.0.0.1:3306)/app")
+	flags.BoolVar(&o.tls, "tls", false, "serve HTTPS with a self-signed certificate")
+	flags.DurationVar(&o.accessTTL, "access-ttl", 2*time.Minute, "how long an access cookie is accepted without asking the database")
+	flags.DurationVar(&o.refreshTTL, "refresh-ttl", 30*time.Minute, "how long a session lives without a request")
+	flags.DurationVar(&o.maxLifetime, "max-lifetime", 12*time.Hour, "how long a session lives at most")
+	flags.Usage = func() {
+		fmt.Fprintln(flags.Output(), "The example is a small app with logins. Its flags:")
+		flags.PrintDefaults()
+		fmt.Fprint(flags.Output(), keysHelp)
+	}
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	if flags.NArg() > 0 {
+		return o, fmt.Errorf("unexpected argument %q: the example takes flags only", flags.Arg(0))
+	}
+	return o, nil
+}
+
+// run serves until ctx ends. It prints the URL to out when the port is open.
 func run(ctx context.Context, opts options, out io.Writer) (err error) {
 	listener, err := net.Listen("tcp", opts.addr)
 	if err != nil {
 		return fmt.Errorf("%w (choose another address with -addr, such as localhost:0)", err)
 	}
 	defer listener.Close()
-	loopback := isLoopback(listener.Addr())
-	if !opts.tls && !loopback {
-		return fmt.Errorf("%s is not a loopback address, and plain HTTP would show every session to the network: add -tls, or use -addr localhost:8080", listener.Addr())
+	scheme, loopback := "http", listener.Addr().(*net.TCPAddr).IP.IsLoopback()
+	if opts.tls {
+		config, err := selfSigned()
+		if err != nil {
+			return err
+		}
+		scheme, listener = "https", tls.NewListener(listener, config)
+	} else if !loopback {
+		return fmt.Errorf("%s is not a loopback address, and plain HTTP shows every session to the network: add -tls, or use -addr localhost:8080", listener.Addr())
 	}
 
-	env := os.Getenv("SESSION_KEYS")
-	keys, err := loadKeys(env, opts.db)
+	source := keySource{env: os.Getenv("SESSION_KEYS"), file: keyFileFor(opts.db)}
+	keys, err := source.load()
 	if err != nil {
 		return err
 	}
-	db, err := openDatabases(ctx, opts)
+	db, err := openDatabase(ctx, opts)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-
 	a, err := newApp(ctx, keys, db, opts, loopback)
 	if err != nil {
 		return err
 	}
-	// Revocations by other processes reach this one, and dead rows go. It must
-	// have ended before the database is closed.
-	ctx, cancel := context.WithCancel(ctx)
-	var background sync.WaitGroup
-	background.Go(func() { a.sessions.Run(ctx) })
-	hangups := newHangups()
-	background.Go(func() {
-		hangups.watch(ctx, func() { reloadKeys(a.sessions, env, opts.db) }, cancel)
-	})
-	defer background.Wait()
-	defer cancel()
 
-	return serve(ctx, listener, a.routes(), opts, func(url string) {
-		fmt.Fprintf(out, "sessionkit example: %s\n", url)
-		for _, u := range demoUsers {
-			fmt.Fprintf(out, "  %-17s  %-19s  %s\n", u.Email, u.Password, u.Role)
-		}
-	})
-}
+	// They stop in this order: the server, the background work, the database.
+	ctx, stopServer := context.WithCancel(ctx)
+	defer stopServer()
+	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer stopBackground()
+	running.Go(func() { a.sessions.Run(background) }) // learns of revocations by other processes
+	source.reloadOnHangup(ctx, a.sessions, stopServer)
 
-// newApp wires the parts together: this is what an app of your own would do too.
-// When ctx ends, so do the app's streams.
-func newApp(ctx context.Context, keys session.Keys, db *databases, opts options, loopback bool) (*app, error) {
-	users := &userTable{db: db.app, sql: db.dialect}
-	passwords := newHasher(ownerParams)
-	if err := users.prepare(ctx, passwords); err != nil {
-		return nil, err
+	host, _, _ := net.SplitHostPort(opts.addr)                // Listen has accepted it
+	_, port, _ := net.SplitHostPort(listener.Addr().String()) // the flag may say 0
+	fmt.Fprintf(out, "sessionkit example: %s://%s\n", scheme, net.JoinHostPort(cmp.Or(host, "localhost"), port))
+	for _, u := range a.demoUsers {
+		fmt.Fprintf(out, "  %-17s  %-19s  %s\n", u.Email, u.Password, u.Role)
 	}
-
-	store, err := sqlstore.New(db.sessions, sqlstore.Config{
-		Dialect: db.dialect.store,
-		Attrs:   map[string]string{"name": "name", "email": "email"},
-	})
-	if err != nil {
-		return nil, err
-	}
-	if err := store.Migrate(ctx); err != nil {
-		return nil, fmt.Errorf("the sessions table: %w", err)
-	}
-
-	sessions, err := session.New(keys, store, session.Config{
-		AccessTTL:            opts.accessTTL,
-		IdleTimeout:          opts.refreshTTL,
-		AbsoluteTimeout:      opts.maxLifetime,
-		RememberIdleTimeout:  rememberIdle,
-		OnEvent:              session.LogEvents(slog.Default()),
-		DangerouslyAllowHTTP: !opts.tls && loopback,
-	})
-	if err != nil {
-		return nil, err
-	}
-	credentials := &credentials{users: users, passwords: passwords, throttle: newThrottle()}
-	guard, err := sessionmw.New(sessions, sessionmw.Config{
-		LoginPath:   "/login",
-		Public:      []string{"/", "/static/:file", "/healthz"},
-		Credentials: credentials.ofRequest,
-		Answer:      answerRefusal,
-	})
-	if err != nil {
-		return nil, err
-	}
-
-	return &app{
-		users:       users,
-		credentials: credentials,
-		sessions:    sessions,
-		guard:       guard,
-		db:          db,
-		costs:       newCostLog(),
-		refreshTTL:  opts.refreshTTL,
-		maxLifetime: opts.maxLifetime,
-		tls:         opts.tls,
-		showDemo:    loopback,
-		started:     time.Now(),
-		stopping:    ctx.Done(),
-	}, nil
+	return serve(ctx, newServer(a.routes()), listener)
 }

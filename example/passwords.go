@@ -1,73 +1,135 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/netip"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/alexedwards/argon2id"
 )
 
-// ownerParams are OWASP's least for argon2id: 19 MiB and two passes, some 30 ms.
-var ownerParams = &argon2id.Params{Memory: 19 << 10, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
+// hashParams are the minimum that OWASP recommends for argon2id: about 30 ms.
+var hashParams = &argon2id.Params{Memory: 19 << 10, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 
-// maxPassword bounds what a stranger can have hashed.
-const maxPassword = 1024
+const maxPassword = 1024 // bytes: limits the work that a stranger can cause
 
-// hasher makes and checks password hashes, a few at a time: each takes a
-// processor and 19 MiB, and anybody can ask for one.
-type hasher struct {
-	params  *argon2id.Params
-	slots   chan struct{}
-	dummy   string                                    // the hash of no password that anybody has
-	compare func(password, hash string) (bool, error) // argon2id's; tests count
+var errWrongPassword = errors.New("no user has this e-mail address and this password")
+
+// throttledError says that there were too many failed logins.
+type throttledError struct{ wait time.Duration }
+
+func (e throttledError) Error() string {
+	return fmt.Sprintf("too many failed logins: wait %v", e.wait)
 }
 
-func newHasher(params *argon2id.Params) *hasher {
-	dummy, err := argon2id.CreateHash(rand.Text(), params)
-	if err != nil {
-		panic(err) // the system's randomness; the runtime itself ends without it
-	}
-	return &hasher{
-		params:  params,
-		slots:   make(chan struct{}, min(4, runtime.GOMAXPROCS(0))),
-		dummy:   dummy,
-		compare: argon2id.ComparePasswordAndHash,
-	}
+// passwords checks the password of a user.
+type passwords struct {
+	users    *userTable
+	throttle *throttle
+	// Only a few at a time: a hash takes a processor and 19 MiB of memory, and
+	// everybody can ask for one.
+	turns chan struct{}
+	// The hash of a random password stands in for that of an unknown user.
+	dummy   string
+	compare func(password, hash string) (bool, error) // tests count the calls
 }
 
-// queueFor is how long a login waits for its turn before it is told to come again.
-const queueFor = 5 * time.Second
+func newPasswords(users *userTable) (*passwords, error) {
+	dummy, err := argon2id.CreateHash(rand.Text(), hashParams)
+	return &passwords{users, &throttle{}, make(chan struct{}, min(4, runtime.GOMAXPROCS(0))), dummy, argon2id.ComparePasswordAndHash}, err
+}
 
-// acquire waits for a turn. The caller must call release.
-func (h *hasher) acquire(ctx context.Context) (release func(), err error) {
-	ctx, cancel := context.WithTimeout(ctx, queueFor)
+// check returns the user who has this e-mail address and this password. Otherwise the
+// error is errWrongPassword, a throttledError, or one that Is errUnavailable.
+//
+// It does not tell who has an account: an unknown user and a wrong password give the
+// same error after the same work, and the throttle counts both. Whether the user is
+// disabled is left to Guard.Issue, which runs after the right password only.
+func (p *passwords) check(ctx context.Context, email, password, ip string) (user, error) {
+	email, valid := normalEmail(email)
+	if !valid {
+		email = "" // no user has it; the rest is the same
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	select {
-	case h.slots <- struct{}{}:
-		return func() { <-h.slots }, nil
+	case p.turns <- struct{}{}:
+		defer func() { <-p.turns }()
 	case <-ctx.Done():
-		return nil, unavailable(ctx.Err())
+		return user{}, unavailable(ctx.Err())
 	}
-}
-
-func (h *hasher) hash(ctx context.Context, password string) (string, error) {
-	release, err := h.acquire(ctx)
+	// After the turn: else many parallel guesses pass before the first failure counts.
+	if wait := p.throttle.wait(email, ip); wait > 0 {
+		return user{}, throttledError{wait}
+	}
+	u, err := p.users.byEmail(ctx, email)
+	if err != nil && !errors.Is(err, errNoUser) {
+		return user{}, err
+	}
+	ok, err := p.compare(password, cmp.Or(u.hash, p.dummy))
 	if err != nil {
-		return "", err
+		return user{}, fmt.Errorf("users.password_hash of user %s: %w", u.ID, err)
 	}
-	defer release()
-	return argon2id.CreateHash(password, h.params)
+	if !ok || u.hash == "" || len(password) > maxPassword {
+		p.throttle.failed(email, ip)
+		return user{}, errWrongPassword
+	}
+	return u, nil
 }
 
-// matches says whether the hash is the password's. No hash, an unknown user's,
-// takes as long as a wrong password. Only the holder of a turn may call it.
-func (h *hasher) matches(password, hash string) (bool, error) {
-	known := hash != ""
-	if !known {
-		hash = h.dummy
+const (
+	window     = 5 * time.Minute
+	perAccount = 5  // failures in a window
+	perNetwork = 50 // the same
+)
+
+// throttle limits failed logins. It has two limits: one per account and network, so
+// that nobody can lock a user out from elsewhere; and one per network, against a few
+// guesses on each of many accounts. All counters start again in each window. Each
+// failure costs a hash, which limits how many counters one window can have.
+type throttle struct {
+	mu       sync.Mutex // guards what follows
+	ends     time.Time  // of the current window
+	failures map[string]int
+}
+
+// wait returns how long this address must wait before it may try this account.
+func (t *throttle) wait(email, ip string) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if now := time.Now(); !now.Before(t.ends) {
+		t.ends, t.failures = now.Add(window), map[string]int{}
 	}
-	ok, err := h.compare(password, hash)
-	return ok && known, err
+	network := networkOf(ip)
+	if t.failures[network+" "+email] < perAccount && t.failures[network] < perNetwork {
+		return 0
+	}
+	return time.Until(t.ends)
+}
+
+// failed counts a failure. Call wait before it.
+func (t *throttle) failed(email, ip string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	network := networkOf(ip)
+	t.failures[network+" "+email]++
+	t.failures[network]++
+}
+
+// networkOf returns what counts as one client: an IPv4 address, or the /64 of an IPv6
+// address, because each customer has 2^64 of those.
+func networkOf(ip string) string {
+	addr, _ := netip.ParseAddr(ip) // on an error the zero Addr, which is one network too
+	addr = addr.Unmap()
+	if addr.Is6() {
+		network, _ := addr.Prefix(64) // no error: an IPv6 address has 128 bits
+		return network.String()
+	}
+	return addr.String()
 }

@@ -4,23 +4,41 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"errors"
+	"flag"
 	"io"
 	"net/http"
 	"net/url"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/sessionkit/sessionkit/session/sessiontest"
 )
 
-// started runs the example as main does, and returns its address. It is stopped,
-// and must have ended well, at the end of the test.
+// parse reads a command line as main does.
+func parse(out io.Writer, args ...string) (options, error) {
+	flags := flag.NewFlagSet("example", flag.ContinueOnError)
+	flags.SetOutput(out)
+	return parseFlags(flags, args)
+}
+
+// started runs the example as main does, and returns its address. At the end of the test
+// it stops, and must return no error.
 func started(t *testing.T, args ...string) string {
 	t.Helper()
 	args = append([]string{"-addr", "localhost:0", "-db", filepath.Join(t.TempDir(), "test.db")}, args...)
-	opts, err := parseOptions(args, t.Output())
+	opts, err := parse(t.Output(), args...)
 	if err != nil {
 		t.Fatal(err)
 	}
+	address, stop := start(t, opts)
+	t.Cleanup(stop)
+	return address
+}
+
+func start(t *testing.T, opts options) (address string, stop func()) {
+	t.Helper()
 	out, in := io.Pipe()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -29,23 +47,23 @@ func started(t *testing.T, args ...string) string {
 		in.CloseWithError(io.EOF)
 		ended <- err
 	}()
-	t.Cleanup(func() {
+	stop = func() {
 		cancel()
 		if err := <-ended; err != nil {
 			t.Errorf("run: %v", err)
 		}
-	})
+	}
 
 	lines := bufio.NewScanner(out)
 	if !lines.Scan() {
-		t.Fatal("it printed nothing")
+		t.Fatalf("it printed nothing: %v", <-ended)
 	}
 	address, ok := strings.CutPrefix(lines.Text(), "sessionkit example: ")
 	if !ok {
 		t.Fatalf("its first line is %q", lines.Text())
 	}
 	go io.Copy(io.Discard, out)
-	return address
+	return address, stop
 }
 
 func TestRun(t *testing.T) {
@@ -63,7 +81,7 @@ func TestRun(t *testing.T) {
 func TestRunWithTLS(t *testing.T) {
 	address := started(t, "-tls")
 	client := &http.Client{
-		Transport:     &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}, // made on the spot
+		Transport:     &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}, // self-signed
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	defer client.CloseIdleConnections()
@@ -95,14 +113,45 @@ func TestPlainHTTPIsForThisMachineOnly(t *testing.T) {
 
 func TestWrongFlagsAreRefused(t *testing.T) {
 	for _, args := range [][]string{{"-nope"}, {"stray"}, {"-access-ttl", "soon"}} {
-		var said strings.Builder
-		if _, err := parseOptions(args, &said); err == nil || said.Len() == 0 {
-			t.Errorf("%q: error %v, and it said %q", args, err, said.String())
+		if _, err := parse(io.Discard, args...); err == nil {
+			t.Errorf("%q: no error", args)
 		}
 	}
 	opts := options{addr: "localhost:0", db: filepath.Join(t.TempDir(), "test.db")}
 	opts.accessTTL, opts.refreshTTL = 1, 1
 	if err := run(t.Context(), opts, io.Discard); err == nil || !strings.Contains(err.Error(), "AccessTTL") {
 		t.Errorf("error %v; want the session's own complaint about AccessTTL", err)
+	}
+}
+
+func TestHelpSaysHowToChangeTheKey(t *testing.T) {
+	var help strings.Builder
+	if _, err := parse(&help, "-h"); !errors.Is(err, flag.ErrHelp) {
+		t.Errorf("error %v; want flag.ErrHelp", err)
+	}
+	for _, text := range []string{"SIGHUP", "SESSION_KEYS", "three steps", "-access-ttl"} {
+		if !strings.Contains(help.String(), text) {
+			t.Errorf("-h does not have %q:\n%s", text, help.String())
+		}
+	}
+}
+
+func TestARestartLogsNobodyOut(t *testing.T) {
+	t.Setenv("SESSION_KEYS", "")
+	opts, err := parse(t.Output(), "-addr", "localhost:0", "-db", filepath.Join(t.TempDir(), "test.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &browser{&sessiontest.Browser{Jar: &sessiontest.Jar{}, Transport: &http.Transport{}}, t}
+	for restart := range 3 {
+		address, stop := start(t, opts)
+		b.Origin = address
+		if restart == 0 {
+			b.login(ada, adaPassword)
+		}
+		b.get("/devices").shows(t, 200, "This device")
+		b.ExpireAccess()
+		b.get("/devices").shows(t, 200, "This device")
+		stop()
 	}
 }

@@ -6,234 +6,165 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
+
+	"github.com/alexedwards/argon2id"
 )
 
-// user is a row of the app's own table, without what concerns only the login.
+// user is a row of the app's own table.
 type user struct {
-	ID       int64
+	ID       string // as sessions know it
 	Email    string
 	Name     string
 	Roles    []string
 	Disabled bool
-}
 
-// SessionUser is the user's id as sessions know it.
-func (u user) SessionUser() string { return strconv.FormatInt(u.ID, 10) }
-
-// login is what a login needs of the row. Hash and epoch are read together, in
-// one statement: whoever knows the password of that hash gets a session of that
-// epoch, and a password change in between ends it before it begins.
-type login struct {
-	user
+	// hash and epoch are read in one statement. A login with the password of this hash
+	// begins a session of this epoch. If the password is changed in between, the epoch
+	// is higher and the login is refused.
 	hash  string
 	epoch uint64
 }
 
+const roleAdmin = "admin"
+
 var (
 	errNoUser = errors.New("no such user")
 
-	// errPasswordMoved says that the password was changed by somebody else
-	// between its check and its replacement.
-	errPasswordMoved = errors.New("the password was changed meanwhile")
+	// errUnavailable says that there is no answer: the database does not respond, or
+	// too many logins wait. The client gets a 503. It is not a verdict about a user.
+	errUnavailable = errors.New("not available at the moment")
 )
 
-// patience bounds what one request waits for the users table. A database that
-// falls silent sends no error.
-const patience = 2 * time.Second
+// userTable reads and writes the users.
+type userTable struct{ db *sql.DB }
 
-// userTable keeps the users. Its errors are the ones above, or the database's
-// trouble, which are errUnavailable.
-type userTable struct {
-	db  *sql.DB
-	sql dialect
-}
-
-// demoUser is there from the start, for whoever tries the app.
+// demoUser exists from the start, for whoever tries the app.
 type demoUser struct{ Email, Password, Name, Role, roles string }
 
 var demoUsers = []demoUser{
 	{"ada@example.com", "ada-demo-password", "Ada Lovelace", "user", `[]`},
-	{"grace@example.com", "grace-demo-password", "Grace Hopper", "admin", `["admin"]`},
+	{"grace@example.com", "grace-demo-password", "Grace Hopper", roleAdmin, `["admin"]`},
 }
 
-// prepare makes the table and the demo users. Any number of processes may do so
-// at once, and again at every start: what is there is left as it is.
-func (t *userTable) prepare(ctx context.Context, passwords *hasher) error {
-	if _, err := t.db.ExecContext(ctx, t.sql.createUsers); err != nil {
-		return fmt.Errorf("the users table: %w", err)
+// prepare creates the table and, if demo is set, the demo users. It leaves existing
+// rows as they are. Several processes may call it at once.
+func (t *userTable) prepare(ctx context.Context, createTable string, demo bool) error {
+	if _, err := t.db.ExecContext(ctx, createTable); err != nil {
+		return err
 	}
-	for _, demo := range demoUsers {
-		if _, err := t.byEmail(ctx, demo.Email); err == nil {
-			continue // saves the work of hashing
+	for _, d := range demoUsers {
+		_, err := t.byEmail(ctx, d.Email)
+		switch {
+		case err == nil && !demo:
+			return fmt.Errorf("the password of %s is public, so this user must not exist on a network: use another -db", d.Email)
+		case err == nil || !demo:
+			continue
 		}
-		hash, err := passwords.hash(ctx, demo.Password)
+		hash, err := argon2id.CreateHash(d.Password, hashParams)
 		if err != nil {
 			return err
 		}
-		if _, err := t.db.ExecContext(ctx, t.sql.insertUser, demo.Email, hash, demo.Name, demo.roles); err != nil {
-			// Of processes that start together one may be the victim of a
-			// deadlock; then another has written the row.
-			if _, missing := t.byEmail(ctx, demo.Email); missing != nil {
-				return fmt.Errorf("the demo user %s: %w", demo.Email, err)
-			}
+		_, err = t.exec(ctx, `INSERT INTO users (email, password_hash, name, roles) VALUES (?, ?, ?, ?)`, d.Email, hash, d.Name, d.roles)
+		if _, missing := t.byEmail(ctx, d.Email); missing != nil { // else another process was faster
+			return errors.Join(err, missing)
 		}
 	}
 	return nil
 }
 
-// maxEmail is the length of the longest address there can be, and of the column.
-const maxEmail = 254
+const maxEmail = 254 // bytes: the longest address, and the size of the column
 
-// normalEmail is the one spelling of an address. False says that it is none.
-func normalEmail(text string) (string, bool) {
-	email := strings.ToLower(strings.TrimSpace(text))
-	ok := email != "" && len(email) <= maxEmail && utf8.ValidString(text) && !strings.ContainsRune(email, 0)
-	return email, ok
+// normalEmail returns the one spelling of an address. ok is false if it is none.
+func normalEmail(text string) (email string, ok bool) {
+	email = strings.ToLower(strings.TrimSpace(text))
+	return email, email != "" && len(email) <= maxEmail && utf8.ValidString(text) && !strings.ContainsRune(email, 0)
 }
 
-// byEmail returns what a login needs, or errNoUser.
-func (t *userTable) byEmail(ctx context.Context, email string) (login, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	return t.scan(t.db.QueryRowContext(ctx, selectLogin+` WHERE email = ?`, email))
+func (t *userTable) byEmail(ctx context.Context, email string) (user, error) {
+	return t.one(ctx, `WHERE email = ?`, email)
 }
 
-// byID returns the same for a user who is logged in, or errNoUser.
-func (t *userTable) byID(ctx context.Context, id string) (login, error) {
-	n, err := parseUserID(id)
-	if err != nil {
-		return login{}, err
+func (t *userTable) byID(ctx context.Context, id string) (user, error) {
+	u, err := t.one(ctx, `WHERE id = ?`, id)
+	if err == nil && u.ID != id { // for MySQL the number 7 equals the text '7 or so'
+		err = errNoUser
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	return t.scan(t.db.QueryRowContext(ctx, selectLogin+` WHERE id = ?`, n))
+	return u, err
 }
 
-const selectLogin = `SELECT id, email, name, roles, disabled, password_hash, session_epoch FROM users`
-
-func (t *userTable) scan(row interface{ Scan(...any) error }) (login, error) {
-	var l login
-	var roles []byte
-	err := row.Scan(&l.ID, &l.Email, &l.Name, &roles, &l.Disabled, &l.hash, &l.epoch)
-	if errors.Is(err, sql.ErrNoRows) {
-		return login{}, errNoUser
+func (t *userTable) one(ctx context.Context, where string, arg any) (user, error) {
+	found, err := t.find(ctx, where, arg)
+	if err == nil && len(found) == 0 {
+		err = errNoUser
 	}
 	if err != nil {
-		return login{}, unavailable(err)
+		return user{}, err
 	}
-	if err := json.Unmarshal(roles, &l.Roles); err != nil {
-		return login{}, fmt.Errorf("users.roles of user %d is no JSON array of strings: %w", l.ID, err)
-	}
-	return l, nil
+	return found[0], nil
 }
 
-// list returns the first users, for the admin's page.
-func (t *userTable) list(ctx context.Context, limit int) ([]user, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	rows, err := t.db.QueryContext(ctx, selectLogin+` ORDER BY id LIMIT ?`, limit)
+func (t *userTable) find(ctx context.Context, where string, args ...any) (found []user, err error) {
+	rows, err := t.db.QueryContext(ctx, `SELECT id, email, name, roles, disabled, password_hash, session_epoch FROM users `+where, args...)
 	if err != nil {
 		return nil, unavailable(err)
 	}
 	defer rows.Close()
-	var users []user
 	for rows.Next() {
-		l, err := t.scan(rows)
-		if err != nil {
-			return nil, err
+		var u user
+		var roles []byte
+		if err := rows.Scan(&u.ID, &u.Email, &u.Name, &roles, &u.Disabled, &u.hash, &u.epoch); err != nil {
+			return nil, unavailable(err)
 		}
-		users = append(users, l.user)
+		if err := json.Unmarshal(roles, &u.Roles); err != nil {
+			return nil, fmt.Errorf("users.roles of user %s: %w", u.ID, err)
+		}
+		found = append(found, u)
 	}
-	if err := rows.Err(); err != nil {
-		return nil, unavailable(err)
-	}
-	return users, nil
+	return found, unavailable(rows.Err())
 }
 
-// setPassword replaces the hash that was checked by a new one, and bumps the
-// epoch in the same statement, so that there is no moment with the new password
-// and the old sessions. It returns the new epoch, and errPasswordMoved when the
-// old hash is not the user's any more.
-func (t *userTable) setPassword(ctx context.Context, id int64, oldHash, newHash string) (epoch uint64, err error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	tx, err := t.db.BeginTx(ctx, nil)
+// setPassword stores a new password and raises the epoch in the same statement, so that
+// no session of the old password outlives it. It returns the new epoch. If the password
+// has changed since u was read, it returns errWrongPassword.
+func (t *userTable) setPassword(ctx context.Context, u user, password string) (epoch uint64, err error) {
+	hash, err := argon2id.CreateHash(password, hashParams)
 	if err != nil {
-		return 0, unavailable(err)
+		return 0, err
 	}
-	defer tx.Rollback() // without effect after Commit
-	result, err := tx.ExecContext(ctx,
-		`UPDATE users SET password_hash = ?, session_epoch = session_epoch + 1 WHERE id = ? AND password_hash = ?`,
-		newHash, id, oldHash)
-	if err != nil {
-		return 0, unavailable(err)
+	epoch = u.epoch + 1
+	changed, err := t.exec(ctx, `UPDATE users SET password_hash = ?, session_epoch = ? WHERE id = ? AND session_epoch = ?`,
+		hash, epoch, u.ID, u.epoch)
+	if err == nil && !changed {
+		err = errWrongPassword
 	}
-	if n, err := result.RowsAffected(); err != nil {
-		return 0, unavailable(err)
-	} else if n == 0 {
-		return 0, errPasswordMoved
-	}
-	if err := tx.QueryRowContext(ctx, `SELECT session_epoch FROM users WHERE id = ?`, id).Scan(&epoch); err != nil {
-		return 0, unavailable(err)
-	}
-	if err := tx.Commit(); err != nil {
-		return 0, unavailable(err)
-	}
-	return epoch, nil
+	return epoch, err
 }
 
-// setDisabled bans a user, or lifts the ban. Setting what is set is no error.
 func (t *userTable) setDisabled(ctx context.Context, id string, disabled bool) error {
-	n, err := parseUserID(id)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	if _, err := t.db.ExecContext(ctx, `UPDATE users SET disabled = ? WHERE id = ?`, disabled, n); err != nil {
-		return unavailable(err)
-	}
-	return nil
+	_, err := t.exec(ctx, `UPDATE users SET disabled = ? WHERE id = ?`, disabled, id)
+	return err
 }
 
-// The roles that a user can be given here. Everybody is a user: that is no word
-// in the row.
-const (
-	roleUser  = "user"
-	roleAdmin = "admin"
-)
-
-// setRole makes a user an administrator, or a user like all others. Setting what
-// is set is no error.
-func (t *userTable) setRole(ctx context.Context, id, role string) error {
-	n, err := parseUserID(id)
-	if err != nil {
-		return err
-	}
-	roles := []byte(`[]`)
-	if role != roleUser {
-		if roles, err = json.Marshal([]string{role}); err != nil {
-			return err
-		}
-	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	if _, err := t.db.ExecContext(ctx, `UPDATE users SET roles = ? WHERE id = ?`, string(roles), n); err != nil {
-		return unavailable(err)
-	}
-	return nil
+// setRoles stores roles, a JSON array of strings.
+func (t *userTable) setRoles(ctx context.Context, id, roles string) error {
+	_, err := t.exec(ctx, `UPDATE users SET roles = ? WHERE id = ?`, roles, id)
+	return err
 }
 
-// parseUserID reads what SessionUser wrote, and nothing else: MySQL would take
-// the text '7 or so' for 7.
-func parseUserID(text string) (int64, error) {
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n <= 0 || strconv.FormatInt(n, 10) != text {
-		return 0, errNoUser
+func (t *userTable) exec(ctx context.Context, query string, args ...any) (changed bool, err error) {
+	result, err := t.db.ExecContext(ctx, query, args...)
+	if err != nil {
+		return false, unavailable(err)
 	}
-	return n, nil
+	n, err := result.RowsAffected()
+	return n > 0, unavailable(err)
+}
+
+func unavailable(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", errUnavailable, err)
 }

@@ -4,60 +4,30 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"strings"
 	"testing"
-
-	"github.com/alexedwards/argon2id"
 )
 
-// quickParams make hashes that protect nothing, for tests.
-var quickParams = &argon2id.Params{Memory: 8, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}
-
-func testDatabases(t *testing.T) *databases {
-	t.Helper()
-	db, err := openDatabases(t.Context(), options{db: filepath.Join(t.TempDir(), "test.db")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
-	return db
-}
-
-func testUsers(t *testing.T) (*userTable, *hasher) {
-	t.Helper()
-	db := testDatabases(t)
-	users, passwords := &userTable{db: db.app, sql: db.dialect}, newHasher(quickParams)
-	if err := users.prepare(t.Context(), passwords); err != nil {
-		t.Fatal(err)
-	}
-	return users, passwords
-}
-
 func TestPreparingAgainLeavesUsersAsTheyAre(t *testing.T) {
-	users, passwords := testUsers(t)
-	before, err := users.byEmail(t.Context(), "ada@example.com")
+	users := testUsers(t)
+	before, err := users.byEmail(t.Context(), ada)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := users.setDisabled(t.Context(), before.SessionUser(), true); err != nil {
+	if err := users.setDisabled(t.Context(), before.ID, true); err != nil {
 		t.Fatal(err)
 	}
-	failed := make(chan error)
-	for range 8 {
-		go func() { failed <- users.prepare(context.Background(), passwords) }()
+	if err := users.prepare(t.Context(), sqliteUsers, true); err != nil {
+		t.Fatal(err)
 	}
-	for range 8 {
-		if err := <-failed; err != nil {
-			t.Error(err)
-		}
-	}
-	after, err := users.byEmail(t.Context(), "ada@example.com")
+	after, err := users.byEmail(t.Context(), ada)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if after.hash != before.hash || !after.Disabled || after.ID != before.ID {
 		t.Errorf("after preparing again: %+v; before: %+v", after, before)
 	}
-	list, err := users.list(t.Context(), 10)
+	list, err := users.find(t.Context(), "")
 	if err != nil || len(list) != 2 {
 		t.Errorf("%d users, error %v; want the two demo users", len(list), err)
 	}
@@ -69,10 +39,9 @@ func TestManyProcessesMakeTheUsersAtOnce(t *testing.T) {
 	const processes = 4
 	for range processes {
 		go func() {
-			db, err := openDatabases(context.Background(), options{db: file})
+			db, err := openDatabase(context.Background(), options{db: file})
 			if err == nil {
-				users := &userTable{db: db.app, sql: db.dialect}
-				err = errors.Join(users.prepare(context.Background(), newHasher(quickParams)), db.Close())
+				err = errors.Join((&userTable{db.DB}).prepare(context.Background(), db.usersTable, true), db.Close())
 			}
 			failed <- err
 		}()
@@ -84,38 +53,59 @@ func TestManyProcessesMakeTheUsersAtOnce(t *testing.T) {
 	}
 }
 
+// The passwords of the demo users are public. On a network nobody may have them.
+func TestDemoUsers_ExistOnlyOnLoopback(t *testing.T) {
+	db := testDatabase(t)
+	users := &userTable{db.DB}
+	if err := users.prepare(t.Context(), db.usersTable, false); err != nil {
+		t.Fatal(err)
+	}
+	if list, err := users.find(t.Context(), ""); err != nil || len(list) != 0 {
+		t.Errorf("on a network: %d users, error %v; want none", len(list), err)
+	}
+	if err := users.prepare(t.Context(), db.usersTable, true); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := users.exec(t.Context(), `DELETE FROM users WHERE email = ?`, ada); err != nil {
+		t.Fatal(err)
+	}
+	if err := users.prepare(t.Context(), db.usersTable, false); err == nil || !strings.Contains(err.Error(), grace) {
+		t.Errorf("a database from loopback, on a network: error %v; want a refusal that names %s", err, grace)
+	}
+}
+
 func TestPasswordChangeBumpsTheEpoch(t *testing.T) {
-	users, _ := testUsers(t)
-	before, err := users.byEmail(t.Context(), "ada@example.com")
+	users := testUsers(t)
+	before, err := users.byEmail(t.Context(), ada)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if before.epoch == 0 {
-		t.Fatal("the epoch begins at 0, which session.Login takes for unchecked")
+		t.Fatal("the epoch begins at 0, which means 'not checked' to session.Login")
 	}
-	epoch, err := users.setPassword(t.Context(), before.ID, before.hash, "new hash")
+	epoch, err := users.setPassword(t.Context(), before, "a new password")
 	if err != nil {
 		t.Fatal(err)
 	}
-	after, err := users.byID(t.Context(), before.SessionUser())
+	after, err := users.byID(t.Context(), before.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if epoch != before.epoch+1 || after.epoch != epoch || after.hash != "new hash" {
-		t.Errorf("epoch %d, row %d with hash %q; want %d in both and the new hash", epoch, after.epoch, after.hash, before.epoch+1)
+	if epoch != before.epoch+1 || after.epoch != epoch || after.hash == before.hash {
+		t.Errorf("epoch %d, in the row %d; want %d in both, and a new hash", epoch, after.epoch, before.epoch+1)
 	}
 
-	// Who checked the old password a moment ago must not replace the new one.
-	if _, err := users.setPassword(t.Context(), before.ID, before.hash, "a thief's"); !errors.Is(err, errPasswordMoved) {
-		t.Errorf("with the old hash: error %v; want errPasswordMoved", err)
+	// A change that checked the old password a moment ago must not replace the new one.
+	if _, err := users.setPassword(t.Context(), before, "another password"); !errors.Is(err, errWrongPassword) {
+		t.Errorf("with the old row: error %v; want errWrongPassword", err)
 	}
-	if last, err := users.byID(t.Context(), before.SessionUser()); err != nil || last.epoch != epoch || last.hash != "new hash" {
+	if last, err := users.byID(t.Context(), before.ID); err != nil || last.epoch != epoch || last.hash != after.hash {
 		t.Errorf("a refused change left %+v, error %v", last, err)
 	}
 }
 
 func TestUserIDsAreReadStrictly(t *testing.T) {
-	users, _ := testUsers(t)
+	users := testUsers(t)
 	for _, id := range []string{"", "0", "-1", "01", "+1", " 1", "1 ", "1 or so", "99", "9223372036854775808", "٣"} {
 		if _, err := users.byID(t.Context(), id); !errors.Is(err, errNoUser) {
 			t.Errorf("byID(%q): error %v; want errNoUser", id, err)
@@ -135,7 +125,7 @@ func TestNormalEmail(t *testing.T) {
 }
 
 func TestADatabaseThatDoesNotAnswerIsNoVerdict(t *testing.T) {
-	users, _ := testUsers(t)
+	users := testUsers(t)
 	users.db.Close()
 	if _, err := users.byEmail(t.Context(), "ada@example.com"); !errors.Is(err, errUnavailable) {
 		t.Errorf("error %v; want errUnavailable", err)

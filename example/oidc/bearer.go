@@ -1,8 +1,9 @@
-// Package oidc shows how programs come in with an ID token of an identity
-// provider, in place of a password: what to put into middleware.Config.Credentials.
+// Package oidc shows how programs log in with an ID token of an identity provider in
+// place of a password. The app does not use it: read it when you need it.
 //
-// A person logs in at the provider's own page and comes back with a code, which
-// is another matter: that ends, like any login, in Guard.Issue.
+// It makes a function for the Credentials of a guard's configuration. A person is
+// different: they log in on the provider's page and come back with a code, and that
+// ends in Guard.Issue, like any login.
 package oidc
 
 import (
@@ -19,26 +20,24 @@ import (
 // Bearer returns Config.Credentials for requests that carry an ID token as
 // "Authorization: Bearer ...".
 //
-// The verifier checks the signature, with the provider's keys and an algorithm
-// that was agreed on; the issuer; the expiry; and the audience. None of these may
-// be skipped. Least of all the audience, oidc.Config.ClientID: without it, a
-// token that some other app was given for one of its users opens this one, too.
+// The verifier checks the signature (with the provider's keys and an algorithm that was
+// agreed on), the issuer, the expiry and the audience. Skip none of them. Without the
+// audience, oidc.Config.ClientID, a token that the provider has issued for another app
+// logs in here too.
 //
-// userID finds the app's own id of the user whom the provider calls subject. It
-// returns an error that Is session.ErrUnauthenticated if there is none, and any
-// other if it cannot tell. It must not go by the token's e-mail address: that may
-// change hands, or never have been verified, where the subject is never given
-// twice.
+// userID finds the app's own id for the provider's subject. It returns an error that Is
+// session.ErrUnauthenticated if there is no such user, and any other error if it cannot
+// tell. It must not look for the e-mail address of the token: an address can change its
+// owner and may be unverified. A provider never gives a subject to a second user.
 //
-// The token is taken from this header and from nowhere else. No form, link or
-// image of another site's can make a browser send it, and a script of theirs
-// only where CORS allows it. A token in a cookie would come along by itself, and
-// one in the query would be in every log.
+// Bearer reads this header only. No form, link or image of another site can make a
+// browser send it, and a script of another site only if CORS allows it. A browser sends
+// a cookie by itself, and a query is in every log.
 //
-// Two things to know. What is issued is a session like any other: it outlives the
-// token, and its AuthTime is now, however old the token's own login is. And
-// go-oidc does not tell keys that it could not fetch from a wrong signature, so
-// that a provider that is down is a 401 here, to which nobody's cookies are lost.
+// The session that begins outlives the token, and its AuthTime is now, even if the user
+// logged in at the provider long ago. go-oidc does not tell a wrong signature from keys
+// that it cannot fetch, so a provider that is down causes a 401. Nobody loses a cookie
+// by that.
 func Bearer(verifier *oidc.IDTokenVerifier, userID func(ctx context.Context, subject string) (string, error)) func(*http.Request) (session.Login, error) {
 	return func(r *http.Request) (session.Login, error) {
 		raw, ok := bearer(r)
@@ -60,12 +59,12 @@ func Bearer(verifier *oidc.IDTokenVerifier, userID func(ctx context.Context, sub
 	}
 }
 
-// bearer returns the token of a header as in RFC 6750, section 2.1. The scheme's
-// name is read in any case (RFC 9110, section 11.1).
+// bearer returns the token of the header (RFC 6750, section 2.1). The name of the scheme
+// is not case-sensitive (RFC 9110, section 11.1).
 func bearer(r *http.Request) (string, bool) {
 	headers := r.Header.Values("Authorization")
 	if len(headers) != 1 {
-		return "", false // whose token counts, when there are two?
+		return "", false // two headers: it is not clear which one counts
 	}
 	scheme, token, _ := strings.Cut(headers[0], " ")
 	return token, strings.EqualFold(scheme, "Bearer") && token != ""

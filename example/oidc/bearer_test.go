@@ -22,6 +22,7 @@ import (
 
 	sessionmw "github.com/sessionkit/sessionkit/middleware"
 	"github.com/sessionkit/sessionkit/session"
+	"github.com/sessionkit/sessionkit/session/store"
 )
 
 const (
@@ -29,7 +30,7 @@ const (
 	clientID = "our-app"
 )
 
-// provider signs tokens, as an identity provider does. There is no network.
+// provider signs tokens as an identity provider does, without a network.
 type provider struct {
 	key    *ecdsa.PrivateKey
 	signer jose.Signer
@@ -46,7 +47,7 @@ func newProvider() (*provider, error) {
 
 type claims map[string]any
 
-// goodClaims are those of a token that is good, but for what is changed in them.
+// goodClaims are the claims of a good token, with some changes.
 func goodClaims(changes claims) claims {
 	c := claims{"iss": issuer, "aud": clientID, "sub": "f7a1", "iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix()}
 	for name, value := range changes {
@@ -67,8 +68,8 @@ func (p *provider) sign(c claims) (string, error) {
 	return signed.CompactSerialize()
 }
 
-// verifier trusts the provider. An app's own comes from oidc.NewProvider, which
-// asks the provider for its keys.
+// verifier accepts tokens of the provider. In an app it comes from oidc.NewProvider, which
+// fetches the provider's keys.
 func (p *provider) verifier() *oidc.IDTokenVerifier {
 	keys := &oidc.StaticKeySet{PublicKeys: []crypto.PublicKey{p.key.Public()}}
 	return oidc.NewVerifier(issuer, keys, &oidc.Config{ClientID: clientID, SupportedSigningAlgs: []string{oidc.ES256}})
@@ -76,7 +77,7 @@ func (p *provider) verifier() *oidc.IDTokenVerifier {
 
 var errTableDown = errors.New("the table does not answer")
 
-// accounts is the app's table of whom the provider's subjects are here.
+// accounts maps the provider's subjects to users of the app.
 func accounts(_ context.Context, subject string) (string, error) {
 	switch subject {
 	case "f7a1":
@@ -130,9 +131,9 @@ func TestOnlyAGoodTokenOpens(t *testing.T) {
 		"another issuer":                {"Bearer " + sign(ours, goodClaims(claims{"iss": "https://evil.example.com"})), session.ErrUnauthenticated},
 		"another app's token":           {"Bearer " + sign(ours, goodClaims(claims{"aud": "their-app"})), session.ErrUnauthenticated},
 		"no audience":                   {"Bearer " + sign(ours, goodClaims(claims{"aud": nil})), session.ErrUnauthenticated},
-		"one that has run out":          {"Bearer " + sign(ours, goodClaims(claims{"exp": time.Now().Add(-time.Minute).Unix()})), session.ErrUnauthenticated},
-		"one that never does":           {"Bearer " + sign(ours, goodClaims(claims{"exp": nil})), session.ErrUnauthenticated},
-		"one that is not yet good":      {"Bearer " + sign(ours, goodClaims(claims{"nbf": time.Now().Add(time.Hour).Unix()})), session.ErrUnauthenticated},
+		"an expired token":              {"Bearer " + sign(ours, goodClaims(claims{"exp": time.Now().Add(-time.Minute).Unix()})), session.ErrUnauthenticated},
+		"a token without expiry":        {"Bearer " + sign(ours, goodClaims(claims{"exp": nil})), session.ErrUnauthenticated},
+		"a token that is not valid yet": {"Bearer " + sign(ours, goodClaims(claims{"nbf": time.Now().Add(time.Hour).Unix()})), session.ErrUnauthenticated},
 		"no subject":                    {"Bearer " + sign(ours, goodClaims(claims{"sub": ""})), session.ErrUnauthenticated},
 		"a subject that nobody has":     {"Bearer " + sign(ours, goodClaims(claims{"sub": "0"})), session.ErrUnauthenticated},
 		"a table that does not answer":  {"Bearer " + sign(ours, goodClaims(claims{"sub": "down"})), errTableDown},
@@ -149,7 +150,7 @@ func TestOnlyAGoodTokenOpens(t *testing.T) {
 			t.Errorf("%s: user %q, error %v; want %v", name, login.UserID, err, c.want)
 		}
 		if errors.Is(err, session.ErrUnauthenticated) && c.want == errTableDown {
-			t.Errorf("%s: a table that is down was taken for a verdict", name)
+			t.Errorf("%s: a table that is down was taken for a wrong token", name)
 		}
 		if err != nil && strings.Contains(err.Error(), good) {
 			t.Errorf("%s: the error shows the token", name)
@@ -162,7 +163,7 @@ func TestOnlyAGoodTokenOpens(t *testing.T) {
 	} {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		if _, err := credentials(r); !errors.Is(err, session.ErrUnauthenticated) {
-			t.Errorf("%s: error %v; want it overlooked", name, err)
+			t.Errorf("%s: error %v; want it ignored", name, err)
 		}
 	}
 	twice := httptest.NewRequest("GET", "/", nil)
@@ -178,9 +179,9 @@ func testApp(p *provider) (*echo.Echo, error) {
 	if err != nil {
 		return nil, err
 	}
-	store := session.NewMemoryStore()
-	store.SetUser("1", session.User{Epoch: 1})
-	sessions, err := session.New(keys, store, session.Config{})
+	users := store.NewMemory()
+	users.SetUser("1", store.User{Epoch: 1})
+	sessions, err := session.New(keys, users, session.Config{})
 	if err != nil {
 		return nil, err
 	}

@@ -5,7 +5,7 @@ import (
 	"net/http/httptest"
 )
 
-// In an app the verifier comes from the provider itself:
+// In an app the verifier comes from the provider:
 //
 //	provider, err := oidc.NewProvider(ctx, "https://id.example.com")
 //	verifier := provider.Verifier(&oidc.Config{ClientID: "our-app"})

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func testPasswords(t *testing.T) *passwords {
+	t.Helper()
+	p, err := newPasswords(testUsers(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestSuccessesAreNotThrottled(t *testing.T) {
+	p := testPasswords(t)
+	for range perAccount + 1 {
+		if _, err := p.check(t.Context(), ada, adaPassword, "192.0.2.1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestUnknownUsersAndWrongPasswordsAreTheSame(t *testing.T) {
+	p := testPasswords(t)
+	for name, attempt := range map[string][2]string{
+		"wrong password":  {ada, "nope"},
+		"unknown user":    {"nobody@example.com", adaPassword},
+		"no e-mail":       {"", ""},
+		"absurd e-mail":   {strings.Repeat("a", 300), "x"},
+		"absurd password": {ada, strings.Repeat("x", maxPassword+1)},
+	} {
+		if _, err := p.check(t.Context(), attempt[0], attempt[1], "192.0.2.1"); err != errWrongPassword {
+			t.Errorf("%s: error %v; want errWrongPassword", name, err)
+		}
+	}
+}
+
+// Not even a password that matches the dummy hash lets an unknown user in.
+func TestTheDummyHashIsNobodysPassword(t *testing.T) {
+	p := testPasswords(t)
+	p.compare = func(_, hash string) (bool, error) { return hash == p.dummy, nil }
+	if u, err := p.check(t.Context(), "nobody@example.com", "x", "192.0.2.1"); err != errWrongPassword {
+		t.Errorf("user %+v, error %v; want errWrongPassword", u, err)
+	}
+}
+
+// Many guesses at once must not all pass before the first of them has failed.
+func TestParallelGuessesAreThrottled(t *testing.T) {
+	p := testPasswords(t)
+	var mu sync.Mutex
+	var wrong, throttled int
+	var wg sync.WaitGroup
+	for range 100 {
+		wg.Go(func() {
+			_, err := p.check(context.Background(), ada, "guess", "192.0.2.1")
+			mu.Lock()
+			defer mu.Unlock()
+			if errors.Is(err, errWrongPassword) {
+				wrong++
+			} else if _, ok := errors.AsType[throttledError](err); ok {
+				throttled++
+			} else {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if most := perAccount - 1 + cap(p.turns); wrong > most || throttled != 100-wrong {
+		t.Errorf("%d guesses were checked, %d throttled; want %d checked at most", wrong, throttled, most)
+	}
+}
+
+func TestPasswords_NoTurnIsNoVerdict(t *testing.T) {
+	p := testPasswords(t)
+	for range cap(p.turns) {
+		p.turns <- struct{}{}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := p.check(ctx, ada, adaPassword, "192.0.2.1"); !errors.Is(err, errUnavailable) {
+		t.Errorf("error %v; want errUnavailable", err)
+	}
+}
+
+func TestThrottleSlowsDownAfterFailures(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		th := &throttle{}
+		const home = "192.0.2.1"
+		for i := range perAccount {
+			if wait := th.wait(ada, home); wait != 0 {
+				t.Fatalf("after %d failures: wait %v; want none", i, wait)
+			}
+			th.failed(ada, home)
+		}
+		time.Sleep(time.Minute) // on the clock of the bubble
+		if wait := th.wait(ada, home); wait != window-time.Minute {
+			t.Errorf("after %d failures: wait %v; want the rest of the window, %v", perAccount, wait, window-time.Minute)
+		}
+		if wait := th.wait(ada, "192.0.2.2"); wait != 0 {
+			t.Errorf("from elsewhere: wait %v; failures must not lock a user out everywhere", wait)
+		}
+		if wait := th.wait(grace, home); wait != 0 {
+			t.Errorf("another account: wait %v; want none", wait)
+		}
+		time.Sleep(window - time.Minute)
+		if wait := th.wait(ada, home); wait != 0 {
+			t.Errorf("in the next window: wait %v; want none", wait)
+		}
+	})
+}
+
+func TestThrottleSlowsDownAnAddressThatTriesManyAccounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		th := &throttle{}
+		for i := range perNetwork {
+			// A customer can use every IPv6 address of a /64.
+			email, ip := fmt.Sprintf("user%d@example.com", i), fmt.Sprintf("2001:db8::%x", i)
+			if wait := th.wait(email, ip); wait != 0 {
+				t.Fatalf("after %d failures: wait %v; want none", i, wait)
+			}
+			th.failed(email, ip)
+		}
+		if wait := th.wait("another@example.com", "2001:db8::ffff"); wait != window {
+			t.Errorf("wait %v; want %v", wait, window)
+		}
+		if wait := th.wait("another@example.com", "2001:db8:0:1::1"); wait != 0 {
+			t.Errorf("another network: wait %v; want none", wait)
+		}
+	})
+}
+
+func TestNetworkOf(t *testing.T) {
+	for ip, want := range map[string]string{
+		"192.0.2.1":        "192.0.2.1",
+		"::ffff:192.0.2.1": "192.0.2.1",
+		"2001:db8::1":      "2001:db8::/64",
+		"fe80::1%eth0":     "fe80::/64",
+		"":                 "invalid IP",
+		"no address":       "invalid IP",
+	} {
+		if got := networkOf(ip); got != want {
+			t.Errorf("networkOf(%q) = %q; want %q", ip, got, want)
+		}
+	}
+}
