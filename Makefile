@@ -1,28 +1,22 @@
-# make test runs every test there is, on real parts. It needs a MariaDB (or
-# MySQL) server and Chromium; what is missing it installs from Debian's
-# packages, and where it may not, it says what to install and fails: a test
-# that quietly did not run is worth less than none.
+# make test runs every test, on real parts. It needs a MariaDB (or MySQL) server and
+# Chromium. It installs what is missing from Debian's packages. If it cannot, it says
+# what to install, and fails: it never skips a test silently.
 
 .PHONY: test lint deps run bench scaling drill drill-cluster attacks fuzz mutants vulncheck
 
+# The folders of all modules.
+MODULES := $(sort $(patsubst %/go.mod,%,$(shell find . -name go.mod -not -path '*/.*')))
+
 test: deps lint
-	go test -race -shuffle=on ./...
+	@for m in $(MODULES); do echo "test $$m"; go -C $$m test -race -shuffle=on -timeout=20m ./... || exit 1; done
 	go test -run=Allocates ./middleware
-	go -C example test -race -shuffle=on -timeout=20m ./...
-	go -C example/drill test -race -shuffle=on ./...
-	go -C middleware/benchmark test -race -shuffle=on ./...
+	go run -C test ./mutants -sample 8
 	./.ci/fuzz 30s
 
 lint:
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }
-	go vet ./...
-	go -C example vet ./...
-	go -C example/drill vet ./...
-	go -C middleware/benchmark vet ./...
-	go tool -modfile=.ci/tools.mod staticcheck ./...
-	cd example && go tool -modfile=../.ci/tools.mod staticcheck ./...
-	cd example/drill && go tool -modfile=../../.ci/tools.mod staticcheck ./...
-	cd middleware/benchmark && go tool -modfile=../../.ci/tools.mod staticcheck ./...
+	@for m in $(MODULES); do echo "lint $$m"; go -C $$m vet ./... || exit 1; \
+		(cd $$m && go tool -modfile=$(CURDIR)/.ci/tools.mod staticcheck ./...) || exit 1; done
 
 deps:
 	@./.ci/deps
@@ -30,40 +24,42 @@ deps:
 run:
 	go run -C example .
 
-# Against its peers, in up to ten minutes; BENCH=-short takes one. Leave the
-# machine alone meanwhile.
+# Compares the cost of a request with other libraries, in up to ten minutes;
+# BENCH=-short takes one. Run nothing else meanwhile.
 bench:
-	@go run -C middleware/benchmark . $(BENCH)
+	@go run -C test/benchmark . $(BENCH)
 
-# What many users ask of the database, counted in fake time and measured on a
+# Counts in simulated time what many users ask of the database, and measures a
 # MariaDB of its own, in some minutes.
 scaling:
-	@go test -C middleware/benchmark/scaling -count=1 -timeout=30m -full $(SCALING)
+	@go test -C test/scaling -count=1 -timeout=30m -full $(SCALING)
 
-# What the README's table of attacks rests on, with how often each was tried.
+# Runs the tests that SECURITY.md names, and prints how often each attack was tried.
 attacks: deps
 	@./.ci/attacks
 
-# Every fuzz target, for longer than make test has time for.
+# Runs every fuzz target for longer than make test does.
 fuzz:
 	@./.ci/fuzz $(or $(FUZZTIME),5m)
 
-# Breaks the rules one by one, and says which test saw it, in some minutes.
+# Breaks the rules one at a time, in half an hour: every mutant of
+# test/mutants/reference.txt must be killed, and 95 % of those that are drawn from
+# the syntax tree. MUTANTS='-run feed' tries some, MUTANTS=-list shows them.
 mutants: deps
-	@./.ci/mutants/run
+	@go run -C test ./mutants $(MUTANTS)
 
-# Three database nodes that take writes and die, in some three minutes. It
-# installs galera-4, which is small.
+# Kills nodes of a Galera cluster of three under load, in some three minutes. It
+# installs galera-4.
 drill-cluster:
 	@./.ci/deps cluster
-	@go test -C sqlstore/cluster -race -count=1 -timeout=15m -cluster
+	@go test -C test/cluster -race -count=1 -timeout=15m -cluster
 
-# Known vulnerabilities that the code reaches, where their database can be had.
+# Looks for known vulnerabilities in the code that each module reaches.
 vulncheck:
 	@./.ci/vulncheck
 
-# Every fault and every load that the example is put under, with all that
-# happened checked afterwards, in a quarter of an hour; DRILL='-soak 30m' surfs on for
-# as long, with a fault every two minutes. Leave the machine alone meanwhile.
+# Puts the example under every load and fault, and checks the history of all that
+# happened, in a quarter of an hour. DRILL='-soak 30m' adds half an hour of load with a
+# fault every two minutes. Run nothing else meanwhile.
 drill:
-	@go test -C example/drill -count=1 -timeout=2h -full $(DRILL) .
+	@go test -C test/drill -count=1 -timeout=2h -full $(DRILL) .
