@@ -13,7 +13,7 @@ import (
 // Is ErrUnauthenticated says that the request has no session; the Verdict's
 // cookies then delete what is left of one that is over. One that Is ErrTooLarge
 // says that the user's roles have outgrown a cookie. One that Is ErrStoreUnavailable
-// says that the store gave no answer: nobody is logged out by it. It waits for the
+// says that the store gave no answer, which logs nobody out. It waits for the
 // store for at most 2 seconds.
 func (m *Manager) Authenticate(r *http.Request) (Verdict, error) {
 	if t, ok := m.tickets.access(r); ok && m.accepts(t) {
@@ -45,8 +45,8 @@ func (m *Manager) refresh(r *http.Request, t refreshTicket) (Verdict, error) {
 
 	o, err := m.resolver.resolveOnce(c, t, prefetch)
 	if err == nil && o.class.goesOn() && !m.revoker.isCurrent(o.snap.Record) {
-		// A revocation has arrived here while the store was asked. The answer may be
-		// older, so ask again, and share this answer with nobody.
+		// This node has learned of a revocation while it asked the store. The answer may
+		// be older, so ask again, and do not share the new answer.
 		o, err = m.resolver.resolve(c, t, prefetch)
 	}
 	switch {

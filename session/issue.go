@@ -20,8 +20,8 @@ type Login struct {
 	Remember bool
 
 	// Epoch is the user's session_epoch, read together with the hash of the
-	// password. If it has changed since, as by a change of the password, the login
-	// is refused. 0: not checked, so let the column begin at 1.
+	// password. The login is refused if the column has changed since, for example
+	// because the password was changed. 0: not checked, so let the column begin at 1.
 	Epoch uint64
 
 	// NonInteractive says that a program sent its credentials with the request, and

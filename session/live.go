@@ -39,16 +39,18 @@ func (m *Manager) RequireLive(ctx context.Context, s Session) error {
 // AccessTTL: Done asks the store as often as other requests do. A store that does
 // not answer ends nothing.
 //
-// Such a request does not keep its session alive: the idle timeout goes on, and
-// Done watches the absolute end. Without a session in ctx the channel is closed at
-// once. Call Done once for each request; its goroutine ends with the channel.
+// Such a request does not keep its session alive. Without other requests, the channel is
+// closed when the row of the session is removed, about two idle timeouts after its
+// last refresh, and at the absolute end at the latest. Without a session in ctx the
+// channel is closed at once. Call Done once for each request; its goroutine ends with
+// the channel.
 func (m *Manager) Done(ctx context.Context) <-chan struct{} {
 	done := make(chan struct{})
 	t, ok := ticketIn(ctx)
 	switch {
 	case !ok:
 		close(done)
-	case t.id.IsZero(): // from the function NewContext: nobody can revoke it
+	case t.id.IsZero(): // made by NewContext, for a test: no Manager can revoke it
 		context.AfterFunc(ctx, func() { close(done) })
 	default:
 		go func() {

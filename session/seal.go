@@ -88,8 +88,8 @@ func newSealer(keys Keys, app, name, kind string, maxAge time.Duration) (*sealer
 		if err != nil {
 			return nil, fmt.Errorf("session: deriving a key: %w", err)
 		}
-		// securecookie keeps these slices and checks them at first use. Nobody else
-		// holds them, and each has 32 bytes.
+		// securecookie keeps these slices and checks them at first use. They have 32
+		// bytes each, and no other code has them.
 		codec := securecookie.New(mac, enc)
 		codec.SetSerializer(ticketSerializer{})
 		codec.MaxAge(int(maxAge.Seconds()))

@@ -40,7 +40,7 @@ func (t *accessTicket) copy(s *Session, room []string) []string {
 	return append(room, t.Roles...)
 }
 
-// refreshTicket counts only as far as the row agrees.
+// refreshTicket is checked against the session's row before it counts.
 type refreshTicket struct {
 	root       [16]byte // only the browser knows it; the session id is its digest
 	generation uint64   // 0 at login; a child's is its parent's plus one

@@ -36,9 +36,9 @@ type windows struct {
 	// exceed grace, so that nobody is served longer than the store would allow.
 	shareOutcome time.Duration
 
-	// deliverChild, A/4: an answer that takes longer than this after the store
-	// was asked loses its refresh ticket. The siblings of that ticket become old
-	// enough to be confirmed at 5/6 A; the rest of the time is the answer's way.
+	// deliverChild, A/4: an answer that leaves later than this after the store was
+	// asked carries no refresh ticket. At 5/6 A a sibling of the ticket may be
+	// confirmed; the difference is the time that the answer has to reach the browser.
 	deliverChild time.Duration
 
 	// recentlyRevoked, A: a refusal this soon after a revocation deletes no
