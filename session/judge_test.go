@@ -49,6 +49,8 @@ func TestJudge_ClassOfEachTicketAtEachBoundary(t *testing.T) {
 		{"ahead, a moment before it may refresh", nil, issued(ahead, 100*time.Second-time.Millisecond), classYoung},
 		{"ahead, from when it may refresh", nil, issued(ahead, 100*time.Second), classAhead},
 		{"issued in the future, because the clock was set back", nil, issued(child, -time.Hour), classYoung},
+		{"the one before, with generations between", func(_ *store.Snapshot, r *store.Record) { r.Generation = 7 }, previous, classReuse},
+		{"a global epoch below the one at login, as after a failover", func(_ *store.Snapshot, r *store.Record) { r.GlobalEpoch = 1 }, child, classNext},
 		{"a young ticket that is reused", nil, issued(ticket(4, 40, 3), time.Second), classReuse},
 		{"a young ticket in grace", nil, issued(previous, time.Second), classStraggler},
 

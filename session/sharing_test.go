@@ -272,3 +272,27 @@ func TestManager_StoreBehindAKnownRevocationIsAnError(t *testing.T) {
 		}
 	})
 }
+
+// The outcome of a young ticket is shared for one second, like that of other tickets.
+func TestManager_AnswerForAYoungTicketIsShared(t *testing.T) {
+	inTestWorld(t, session.Config{}, func(w *testWorld) {
+		b, other := newBrowser(), newBrowser()
+		w.login(b, session.Login{})
+		w.login(other, session.Login{UserID: "2"})
+		b.ExpireAccess()
+		other.ExpireAccess()
+		for _, want := range []int{1, 0} {
+			if n := w.calls(func() { w.wantCookies("a young ticket", w.answered(b).Cookies, accessCookie) }); n != want {
+				w.Errorf("%d calls; want %d", n, want)
+			}
+		}
+		time.Sleep(time.Second)
+		w.answered(other)
+		if n := w.calls(func() { w.answered(b) }); n != 0 {
+			w.Errorf("a second later: %d calls; want 0", n)
+		}
+		if n := w.count(session.EventRefreshed); n != 2 {
+			w.Errorf("%d events of a refresh; want one for each session", n)
+		}
+	})
+}
