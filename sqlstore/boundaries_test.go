@@ -163,3 +163,31 @@ func TestStore_ListSortsLoginsOfTheSameMomentByID(t *testing.T) {
 		t.Errorf("listed %v; want the highest id first", list)
 	}
 }
+
+func TestStore_RecordLateCountsToTheMicrosecond(t *testing.T) {
+	a := newClockApp(t)
+	n := a.begin(t, 12*time.Hour, 12*time.Hour)
+	p := store.PresentedTicket{ID: n.ID, Digest: n.Confirmed, LateAfter: time.Minute}
+	first, second := noon.Add(time.Minute+time.Microsecond), noon.Add(2*time.Minute+2*time.Microsecond)
+	back := noon.Add(90 * time.Second)
+	for _, c := range []struct {
+		now            time.Time
+		want           bool
+		lateAt, before time.Time
+	}{
+		{noon.Add(time.Minute), false, time.Time{}, time.Time{}},
+		{first, true, first, time.Time{}},
+		{second.Add(-time.Microsecond), false, first, time.Time{}},
+		{second, true, second, first},
+		{back, true, back, time.Time{}}, // the clock was set back: the last one is after now
+		{back.Add(-time.Hour), false, back, time.Time{}},
+	} {
+		a.setClock(t, c.now)
+		ok, err := a.RecordLate(t.Context(), p)
+		row := a.row(t, n.ID)
+		if ok != c.want || err != nil || !row.LateAt.Equal(c.lateAt) || !row.LateBefore.Equal(c.before) {
+			t.Errorf("at %v: got %v, %v, late at %v and %v; want %v, at %v and %v",
+				c.now, ok, err, row.LateAt, row.LateBefore, c.want, c.lateAt, c.before)
+		}
+	}
+}

@@ -29,6 +29,10 @@ CREATE TABLE IF NOT EXISTS {sessions} (
 	-- NULL after a login.
 	previous         BINARY(32)       NULL,
 	confirmed_at     BIGINT           NOT NULL,
+	-- The last two times at which the confirmed ticket was presented again, long after
+	-- it was confirmed. NULL: not since then.
+	late_at          BIGINT           NULL,
+	late_before      BIGINT           NULL,
 
 	created_at       BIGINT           NOT NULL,
 	authenticated_at BIGINT           NOT NULL,

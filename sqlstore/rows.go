@@ -14,10 +14,11 @@ import (
 // sessionRow receives the columns of a session. Every column may be NULL, because Find
 // uses a LEFT JOIN.
 type sessionRow struct {
-	id, userID, confirmed, previous                     []byte
-	userEpoch, globalEpoch, generation, reload          sql.Null[uint64]
-	confirmedAt, createdAt, authTime, endsAt, revokedAt sql.Null[int64]
-	reason, userAgent, ip                               []byte
+	id, userID, confirmed, previous            []byte
+	userEpoch, globalEpoch, generation, reload sql.Null[uint64]
+	confirmedAt, lateAt, lateBefore            sql.Null[int64]
+	createdAt, authTime, endsAt, revokedAt     sql.Null[int64]
+	reason, userAgent, ip                      []byte
 }
 
 // recordColumn is a column of the sessions table, and the field that receives it.
@@ -37,6 +38,8 @@ func (r *sessionRow) columns() []recordColumn {
 		{"confirmed", &r.confirmed},
 		{"previous", &r.previous},
 		{"confirmed_at", &r.confirmedAt},
+		{"late_at", &r.lateAt},
+		{"late_before", &r.lateBefore},
 		{"created_at", &r.createdAt},
 		{"authenticated_at", &r.authTime},
 		{"ends_at", &r.endsAt},
@@ -78,6 +81,8 @@ func (r *sessionRow) record(kind IDKind) (*store.Record, error) {
 		GlobalEpoch: r.globalEpoch.V,
 		Generation:  r.generation.V,
 		ConfirmedAt: fromMicros(r.confirmedAt),
+		LateAt:      fromMicros(r.lateAt),
+		LateBefore:  fromMicros(r.lateBefore),
 		CreatedAt:   fromMicros(r.createdAt),
 		AuthTime:    fromMicros(r.authTime),
 		EndsAt:      fromMicros(r.endsAt),

@@ -12,6 +12,8 @@ CREATE TABLE IF NOT EXISTS {sessions} (
 	confirmed        BLOB     NOT NULL,
 	previous         BLOB     NULL,
 	confirmed_at     INTEGER  NOT NULL,
+	late_at          INTEGER  NULL,
+	late_before      INTEGER  NULL,
 	created_at       INTEGER  NOT NULL,
 	authenticated_at INTEGER  NOT NULL,
 	ends_at          INTEGER  NOT NULL,

@@ -1,6 +1,10 @@
 package sqlstore
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/sessionkit/sessionkit/session/store"
+)
 
 // statements are the SQL of the store's methods. Each runs on its own, in autocommit:
 // no transaction stays open, so nothing is read from an old snapshot, and no node
@@ -10,7 +14,7 @@ import "strings"
 // changes every row that it matches.
 type statements struct {
 	create, find, list, changes            string
-	confirm, revokeReused                  string
+	confirm, recordLate, revokeReused      string
 	revoke, andUser, revokeUser, revokeAll string
 	reload, findExpired, prune             string
 	hasEpochRow                            string
@@ -18,10 +22,15 @@ type statements struct {
 }
 
 // confirmable is the part of store.Record.CanConfirm after "not revoked", which each
-// statement adds. Its parameters are the ticket's generation, twice, and its parent.
-// It adds and never subtracts, because generations are unsigned and begin at 0. A row's
-// generation is far below the largest number: each refresh adds one.
-const confirmable = `generation < ? AND (generation + 1 <> ? OR confirmed = ?)`
+// statement adds. confirmableArgs returns its parameters. It adds and never subtracts,
+// because generations are unsigned and begin at 0. A row's generation is far below the
+// largest number: each refresh adds one.
+const confirmable = `generation < ? AND generation >= ?
+	AND (generation + 1 <> ? OR confirmed = ? AND (late_before IS NULL OR late_before <= ?))`
+
+func confirmableArgs(p store.PresentedTicket) []any {
+	return []any{p.Generation, p.Lowest, p.Generation, p.Parent[:], p.SupersededAfter.UnixMicro()}
+}
 
 func (n names) statements(d *dialect, kind IDKind) statements {
 	// sameUser compares two user ids, and texts byte for byte as well: the first
@@ -76,8 +85,15 @@ WHERE g.id = 1`),
 
 		// MySQL assigns from left to right, so previous comes before confirmed.
 		confirm: r.Replace(`
-UPDATE {sessions} SET previous = confirmed, confirmed = ?, confirmed_at = {now}, expires_at = {now} + ?, generation = ?
+UPDATE {sessions} SET previous = confirmed, confirmed = ?, confirmed_at = {now}, expires_at = {now} + ?, generation = ?,
+	late_at = NULL, late_before = NULL
 WHERE id = ? AND revoked_at IS NULL AND {confirmable}`),
+
+		// The same order matters here.
+		recordLate: r.Replace(`
+UPDATE {sessions} SET late_before = CASE WHEN late_at <= {now} THEN late_at END, late_at = {now}
+WHERE id = ? AND revoked_at IS NULL AND generation = ? AND confirmed = ? AND confirmed_at < {now} - ?
+	AND (late_at IS NULL OR late_at > {now} OR late_at < {now} - ?)`),
 
 		revokeReused: r.Replace(`
 UPDATE {sessions} SET revoked_at = {now}, changed_at = {now}, revoke_reason = ?

@@ -166,18 +166,22 @@ func (s *Store) find(ctx context.Context, id store.ID) (snap store.Snapshot, err
 
 // Confirm implements store.Store with one compare-and-swap by primary key.
 func (s *Store) Confirm(ctx context.Context, p store.PresentedTicket) (bool, error) {
-	n, err := s.exec(ctx, s.sql.confirm,
-		p.Digest[:], p.RetainFor.Microseconds(), p.Generation,
-		p.ID[:], p.Generation, p.Generation, p.Parent[:])
+	args := append([]any{p.Digest[:], p.RetainFor.Microseconds(), p.Generation, p.ID[:]}, confirmableArgs(p)...)
+	n, err := s.exec(ctx, s.sql.confirm, args...)
 	return n > 0, failed("confirming a ticket", err)
+}
+
+// RecordLate implements store.Store with one compare-and-swap by primary key.
+func (s *Store) RecordLate(ctx context.Context, p store.PresentedTicket) (bool, error) {
+	late := p.LateAfter.Microseconds()
+	n, err := s.exec(ctx, s.sql.recordLate, p.ID[:], p.Generation, p.Digest[:], late, late)
+	return n > 0, failed("recording a late presentation", err)
 }
 
 // RevokeReused implements store.Store with one compare-and-swap by primary key.
 func (s *Store) RevokeReused(ctx context.Context, p store.PresentedTicket) (bool, error) {
-	n, err := s.exec(ctx, s.sql.revokeReused,
-		[]byte(store.ReasonReuse), p.ID[:],
-		p.Generation, p.Generation, p.Parent[:],
-		p.Generation, p.Digest[:])
+	args := append([]any{[]byte(store.ReasonReuse), p.ID[:]}, confirmableArgs(p)...)
+	n, err := s.exec(ctx, s.sql.revokeReused, append(args, p.Generation, p.Digest[:])...)
 	return n > 0, failed("revoking a session whose ticket was reused", err)
 }
 

@@ -44,7 +44,7 @@ func (s *Store) changed(snap store.Snapshot) store.Snapshot {
 
 // changedRecord is changed for a record. s.mu is held.
 func (s *Store) changedRecord(record store.Record) store.Record {
-	for _, t := range []*time.Time{&record.ConfirmedAt, &record.CreatedAt, &record.AuthTime, &record.EndsAt, &record.RevokedAt} {
+	for _, t := range []*time.Time{&record.ConfirmedAt, &record.LateAt, &record.LateBefore, &record.CreatedAt, &record.AuthTime, &record.EndsAt, &record.RevokedAt} {
 		if !t.IsZero() {
 			*t = t.Add(s.clock)
 		}
@@ -53,13 +53,28 @@ func (s *Store) changedRecord(record store.Record) store.Record {
 	return record
 }
 
+// unshifted returns p with its time in the clock of the inner store.
+func (s *Store) unshifted(p store.PresentedTicket) store.PresentedTicket {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p.SupersededAfter = p.SupersededAfter.Add(-s.clock)
+	return p
+}
+
 // Confirm implements store.Store.
 func (s *Store) Confirm(ctx context.Context, p store.PresentedTicket) (bool, error) {
+	p = s.unshifted(p)
 	return call(ctx, s, "Confirm", func() (bool, error) { return s.inner.Confirm(ctx, p) })
+}
+
+// RecordLate implements store.Store.
+func (s *Store) RecordLate(ctx context.Context, p store.PresentedTicket) (bool, error) {
+	return call(ctx, s, "RecordLate", func() (bool, error) { return s.inner.RecordLate(ctx, p) })
 }
 
 // RevokeReused implements store.Store.
 func (s *Store) RevokeReused(ctx context.Context, p store.PresentedTicket) (bool, error) {
+	p = s.unshifted(p)
 	return call(ctx, s, "RevokeReused", func() (bool, error) { return s.inner.RevokeReused(ctx, p) })
 }
 

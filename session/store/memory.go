@@ -136,7 +136,25 @@ func (s *Memory) Confirm(_ context.Context, p PresentedTicket) (bool, error) {
 	}
 	now := clock()
 	row.Previous, row.Confirmed, row.Generation = row.Confirmed, p.Digest, p.Generation
-	row.ConfirmedAt, row.expiresAt = now, now.Add(p.RetainFor)
+	row.ConfirmedAt, row.LateAt, row.LateBefore = now, time.Time{}, time.Time{}
+	row.expiresAt = now.Add(p.RetainFor)
+	return true, nil
+}
+
+// RecordLate implements Store.
+func (s *Memory) RecordLate(_ context.Context, p PresentedTicket) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := clock()
+	row, ok := s.sessions[p.ID]
+	if !ok || !row.IsLate(p, now) {
+		return false, nil
+	}
+	row.LateBefore = row.LateAt
+	if row.LateAt.After(now) {
+		row.LateBefore = time.Time{}
+	}
+	row.LateAt = now
 	return true, nil
 }
 

@@ -33,6 +33,18 @@ type PresentedTicket struct {
 	Digest     Digest        // of the ticket's own id
 	Parent     Digest        // of the id of the ticket that it was minted for
 	RetainFor  time.Duration // the row is kept at least this long from now
+
+	// Lowest is the lowest generation of a row that has lost writes since the ticket
+	// was minted. No client can have come further ahead of a row.
+	Lowest uint64
+
+	// LateAfter is how long after the last presentation of the confirmed ticket another
+	// one is late.
+	LateAfter time.Duration
+
+	// SupersededAfter is the time after which two late presentations of the parent
+	// show that another client has the ticket's parent.
+	SupersededAfter time.Time
 }
 
 // User holds what a session needs to know about its user, read from the app's own
@@ -55,6 +67,8 @@ type Record struct {
 	Confirmed   Digest    // of the newest refresh ticket that a client has presented
 	Previous    Digest    // of the ticket confirmed before that; zero: none
 	ConfirmedAt time.Time // when Confirmed was presented first, or the login
+	LateAt      time.Time // when Confirmed was last presented late; zero: not since ConfirmedAt
+	LateBefore  time.Time // the late presentation before that; zero: there was none
 	CreatedAt   time.Time
 	AuthTime    time.Time // when the user last proved who they are
 	EndsAt      time.Time // the absolute end, which never moves
@@ -67,21 +81,55 @@ type Record struct {
 	User User
 }
 
+// LastSeenAt returns when a client last presented a ticket that was written down.
+func (r *Record) LastSeenAt() time.Time {
+	last := r.ConfirmedAt
+	for _, t := range []time.Time{r.LateAt, r.LateBefore} {
+		if t.After(last) {
+			last = t
+		}
+	}
+	return last
+}
+
 // CanConfirm is the condition of Store.Confirm: the session is not revoked, and
-// p is a child of the confirmed ticket, or the row is behind p by more than
-// one generation.
+//
+//   - p is a child of the confirmed ticket, and that was not presented late twice after
+//     p.SupersededAfter, or
+//   - the row is behind p by more than one generation, but not below p.Lowest.
 //
 // Generations are compared by adding, never by subtracting: they are unsigned, and
 // a login has generation 0.
 func (r *Record) CanConfirm(p PresentedTicket) bool {
-	return r.RevokedAt.IsZero() &&
-		(r.Generation+1 < p.Generation || r.Generation+1 == p.Generation && r.Confirmed == p.Parent)
+	switch {
+	case !r.RevokedAt.IsZero() || p.Generation <= r.Generation || r.Generation < p.Lowest:
+		return false
+	case p.Generation == r.Generation+1:
+		return p.Parent == r.Confirmed && (r.LateBefore.IsZero() || !r.LateBefore.After(p.SupersededAfter))
+	default:
+		return true
+	}
+}
+
+// IsConfirmed reports whether p is the confirmed ticket.
+func (r *Record) IsConfirmed(p PresentedTicket) bool {
+	return r.Generation == p.Generation && r.Confirmed == p.Digest
 }
 
 // IsReuse is the condition of Store.RevokeReused: the session is not revoked, and p
 // is neither the confirmed ticket nor one that CanConfirm accepts.
 func (r *Record) IsReuse(p PresentedTicket) bool {
-	return r.RevokedAt.IsZero() && !r.CanConfirm(p) && !(r.Generation == p.Generation && r.Confirmed == p.Digest)
+	return r.RevokedAt.IsZero() && !r.CanConfirm(p) && !r.IsConfirmed(p)
+}
+
+// IsLate is the condition of Store.RecordLate: the session is not revoked, p is the
+// confirmed ticket, and more than p.LateAfter has passed since it was confirmed and
+// since it was last presented late. A LateAt after now does not count: the database
+// has failed over to one with a slower clock.
+func (r *Record) IsLate(p PresentedTicket, now time.Time) bool {
+	since := func(t time.Time) bool { return now.Sub(t) > p.LateAfter }
+	return r.RevokedAt.IsZero() && r.IsConfirmed(p) && since(r.ConfirmedAt) &&
+		(r.LateAt.IsZero() || r.LateAt.After(now) || since(r.LateAt))
 }
 
 // Snapshot is the answer of Store.Find: the state at one moment.

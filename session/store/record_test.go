@@ -23,3 +23,46 @@ func TestRecord_RevokedRowAcceptsNoTicket(t *testing.T) {
 			row.CanConfirm(child), row.CanConfirm(old), row.IsReuse(child), row.IsReuse(old))
 	}
 }
+
+// A LateAt after now was recorded by the faster clock of a database that has been
+// replaced. It must neither count nor prevent that later ones are recorded.
+func TestRecord_LateAtAfterNowDoesNotCount(t *testing.T) {
+	now := time.Unix(10_000, 0)
+	p := store.PresentedTicket{Digest: store.Digest{1}, LateAfter: time.Minute}
+	ago := func(d time.Duration) time.Time { return now.Add(-d) }
+	for _, c := range []struct {
+		name              string
+		confirmed, lateAt time.Time
+		want              bool
+	}{
+		{"long after the confirmation", ago(61 * time.Second), time.Time{}, true},
+		{"a minute after the confirmation", ago(time.Minute), time.Time{}, false},
+		{"long after the last one", ago(time.Hour), ago(61 * time.Second), true},
+		{"a minute after the last one", ago(time.Hour), ago(time.Minute), false},
+		{"now", ago(time.Hour), now, false},
+		{"the last one is after now", ago(time.Hour), now.Add(time.Microsecond), true},
+		{"the confirmation is after now", now.Add(time.Hour), time.Time{}, false},
+	} {
+		row := store.Record{Confirmed: store.Digest{1}, ConfirmedAt: c.confirmed, LateAt: c.lateAt}
+		if got := row.IsLate(p, now); got != c.want {
+			t.Errorf("%s: late: %v; want %v", c.name, got, c.want)
+		}
+	}
+}
+
+func TestRecord_LastSeenIsTheLatestPresentation(t *testing.T) {
+	at := func(minute int) time.Time { return time.Unix(int64(60*minute), 0) }
+	for _, c := range []struct {
+		row  store.Record
+		want time.Time
+	}{
+		{store.Record{ConfirmedAt: at(1)}, at(1)},
+		{store.Record{ConfirmedAt: at(1), LateAt: at(3)}, at(3)},
+		{store.Record{ConfirmedAt: at(1), LateAt: at(3), LateBefore: at(2)}, at(3)},
+		{store.Record{ConfirmedAt: at(4), LateAt: at(3)}, at(4)}, // the clock was set back
+	} {
+		if got := c.row.LastSeenAt(); !got.Equal(c.want) {
+			t.Errorf("%+v: last seen at %v; want %v", c.row, got, c.want)
+		}
+	}
+}

@@ -36,10 +36,17 @@ type Store interface {
 	Find(ctx context.Context, id ID) (Snapshot, error)
 
 	// Confirm records that a client has presented a ticket: Previous becomes
-	// Confirmed, Confirmed becomes p.Digest, Generation becomes p.Generation, and
-	// ConfirmedAt becomes now. It does so only if Record.CanConfirm holds. It
-	// reports whether it did; false means a lost race or a repetition.
+	// Confirmed, Confirmed becomes p.Digest, Generation becomes p.Generation,
+	// ConfirmedAt becomes now, and LateAt and LateBefore become zero. It does so only
+	// if Record.CanConfirm holds. It reports whether it did; false means a lost race or
+	// a repetition.
 	Confirm(ctx context.Context, p PresentedTicket) (bool, error)
+
+	// RecordLate records that a client has presented the confirmed ticket late:
+	// LateBefore becomes LateAt, or zero if LateAt is after now, and LateAt becomes
+	// now. It does so only if Record.IsLate holds. It reports whether it did; false
+	// means a lost race or a repetition.
+	RecordLate(ctx context.Context, p PresentedTicket) (bool, error)
 
 	// RevokeReused revokes the session with ReasonReuse if Record.IsReuse holds. It
 	// reports whether it did. Of many concurrent calls one reports true.

@@ -42,7 +42,7 @@ type clause struct {
 // newBackend once for each subtest. The subtests run one after another.
 func Run(t *testing.T, newBackend func(t *testing.T) Backend) {
 	for _, c := range slices.Concat(
-		createClauses, findClauses, confirmClauses, reuseClauses, revokeClauses, reloadClauses,
+		createClauses, findClauses, confirmClauses, lateClauses, reuseClauses, revokeClauses, reloadClauses,
 		listClauses, changesClauses, pruneClauses, callClauses, raceClauses,
 	) {
 		t.Run(c.name, func(t *testing.T) {
@@ -173,7 +173,7 @@ func (s *suite) holds(what string, got *store.Record, want store.Record) {
 func same(a, b store.Record) bool {
 	for _, r := range []*store.Record{&a, &b} {
 		r.User = store.User{}
-		for _, at := range []*time.Time{&r.ConfirmedAt, &r.CreatedAt, &r.AuthTime, &r.EndsAt, &r.RevokedAt} {
+		for _, at := range []*time.Time{&r.ConfirmedAt, &r.LateAt, &r.LateBefore, &r.CreatedAt, &r.AuthTime, &r.EndsAt, &r.RevokedAt} {
 			*at = at.UTC()
 		}
 	}
