@@ -2,7 +2,6 @@ package session
 
 import (
 	"net/http"
-	"strings"
 	"time"
 )
 
@@ -15,9 +14,16 @@ import (
 // says that the user's roles have outgrown a cookie. One that Is ErrStoreUnavailable
 // says that the store gave no answer, which logs nobody out. It waits for the
 // store for at most 2 seconds.
+//
+// A prefetch (see IsPrefetch) never causes a statement, and never gets cookies. If it
+// has a cookie of the Manager's, but no good access cookie, the error is
+// ErrPrefetch.
 func (m *Manager) Authenticate(r *http.Request) (Verdict, error) {
 	if t, ok := m.tickets.access(r); ok && m.accepts(t) {
 		return Verdict{ticket: t}, nil
+	}
+	if IsPrefetch(r) && m.tickets.names.arePresent(r) {
+		return Verdict{}, ErrPrefetch
 	}
 	t, ok := m.tickets.refresh(r)
 	if !ok {
@@ -41,13 +47,12 @@ func (m *Manager) accepts(t *accessTicket) bool {
 func (m *Manager) refresh(r *http.Request, t refreshTicket) (Verdict, error) {
 	c := m.store.begin(r.Context(), r)
 	defer c.end()
-	prefetch := strings.HasPrefix(r.Header.Get("Sec-Purpose"), "prefetch")
 
-	o, err := m.resolver.resolveOnce(c, t, prefetch)
+	o, err := m.resolver.resolveOnce(c, t)
 	if err == nil && o.class.goesOn() && !m.revoker.isCurrent(o.snap.Record) {
 		// This node has learned of a revocation while it asked the store. The answer may
 		// be older, so ask again, and do not share the new answer.
-		o, err = m.resolver.resolve(c, t, prefetch)
+		o, err = m.resolver.resolve(c, t)
 	}
 	switch {
 	case err != nil:

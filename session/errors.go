@@ -13,6 +13,17 @@ var (
 	// the error that wraps it says which, for logs.
 	ErrUnauthenticated = errors.New("session: unauthenticated")
 
+	// ErrReused says that the session was ended because a superseded refresh cookie was
+	// presented: somebody may have copied it. An error that Is ErrReused also Is
+	// ErrUnauthenticated.
+	ErrReused = fmt.Errorf("%w: the session was ended because a superseded refresh cookie was presented: somebody may have copied it", ErrUnauthenticated)
+
+	// ErrPrefetch says that the request is a prefetch (see IsPrefetch), and that it has a
+	// cookie of the Manager's, but no good access cookie. The store was not asked, so
+	// nothing is known about the session. Answer with an error that the browser does
+	// not keep, such as 503, and without cookies.
+	ErrPrefetch = errors.New("session: the request is a prefetch and its access cookie is not good: the store was not asked")
+
 	// ErrUserDisabled says that the user may not log in: the user is disabled or
 	// unknown, or has another session_epoch than Login.Epoch, as after a change
 	// of the password.

@@ -1,8 +1,6 @@
 package session
 
 import (
-	"time"
-
 	"github.com/sessionkit/sessionkit/session/store"
 )
 
@@ -83,11 +81,4 @@ func isOver(s store.Snapshot) bool {
 // login.
 func (w windows) revokedRecently(s store.Snapshot) bool {
 	return s.Record != nil && !s.Record.RevokedAt.IsZero() && s.Now.Sub(s.Record.RevokedAt) < w.recentlyRevoked
-}
-
-// keepsTicket reports whether a prefetch leaves a ticket as it is. The page of a
-// prefetch may never be shown, and its cookies never be stored, so it changes
-// nothing while more than half of the ticket's idle time is left.
-func keepsTicket(t refreshTicket, now time.Time, idle time.Duration) bool {
-	return t.expires.Sub(now) > idle/2
 }

@@ -13,17 +13,13 @@ import (
 //
 // A request that joins another's statements waits no longer than its own deadline,
 // because the other began earlier.
-func (rs *resolver) resolveOnce(c *call, t refreshTicket, prefetch bool) (outcome, error) {
-	key := string(t.id[:])
-	if prefetch {
-		key += "p"
-	}
-	id := t.sessionID()
+func (rs *resolver) resolveOnce(c *call, t refreshTicket) (outcome, error) {
+	key, id := string(t.id[:]), t.sessionID()
 	if o, ok := rs.outcomes.get(id, key); ok && rs.revoker.isCurrent(o.snap.Record) {
 		return o, nil
 	}
 	result, err, _ := rs.flights.Do(key, func() (any, error) {
-		o, err := rs.resolve(c, t, prefetch)
+		o, err := rs.resolve(c, t)
 		if err == nil {
 			rs.outcomes.put(id, key, o)
 		}

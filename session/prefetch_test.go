@@ -1,109 +1,125 @@
 package session_test
 
 import (
+	"errors"
+	"net/http"
 	"testing"
-	"time"
 
 	"github.com/sessionkit/sessionkit/session"
 	"github.com/sessionkit/sessionkit/session/sessiontest"
 )
 
-// prefetch returns the answer to a prefetch request of the browser.
-func (w *testWorld) prefetch(b *sessiontest.Browser, purpose string) session.Verdict {
-	w.Helper()
-	r := page(b)
-	r.Header.Set("Sec-Purpose", purpose)
-	v, err := w.Authenticate(r)
-	if err != nil {
-		w.Fatalf("a prefetch: %v; want a session", err)
-	}
-	return v
-}
-
-// The user may never open a prefetched page, and the browser may never store its
-// cookies. So a prefetch changes nothing as long as the session has time left.
-func TestManager_PrefetchChangesNothingInTheFirstHalfOfTheIdleTime(t *testing.T) {
-	for _, c := range []struct {
-		name     string
-		remember bool
-		idle     time.Duration
-	}{
-		{"plain", false, 30 * time.Minute},
-		{"remembered", true, 30 * day},
+func TestIsPrefetch_FindsTheTokenInEachHeader(t *testing.T) {
+	for value, want := range map[string]bool{
+		"prefetch":                     true, // Firefox, Safari, Turbo
+		"prefetch;prerender":           true, // Chromium
+		"prefetch;anonymous-client-ip": true, // Chromium, through its proxy
+		"prefetch;prerender;preview":   true, // Chromium, for a preview of a link
+		"preview":                      true, // Safari's start page
+		"Prefetch":                     true,
+		"PREVIEW":                      true,
+		" prefetch ; prerender":        true,
+		"prerender, prefetch":          true,
+		"prefetch=?1":                  true,
+		"":                             false,
+		"prerender":                    false,
+		"x-prefetch":                   false,
+		"prefetches":                   false,
+		"instant-preview":              false,
+		"fetch":                        false,
 	} {
-		inTestWorld(t, session.Config{}, func(w *testWorld) {
-			b := newBrowser()
-			w.login(b, session.Login{Remember: c.remember})
-			for _, ticket := range []string{"the login's", "a child"} {
-				issued := time.Now()
-				for _, at := range []struct {
-					age     time.Duration
-					cookies []string
-				}{
-					{2 * time.Minute, []string{accessCookie}},
-					{c.idle/2 - 10*time.Millisecond, []string{accessCookie}},
-					{c.idle / 2, []string{accessCookie, refreshCookie}},
-					{c.idle - time.Second, []string{accessCookie, refreshCookie}},
-				} {
-					time.Sleep(time.Until(issued.Add(at.age)))
-					what := c.name + ", " + ticket + " ticket of " + at.age.String()
-					node := w.node(session.Config{}) // it shares no earlier answer
-					w.wantCookies(what, node.prefetch(b, "prefetch").Cookies, at.cookies...)
-					if n := node.store.Calls("Confirm"); len(at.cookies) == 1 && n != 0 {
-						w.Errorf("%s: %d calls of Confirm; want 0", what, n)
-					}
-				}
-				w.in(b)
+		for _, name := range []string{"Sec-Purpose", "X-Sec-Purpose", "Purpose", "X-Purpose"} {
+			r := &http.Request{Header: http.Header{name: {"", value}}}
+			if got := session.IsPrefetch(r); got != want {
+				t.Errorf("%s: %q: %v; want %v", name, value, got, want)
 			}
-		})
+		}
+		for _, name := range []string{"Accept", "Sec-Fetch-Dest", "Xpurpose"} {
+			if session.IsPrefetch(&http.Request{Header: http.Header{name: {value}}}) {
+				t.Errorf("%s: %q counts as a prefetch", name, value)
+			}
+		}
 	}
 }
 
-func TestManager_PrefetchIsRecognizedBySecPurpose(t *testing.T) {
-	for purpose, prefetch := range map[string]bool{
-		"prefetch": true, "prefetch;prerender": true, "prefetch;anonymous-client-ip": true,
-		"": false, "x-prefetch": false, "prerender": false, "preview": false,
-	} {
-		inTestWorld(t, session.Config{}, func(w *testWorld) {
-			b := newBrowser()
+// A prefetch is answered from the access cookie alone, or not at all. Its page may never
+// be shown and its cookies may never be stored, so a refresh for it would end in the
+// reuse of the parent or of the child.
+func TestManager_PrefetchNeverAsksTheStore(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		make func(w *testWorld, b *sessiontest.Browser)
+		want error
+	}{
+		{"a good access cookie", func(w *testWorld, b *sessiontest.Browser) { w.login(b, session.Login{}) }, nil},
+		{"a good access cookie alone", func(w *testWorld, b *sessiontest.Browser) {
+			w.login(b, session.Login{})
+			b.Delete(func(name string) bool { return name != accessCookie })
+		}, nil},
+		{"an expired access cookie", func(w *testWorld, b *sessiontest.Browser) {
 			w.login(b, session.Login{})
 			w.expireAccess()
-			want := []string{accessCookie, refreshCookie}
-			if prefetch {
-				want = want[:1]
+		}, session.ErrPrefetch},
+		{"an expired access cookie, sent all the same", func(w *testWorld, b *sessiontest.Browser) {
+			w.login(b, session.Login{})
+			*b = *b.CloneIgnoringExpiry()
+			w.expireAccess()
+		}, session.ErrPrefetch},
+		{"a session that this node has ended", func(w *testWorld, b *sessiontest.Browser) {
+			w.login(b, session.Login{})
+			if _, err := w.Logout(page(b)); err != nil {
+				w.Fatal(err)
 			}
-			w.wantCookies("Sec-Purpose "+purpose, w.prefetch(b, purpose).Cookies, want...)
+		}, session.ErrPrefetch},
+		{"an access cookie that cannot be opened", func(w *testWorld, b *sessiontest.Browser) {
+			b.Receive([]*http.Cookie{{Name: accessCookie, Value: "x", Path: "/", Secure: true, HttpOnly: true}})
+		}, session.ErrPrefetch},
+		{"an emptied access cookie", func(w *testWorld, b *sessiontest.Browser) {
+			b.Receive([]*http.Cookie{{Name: accessCookie, Path: "/", Secure: true, HttpOnly: true}})
+		}, session.ErrUnauthenticated},
+		{"another app's cookie", func(w *testWorld, b *sessiontest.Browser) {
+			b.Receive([]*http.Cookie{{Name: "theme", Value: "dark", Path: "/", Secure: true, HttpOnly: true}})
+		}, session.ErrUnauthenticated},
+		{"no cookie", func(*testWorld, *sessiontest.Browser) {}, session.ErrUnauthenticated},
+	} {
+		inTestWorld(t, session.Config{}, func(w *testWorld) {
+			b := newBrowser()
+			c.make(w, b)
+			r := page(b)
+			r.Header.Set("Sec-Purpose", "prefetch;prerender")
+			var v session.Verdict
+			var err error
+			if n := w.calls(func() { v, err = w.Authenticate(r) }); n != 0 {
+				w.Errorf("%s: %d statements; want 0", c.name, n)
+			}
+			if !errors.Is(err, c.want) || errors.Is(err, session.ErrPrefetch) && errors.Is(err, session.ErrUnauthenticated) {
+				w.Errorf("%s: %v; want %v", c.name, err, c.want)
+			}
+			if len(v.Cookies) != 0 || (v.Session().ID != "") != (c.want == nil) {
+				w.Errorf("%s: cookies %v, session %q", c.name, v.Cookies, v.Session().ID)
+			}
 		})
 	}
 }
 
-// A click may follow a prefetch at once, and a prefetch of another page may follow a
-// click. Neither gets the answer of the other.
-func TestManager_PrefetchSharesNoAnswerWithARequest(t *testing.T) {
+// A thief who sends every request as a prefetch gets no further than the access cookie
+// that he has copied, and the click after a prefetch is an ordinary request.
+func TestManager_PrefetchGetsNoChild(t *testing.T) {
 	inTestWorld(t, session.Config{}, func(w *testWorld) {
 		b := newBrowser()
 		w.login(b, session.Login{})
-		w.expireAccess()
-		w.in(b)
-		w.expireAccess()
-		w.wantCookies("the prefetch", w.prefetch(b, "prefetch").Cookies, accessCookie)
-		if n := w.calls(func() { w.wantCookies("the click", w.answered(b).Cookies, accessCookie, refreshCookie) }, "Confirm"); n != 1 {
-			w.Errorf("the click made %d calls of Confirm; want 1", n)
+		thief := b.CloneIgnoringExpiry()
+		for range 100 {
+			w.expireAccess()
+			r := page(thief)
+			r.Header.Set("Sec-Purpose", "prefetch")
+			v, err := w.Authenticate(r)
+			if !errors.Is(err, session.ErrPrefetch) || len(v.Cookies) != 0 {
+				w.Fatalf("the thief's prefetch: %v, cookies %v; want ErrPrefetch without cookies", err, v.Cookies)
+			}
+			w.in(b)
 		}
-		w.wantCookies("a prefetch after it", w.prefetch(b, "prefetch").Cookies, accessCookie)
-	})
-	inTestWorld(t, session.Config{}, func(w *testWorld) {
-		b := newBrowser()
-		w.login(b, session.Login{})
 		w.expireAccess()
-		w.store.Delay(100 * time.Millisecond)
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			w.wantCookies("the prefetch in flight", w.prefetch(b, "prefetch").Cookies, accessCookie)
-		}()
-		time.Sleep(50 * time.Millisecond)
-		w.wantCookies("the click in flight", w.answered(b).Cookies, accessCookie, refreshCookie)
-		<-done
+		w.wantCookies("the click", w.answered(b).Cookies, accessCookie, refreshCookie)
 	})
 }

@@ -40,7 +40,7 @@ const maxAttempts = 3
 
 // resolve finds the class of a ticket and writes down what follows from it, usually in
 // one or two statements. It is the only caller of Confirm and RevokeReused.
-func (rs *resolver) resolve(c *call, t refreshTicket, prefetch bool) (outcome, error) {
+func (rs *resolver) resolve(c *call, t refreshTicket) (outcome, error) {
 	idle, _ := rs.cfg.timeouts(t.remember)
 	p := store.PresentedTicket{
 		ID: t.sessionID(), Generation: t.generation, Digest: t.digest(), Parent: t.parentDigest(),
@@ -56,12 +56,8 @@ func (rs *resolver) resolve(c *call, t refreshTicket, prefetch bool) (outcome, e
 		o.class = rs.windows.judge(o.snap, t)
 		written := true
 		switch o.class {
-		case classSame, classNext, classAhead:
-			if prefetch && keepsTicket(t, o.snap.Now, idle) {
-				o.class = classYoung
-			} else if o.class != classSame {
-				written, err = c.confirm(p)
-			}
+		case classNext, classAhead:
+			written, err = c.confirm(p)
 		case classReuse:
 			var lost bool
 			written, lost, err = c.revokeReused(p)

@@ -1,0 +1,43 @@
+package session
+
+import (
+	"net/http"
+	"strings"
+)
+
+// IsPrefetch reports whether a browser sends the request for a page that the user has
+// not opened yet, and may never open: to fetch or to render it in advance, or to show
+// a preview of it. Then Sec-Purpose, X-Sec-Purpose, Purpose or X-Purpose names prefetch
+// or preview, as in "Sec-Purpose: prefetch;prerender".
+//
+// Any client can send or leave out these headers, so a prefetch must get nothing that
+// another request would not get. It is safe for concurrent use.
+func IsPrefetch(r *http.Request) bool {
+	for _, name := range [...]string{"Sec-Purpose", "X-Sec-Purpose", "Purpose", "X-Purpose"} {
+		for _, line := range r.Header[name] {
+			for token := range strings.FieldsFuncSeq(line, separatesTokens) {
+				if strings.EqualFold(token, "prefetch") || strings.EqualFold(token, "preview") {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// separatesTokens reports whether a character ends a token in a list of items with
+// parameters (RFC 9651, section 3.1).
+func separatesTokens(c rune) bool { return strings.ContainsRune(",;= \t", c) }
+
+// arePresent reports whether a request has one of the cookies, good or not. An emptied
+// cookie counts as absent.
+func (n cookieNames) arePresent(r *http.Request) bool {
+	for _, c := range n.cleared() {
+		for value := range cookieValues(r.Header, c.Name) {
+			if value != "" {
+				return true
+			}
+		}
+	}
+	return false
+}
