@@ -10,6 +10,7 @@ MODULES := $(sort $(patsubst %/go.mod,%,$(shell find . -name go.mod -not -path '
 test: deps lint
 	@for m in $(MODULES); do echo "test $$m"; go -C $$m test -race -shuffle=on -timeout=20m ./... || exit 1; done
 	go test -run=Allocates ./middleware
+	go test -run=TestSearch ./session -search
 	go run -C test ./mutants -sample 8
 	./.ci/fuzz 30s
 

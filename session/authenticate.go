@@ -3,14 +3,17 @@ package session
 import (
 	"net/http"
 	"time"
+
+	"github.com/sessionkit/sessionkit/session/store"
 )
 
 // Authenticate decides who a request belongs to.
 //
 // A good access cookie is enough, without the store. Otherwise the refresh cookie
 // is checked against the store, and the Verdict carries new cookies. An error that
-// Is ErrUnauthenticated says that the request has no session; the Verdict's
-// cookies then delete what is left of one that is over. One that Is ErrTooLarge
+// Is ErrUnauthenticated says that the request has no session; the Verdict's access
+// cookie then spares the store the next requests of a session that is over. It also Is
+// ErrReused if the session was ended for reuse. One that Is ErrTooLarge
 // says that the user's roles have outgrown a cookie. One that Is ErrStoreUnavailable
 // says that the store gave no answer, which logs nobody out. It waits for the
 // store for at most 2 seconds.
@@ -28,6 +31,12 @@ func (m *Manager) Authenticate(r *http.Request) (Verdict, error) {
 	t, ok := m.tickets.refresh(r)
 	if !ok {
 		return Verdict{}, unauthenticated("the request has no cookie that can be opened")
+	}
+	if over, ok := m.tickets.over(r, t.sessionID()); ok && time.Now().Before(over.ExpiresAt) {
+		return Verdict{}, isOverError("as the access cookie says", over.reused)
+	}
+	if m.store.isLongPast(t.expires) {
+		return Verdict{}, isOverError("the refresh cookie ended long ago", false)
 	}
 	return m.refresh(r, t)
 }
@@ -60,7 +69,7 @@ func (m *Manager) refresh(r *http.Request, t refreshTicket) (Verdict, error) {
 	case o.class == classDelayed:
 		return Verdict{}, unavailable(errDelayed)
 	case !o.class.goesOn():
-		return m.refuse(o)
+		return m.refuse(t, o)
 	}
 	v, err := m.answer(c, t, o)
 	if err == nil && !m.revoker.isCurrent(o.snap.Record) {
@@ -90,14 +99,21 @@ func (m *Manager) answer(c *call, t refreshTicket, o outcome) (Verdict, error) {
 	return v, nil
 }
 
-// refuse answers a session that is over, and deletes its cookies. A request that
-// was sent before the revocation may arrive after the next login in this browser,
-// and must not end that. So soon after a revocation the refresh cookie stays. If
-// the refusal deletes the new session's access cookie, that costs one refresh.
-func (m *Manager) refuse(o outcome) (Verdict, error) {
-	cookies := m.tickets.names.cleared()
-	if o.class == classReuse || m.windows.revokedRecently(o.snap) {
-		cookies = m.tickets.names.withoutRefresh(cookies)
+// refuse answers a session that is over. It deletes no refresh cookie: the refusal may
+// reach the browser after the answer to its next login, and would take that login's.
+// Next to another session's refresh cookie the access cookie of a refusal means nothing.
+func (m *Manager) refuse(t refreshTicket, o outcome) (Verdict, error) {
+	reused := o.class == classReuse || o.snap.Record != nil && o.snap.Record.Reason == store.ReasonReuse
+	over, err := m.tickets.mintOver(t.sessionID(), o.snap.Now, reused)
+	if err != nil {
+		return Verdict{}, err
 	}
-	return Verdict{Cookies: cookies}, unauthenticated("the session is over (" + o.class.String() + ")")
+	return Verdict{Cookies: []*http.Cookie{over}}, isOverError(o.class.String(), reused)
+}
+
+func isOverError(why string, reused bool) error {
+	if reused {
+		return ErrReused
+	}
+	return unauthenticated("the session is over (" + why + ")")
 }

@@ -11,14 +11,20 @@ import (
 	"github.com/sessionkit/sessionkit/session/store"
 )
 
-// cookieNames are the names of the two cookies.
+// cookieNames are the names of the cookies.
+//
+// The refresh cookie has two names. The ticket of a generation travels under the name
+// for its parity, so an answer that arrives very late never replaces a ticket that is
+// newer by one generation. The browser presents both cookies, and the ticket of the
+// higher generation counts.
 //
 // Browsers that know the prefix __Host-Http- store such a cookie only if a server
 // set it, with Secure, HttpOnly, Path=/ and no Domain. Browsers that do not know it
 // apply the rules of __Host-, which it begins with.
 type cookieNames struct {
-	access, refresh string
-	secure          bool
+	access  string
+	refresh [2]string // the index is a ticket's generation modulo 2
+	secure  bool
 }
 
 func namesFor(app string, secure bool) cookieNames {
@@ -29,10 +35,20 @@ func namesFor(app string, secure bool) cookieNames {
 	if app != "" {
 		prefix += app + "-"
 	}
-	return cookieNames{access: prefix + "session", refresh: prefix + "refresh", secure: secure}
+	return cookieNames{
+		access:  prefix + "session",
+		refresh: [2]string{prefix + "refresh-0", prefix + "refresh-1"},
+		secure:  secure,
+	}
 }
 
-// cookie makes one of the two cookies. It always sets SameSite: browsers send a
+// refreshFor returns the name of the refresh cookie for a ticket of a generation.
+func (n cookieNames) refreshFor(generation uint64) string { return n.refresh[generation%2] }
+
+// isRefresh reports whether a name is one of the refresh cookie's.
+func (n cookieNames) isRefresh(name string) bool { return slices.Contains(n.refresh[:], name) }
+
+// cookie makes one of the cookies. It always sets SameSite: browsers send a
 // cookie without it with cross-site POSTs for its first two minutes, which is the
 // access cookie's whole life. It uses Max-Age, not Expires: the browser's clock may be
 // wrong.
@@ -48,21 +64,26 @@ func (n cookieNames) cookie(name, value string, life time.Duration) *http.Cookie
 	}
 }
 
-// cleared makes the cookies that delete both. A deletion must satisfy the rules of the
-// prefix like any other cookie, or browsers ignore it.
+// deleted makes the cookie that deletes one. It must satisfy the rules of the prefix like
+// any other cookie, or browsers ignore it.
+func (n cookieNames) deleted(name string) *http.Cookie {
+	c := n.cookie(name, "", 0)
+	c.MaxAge = -1 // written as Max-Age=0
+	return c
+}
+
+// cleared makes the cookies that delete all of them.
 //
 // The access cookie is emptied and expires a second later. Chromium keeps pages for
 // the back button, no-store ones too. It drops them when an HttpOnly cookie is set,
 // but not when one is deleted (seen in version 156).
 func (n cookieNames) cleared() []*http.Cookie {
-	access, refresh := n.cookie(n.access, "", time.Second), n.cookie(n.refresh, "", 0)
-	refresh.MaxAge = -1 // written as Max-Age=0
-	return []*http.Cookie{access, refresh}
+	return []*http.Cookie{n.cookie(n.access, "", time.Second), n.deleted(n.refresh[0]), n.deleted(n.refresh[1])}
 }
 
-// withoutRefresh returns the cookies except the refresh cookie.
+// withoutRefresh returns the cookies except the refresh cookies.
 func (n cookieNames) withoutRefresh(cookies []*http.Cookie) []*http.Cookie {
-	return slices.DeleteFunc(slices.Clone(cookies), func(c *http.Cookie) bool { return c.Name == n.refresh })
+	return slices.DeleteFunc(slices.Clone(cookies), func(c *http.Cookie) bool { return n.isRefresh(c.Name) })
 }
 
 // maxCandidates bounds the work for a request with many cookies of one name.
@@ -72,39 +93,44 @@ const maxCandidates = 4
 type reading int
 
 const (
-	readNone reading = iota // absent
+	readNone        reading = iota // absent
+	readUndecodable                // present, but no key opens it
 	readGood
-	readUndecodable // present, but no key opens it
-	readAmbiguous   // valid ones of different sessions, or more than maxCandidates
+	readAmbiguous // valid ones of different sessions, or more than maxCandidates
 )
 
-// readCookie returns the one ticket in the request's cookies of a name.
+// opener returns the ticket in the value of a cookie, and its session. readNone: the
+// value counts as absent.
+type opener[T any] func(name, value string) (T, store.ID, reading)
+
+// readCookie returns the one ticket in the request's cookies of the names.
 //
 // The order of cookies means nothing (RFC 6265, section 4.2.2): an attacker on a
 // sibling domain or another port can put a cookie before ours. So all are opened, and
 // a valid one counts only if there is no valid one of another session. Of one
 // session the newest counts.
-func readCookie[T any](r *http.Request, name string, open func(value string) (T, store.ID, bool), newer func(a, b T) bool) (best T, verdict reading) {
+func readCookie[T any](r *http.Request, names []string, open opener[T], newer func(a, b T) bool) (best T, verdict reading) {
 	var none T
 	var of store.ID
-	candidates, last := 0, ""
-	for value := range cookieValues(r.Header, name) {
-		if value == "" || value == last { // emptied, or sent twice
-			continue
-		}
-		last = value
-		if candidates++; candidates > maxCandidates {
-			return none, readAmbiguous
-		}
-		t, id, ok := open(value)
-		switch {
-		case !ok && verdict == readNone:
-			verdict = readUndecodable
-		case !ok:
-		case verdict == readGood && id != of:
-			return none, readAmbiguous
-		case verdict != readGood || newer(t, best):
-			best, of, verdict = t, id, readGood
+	for _, name := range names {
+		candidates, last := 0, ""
+		for value := range cookieValues(r.Header, name) {
+			if value == "" || value == last { // emptied, or sent twice
+				continue
+			}
+			last = value
+			if candidates++; candidates > maxCandidates {
+				return none, readAmbiguous
+			}
+			t, id, got := open(name, value)
+			switch {
+			case got != readGood:
+				verdict = max(verdict, got)
+			case verdict == readGood && id != of:
+				return none, readAmbiguous
+			case verdict != readGood || newer(t, best):
+				best, of, verdict = t, id, readGood
+			}
 		}
 	}
 	return best, verdict

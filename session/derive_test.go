@@ -38,11 +38,11 @@ func TestKeys_AreDerivedByHKDF(t *testing.T) {
 // the encrypted ticket, under the key that was derived for this cookie's MAC.
 func TestSealer_MACIsHMACSHA256UnderTheDerivedKey(t *testing.T) {
 	keys := Keys{masters: [][]byte{[]byte(derivedFrom)}}
-	s, err := newSealer(keys, "shop", "name-of-the-cookie", "refresh", 0)
+	s, err := newSealer(keys, "shop", "refresh", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	value, err := base64.URLEncoding.DecodeString(mustSeal(t, s, &refreshTicket{root: random16()}))
+	value, err := base64.URLEncoding.DecodeString(mustSeal(t, s, "name-of-the-cookie", &refreshTicket{root: random16()}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ type Device struct {
 	UserAgent  string    // as the browser gave it at login
 	IP         string    // the network address at login
 	CreatedAt  time.Time // the login
-	LastSeenAt time.Time // the last confirmed refresh: up to AccessTTL ago for a device in use
+	LastSeenAt time.Time // the last refresh that was written down: up to twice AccessTTL ago for a device in use
 	AuthTime   time.Time // when the user last proved who they are
 }
 
@@ -40,7 +40,7 @@ func deviceOf(row store.Record) Device {
 		UserAgent:  row.UserAgent,
 		IP:         row.IP,
 		CreatedAt:  row.CreatedAt,
-		LastSeenAt: row.ConfirmedAt,
+		LastSeenAt: row.LastSeenAt(),
 		AuthTime:   row.AuthTime,
 	}
 }

@@ -31,6 +31,7 @@ const (
 	EventIssued         EventKind = "issued"
 	EventRefreshed      EventKind = "refreshed"
 	EventGrace          EventKind = "grace"
+	EventRepeated       EventKind = "repeated"
 	EventReuse          EventKind = "reuse"
 	EventStoreBehind    EventKind = "store-behind"
 	EventEnded          EventKind = "ended"
@@ -56,6 +57,7 @@ var eventTable = []struct {
 	{EventIssued, slog.LevelInfo, "a user logged in"},
 	{EventRefreshed, slog.LevelDebug, "the store was asked, and the session goes on"},
 	{EventGrace, slog.LevelDebug, "a request was served that was in flight while its refresh cookie was replaced"},
+	{EventRepeated, slog.LevelWarn, "one refresh cookie was presented three times or more, long after each other: by a copy of it, or by a client that stores no cookies"},
 	{EventReuse, slog.LevelWarn, "a superseded refresh cookie was presented, and its session revoked: a theft, or a copied browser profile"},
 	{EventStoreBehind, slog.LevelWarn, "the row was older than the refresh cookie: the database has lost writes"},
 	{EventEnded, slog.LevelInfo, "a request came from a session that is over"},

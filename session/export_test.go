@@ -36,8 +36,12 @@ func (t RefreshTicket) Payload() []byte {
 
 // OpenRefresh returns the ticket in the value of a refresh cookie.
 func (m *Manager) OpenRefresh(value string) (RefreshTicket, bool) {
-	t, _, ok := m.tickets.sealers.Load().openRefresh(value)
-	return RefreshTicket{t.root, t.generation, t.id, t.parent, t.issued, t.expires}, ok
+	for _, name := range m.tickets.names.refresh {
+		if t, _, how := m.tickets.sealers.Load().openRefresh(name, value); how == readGood {
+			return RefreshTicket{t.root, t.generation, t.id, t.parent, t.issued, t.expires}, true
+		}
+	}
+	return RefreshTicket{}, false
 }
 
 // AccessPayload returns an access ticket of the session in its wire format.

@@ -36,7 +36,7 @@ func FuzzTicket_IsReadToTheLastByteOrNotAtAll(f *testing.F) {
 
 func FuzzSealer_OpensNoForeignString(f *testing.F) {
 	access, refresh := makeSealers(f, "", testKey)
-	for _, name := range []string{access.name, refresh.name} {
+	for _, name := range []string{"session", "refresh"} {
 		forged, err := securecookie.New([]byte("not our key"), nil).Encode(name, "x")
 		if err != nil {
 			f.Fatal(err)
@@ -46,7 +46,7 @@ func FuzzSealer_OpensNoForeignString(f *testing.F) {
 	f.Add("MTIzfHh8eA==")
 	f.Add(base64.URLEncoding.EncodeToString([]byte("1893456000|AAAA|" + strings.Repeat("x", 32))))
 	f.Fuzz(func(t *testing.T, value string) {
-		if access.open(value, new(accessTicket)) || refresh.open(value, new(refreshTicket)) {
+		if access.open("session", value, new(accessTicket)) || refresh.open("refresh", value, new(refreshTicket)) {
 			t.Errorf("%q opened", value)
 		}
 	})
@@ -69,15 +69,15 @@ func FuzzManager_CookieHeaderAuthenticatesOnlyByAValidCookie(f *testing.F) {
 		f.Add(c.Name+"="+c.Value, "")
 		f.Add("a=b; "+c.Name+`="`+c.Value+`"`, "c=d")
 	}
-	f.Add("session =x;\trefresh\t=y", "")
-	f.Add("session=x; session=x;;refresh", `$Version=1; refresh="x`)
+	f.Add("session =x;\trefresh-0\t=y", "")
+	f.Add("session=x; session=x;;refresh-1", `$Version=1; refresh-0="x`)
 	text := regexp.MustCompile(`[\w-]{40,}={0,2}`) // can be the value of a cookie
 	f.Fuzz(func(t *testing.T, one, two string) {
 		if strings.ContainsAny(one+two, "\r\n") {
 			return // no server reads such a header
 		}
 		r := &http.Request{Header: http.Header{"Cookie": {one, two}}}
-		for _, name := range []string{m.tickets.names.access, m.tickets.names.refresh} {
+		for _, name := range []string{m.tickets.names.access, m.tickets.names.refresh[0], m.tickets.names.refresh[1]} {
 			ours := slices.Collect(cookieValues(r.Header, name))
 			for _, c := range r.CookiesNamed(name) {
 				at := slices.Index(ours, c.Value)
@@ -94,10 +94,10 @@ func FuzzManager_CookieHeaderAuthenticatesOnlyByAValidCookie(f *testing.F) {
 			return
 		}
 		for _, value := range text.FindAllString(one+"\n"+two, -1) {
-			if _, id, ok := m.tickets.sealers.Load().openAccess(value); ok && id.String() == v.Session().ID {
+			if t, ok := m.tickets.sealers.Load().openAccess(m.tickets.names.access, value); ok && t.id.String() == v.Session().ID {
 				return
 			}
-			if _, id, ok := m.tickets.sealers.Load().openRefresh(value); ok && id.String() == v.Session().ID {
+			if t, ok := m.OpenRefresh(value); ok && (refreshTicket{root: t.Root}).sessionID().String() == v.Session().ID {
 				return
 			}
 		}

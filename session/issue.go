@@ -61,6 +61,7 @@ func (m *Manager) Issue(r *http.Request, login Login) (Verdict, error) {
 		m.revoker.revokeSurely(c, []store.ID{snap.Record.ID}, store.ReasonReplaced)
 		return Verdict{}, err
 	}
+	v.Cookies = append(v.Cookies, m.tickets.names.deleted(m.tickets.names.refreshFor(t.generation+1)))
 	// Only now: on an earlier error the browser keeps what it had. If this fails,
 	// Run repeats it, and the login holds.
 	m.revoker.revokeSurely(c, old, store.ReasonReplaced)

@@ -1,6 +1,8 @@
 package session
 
 import (
+	"time"
+
 	"github.com/sessionkit/sessionkit/session/store"
 )
 
@@ -12,15 +14,16 @@ const (
 	classDelayed                // there is no row yet: a login a moment ago, read on a database node that lags
 	classEnded                  // the session is over
 	classSame                   // the confirmed ticket again: a parallel request, or a lost answer
+	classLate                   // the confirmed ticket again, long after it was presented: to be recorded
 	classNext                   // a child of the confirmed ticket: to be confirmed
-	classYoung                  // same, next or ahead, but so soon that only the access cookie can be lost
-	classStraggler              // the ticket before the confirmed one, in flight while that was confirmed
+	classYoung                  // the confirmed ticket or a later one, but so soon that only the access cookie can be lost
+	classStraggler              // the ticket before the confirmed one, or a sibling of it, in flight while that was confirmed
 	classAhead                  // the row is behind the ticket: the database lost writes, or the answer is stale
 	classReuse                  // anything else that is authentic: a superseded ticket, in the hands of two clients
 )
 
 func (c class) String() string {
-	return [...]string{"missing", "delayed", "ended", "same", "next", "young", "straggler", "ahead", "reuse"}[c]
+	return [...]string{"missing", "delayed", "ended", "same", "late", "next", "young", "straggler", "ahead", "reuse"}[c]
 }
 
 // judge is the whole decision of the rotation: a pure function of the row, the
@@ -32,8 +35,9 @@ func (c class) String() string {
 // of one cookie receive different children; the second of them to come back
 // is reuse.
 //
-// Generations are compared by adding, never by subtracting: they are unsigned, and
-// a login has generation 0.
+// A thief who discards his answers presents the confirmed ticket again and again. An
+// honest client that has received a child does so no longer. So these presentations
+// are recorded, and a child that is older than two of them is reuse.
 func (w windows) judge(s store.Snapshot, t refreshTicket) class {
 	row := s.Record
 	if row == nil {
@@ -46,23 +50,59 @@ func (w windows) judge(s store.Snapshot, t refreshTicket) class {
 		return classEnded
 	}
 
-	same := t.generation == row.Generation && t.digest() == row.Confirmed
-	next := t.generation == row.Generation+1 && t.parentDigest() == row.Confirmed
-	ahead := t.generation > row.Generation+1
+	p := w.presented(s, t)
+	same, later := row.IsConfirmed(p), row.CanConfirm(p)
 	switch {
-	case (same || next || ahead) && s.Now.Sub(t.issued) < w.young:
+	case (same || later) && s.Now.Sub(t.issued) < w.young:
 		return classYoung
+	case same && row.IsLate(p, s.Now):
+		return classLate
 	case same:
 		return classSame
-	case next:
+	case later && t.generation == row.Generation+1:
 		return classNext
-	case ahead:
+	case later:
 		return classAhead
-	case t.generation+1 == row.Generation && t.digest() == row.Previous && s.Now.Sub(row.ConfirmedAt) <= w.grace:
+	case s.Now.Sub(row.ConfirmedAt) <= w.grace && isStraggler(row, p):
 		return classStraggler
 	default:
 		return classReuse
 	}
+}
+
+// presented describes a ticket to the store. Generations are compared by adding, never
+// by subtracting: they are unsigned, and a login has generation 0.
+func (w windows) presented(s store.Snapshot, t refreshTicket) store.PresentedTicket {
+	p := store.PresentedTicket{
+		ID:              t.sessionID(),
+		Generation:      t.generation,
+		Digest:          t.digest(),
+		Parent:          t.parentDigest(),
+		LateAfter:       w.late,
+		SupersededAfter: t.issued.Add(w.late),
+	}
+	if s.Record == nil {
+		return p
+	}
+	if furthest := furthestAhead(s.Now, s.Record); t.generation > furthest {
+		p.Lowest = t.generation - furthest
+	}
+	return p
+}
+
+// furthestAhead returns by how many generations a client can at most be ahead of the
+// row: as many as the shortest access lifetime allows since the row was written. An
+// hour more covers a database that has failed over to one with a slower clock.
+func furthestAhead(now time.Time, row *store.Record) uint64 {
+	since := max(0, now.Sub(row.ConfirmedAt)) + time.Hour
+	return 2 + uint64(since/windowsFor(shortestAccess).young)
+}
+
+// isStraggler reports whether p is the ticket before the confirmed one, or a sibling of
+// the confirmed one.
+func isStraggler(row *store.Record, p store.PresentedTicket) bool {
+	return p.Generation+1 == row.Generation && p.Digest == row.Previous ||
+		p.Generation == row.Generation && p.Parent == row.Previous
 }
 
 // isOver reports whether the session of s has ended: for everybody, for its user, or by
@@ -75,10 +115,4 @@ func isOver(s store.Snapshot) bool {
 		row.User.Disabled ||
 		row.User.Epoch != row.UserEpoch ||
 		!s.Now.Before(row.EndsAt)
-}
-
-// revokedRecently reports whether a refusal may be older than the browser's next
-// login.
-func (w windows) revokedRecently(s store.Snapshot) bool {
-	return s.Record != nil && !s.Record.RevokedAt.IsZero() && s.Now.Sub(s.Record.RevokedAt) < w.recentlyRevoked
 }

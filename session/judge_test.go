@@ -29,6 +29,18 @@ func TestJudge_ClassOfEachTicketAtEachBoundary(t *testing.T) {
 	previous := ticket(3, 3, 2)
 	ahead := ticket(6, 6, 5)
 
+	confirmedAgo := func(d time.Duration) func(*store.Snapshot, *store.Record) {
+		return func(_ *store.Snapshot, r *store.Record) { r.ConfirmedAt = at(-d) }
+	}
+	late := func(last, before time.Duration) func(*store.Snapshot, *store.Record) {
+		return func(_ *store.Snapshot, r *store.Record) {
+			r.ConfirmedAt, r.LateAt = at(-time.Hour), at(-last)
+			if before != 0 {
+				r.LateBefore = at(-before)
+			}
+		}
+	}
+
 	for _, c := range []struct {
 		name   string
 		change func(s *store.Snapshot, r *store.Record)
@@ -39,7 +51,22 @@ func TestJudge_ClassOfEachTicketAtEachBoundary(t *testing.T) {
 		{"a child of it", nil, child, classNext},
 		{"another child of it", nil, ticket(5, 50, 4), classNext},
 		{"two generations ahead", nil, ahead, classAhead},
-		{"many generations ahead", nil, ticket(900, 90, 89), classAhead},
+		{"as many generations ahead as an hour and 5 s allow", nil, ticket(4+2+4326, 90, 89), classAhead},
+		{"one generation more", nil, ticket(4+2+4327, 90, 89), classReuse},
+		{"one generation more, and young", nil, issued(ticket(4+2+4327, 90, 89), time.Second), classReuse},
+		{"as many as an hour allows, as the clock was set back", func(_ *store.Snapshot, r *store.Record) { r.ConfirmedAt = now.Add(time.Hour) }, ticket(4+2+4320, 90, 89), classAhead},
+		{"one more, as the clock was set back", func(_ *store.Snapshot, r *store.Record) { r.ConfirmedAt = now.Add(time.Hour) }, ticket(4+2+4321, 90, 89), classReuse},
+
+		{"same, an access lifetime after the confirmation", confirmedAgo(2 * time.Minute), confirmed, classSame},
+		{"same, later than that", confirmedAgo(2*time.Minute + time.Microsecond), confirmed, classLate},
+		{"same, an access lifetime after the last late one", late(2*time.Minute, 0), confirmed, classSame},
+		{"same, later than that, once more", late(2*time.Minute+time.Microsecond, 0), confirmed, classLate},
+		{"same, and the last late one is in the future", late(-time.Hour, 0), confirmed, classLate},
+		{"next, after one late presentation", late(time.Microsecond, 0), issued(child, time.Hour), classNext},
+		{"next, after two, an access lifetime after it was issued", late(time.Minute, 8*time.Minute), issued(child, 10*time.Minute), classNext},
+		{"next, after two, later than that", late(time.Minute, 8*time.Minute-time.Microsecond), issued(child, 10*time.Minute), classReuse},
+		{"next, after two, of which one is older", late(time.Minute, 11*time.Minute), issued(child, 10*time.Minute), classNext},
+		{"ahead, after two", late(time.Minute, 2*time.Minute), issued(ahead, time.Hour), classAhead},
 		{"the previous ticket, in flight", nil, previous, classStraggler},
 
 		{"same, a moment before it may refresh", nil, issued(confirmed, 100*time.Second-time.Millisecond), classYoung},
@@ -51,21 +78,27 @@ func TestJudge_ClassOfEachTicketAtEachBoundary(t *testing.T) {
 		{"issued in the future, because the clock was set back", nil, issued(child, -time.Hour), classYoung},
 		{"the one before, with generations between", func(_ *store.Snapshot, r *store.Record) { r.Generation = 7 }, previous, classReuse},
 		{"a global epoch below the one at login, as after a failover", func(_ *store.Snapshot, r *store.Record) { r.GlobalEpoch = 1 }, child, classNext},
-		{"a young ticket that is reused", nil, issued(ticket(4, 40, 3), time.Second), classReuse},
+		{"a young ticket that is reused", nil, issued(ticket(4, 40, 2), time.Second), classReuse},
 		{"a young ticket in grace", nil, issued(previous, time.Second), classStraggler},
 
 		{"the previous ticket, at the end of the grace period", func(_ *store.Snapshot, r *store.Record) { r.ConfirmedAt = now.Add(-10 * time.Second) }, previous, classStraggler},
 		{"the previous ticket, after the grace period", func(_ *store.Snapshot, r *store.Record) { r.ConfirmedAt = now.Add(-10*time.Second - time.Millisecond) }, previous, classReuse},
 		{"a sibling of the previous ticket", nil, ticket(3, 30, 2), classReuse},
 		{"the ticket before the previous one", nil, ticket(2, 2, 1), classReuse},
-		{"a sibling of the confirmed", nil, ticket(4, 40, 3), classReuse},
-		{"a child of the previous ticket", nil, ticket(4, 41, 3), classReuse},
+		{"a sibling of the confirmed, in flight", nil, ticket(4, 40, 3), classStraggler},
+		{"a sibling of the confirmed, at the end of the grace period", confirmedAgo(10 * time.Second), ticket(4, 40, 3), classStraggler},
+		{"a sibling of the confirmed, after the grace period", confirmedAgo(10*time.Second + time.Millisecond), ticket(4, 40, 3), classReuse},
+		{"a later child of the previous ticket", nil, ticket(6+4326+4, 41, 3), classReuse},
+		{"an earlier child of the previous ticket", nil, ticket(3, 41, 3), classReuse},
+		{"a ticket of the confirmed one's generation", nil, ticket(4, 42, 2), classReuse},
 		{"a child of a sibling", nil, ticket(5, 51, 40), classReuse},
 		{"the ticket of the login, superseded long ago", nil, ticket(0, 1, 0), classReuse},
 
-		{"the login's ticket", func(_ *store.Snapshot, r *store.Record) { *r = store.Record{Confirmed: digest(1), EndsAt: r.EndsAt} }, ticket(0, 1, 0), classSame},
+		{"the login's ticket", func(_ *store.Snapshot, r *store.Record) {
+			*r = store.Record{Confirmed: digest(1), ConfirmedAt: now, EndsAt: r.EndsAt}
+		}, ticket(0, 1, 0), classSame},
 		{"the login's child", func(_ *store.Snapshot, r *store.Record) { *r = store.Record{Confirmed: digest(1), EndsAt: r.EndsAt} }, ticket(1, 2, 1), classNext},
-		{"no wrap-around below a login", func(_ *store.Snapshot, r *store.Record) { *r = store.Record{Confirmed: digest(1), EndsAt: r.EndsAt} }, ticket(1<<64-1, 9, 8), classAhead},
+		{"no wrap-around below a login", func(_ *store.Snapshot, r *store.Record) { *r = store.Record{Confirmed: digest(1), EndsAt: r.EndsAt} }, ticket(1<<64-1, 9, 8), classReuse},
 		{"the row of a login has no previous ticket", func(_ *store.Snapshot, r *store.Record) {
 			*r = store.Record{Confirmed: digest(1), EndsAt: r.EndsAt, ConfirmedAt: now}
 		}, ticket(0, 9, 8), classReuse},
@@ -113,7 +146,7 @@ func TestJudge_AgreesWithTheConditionsOfTheStore(t *testing.T) {
 					for parent := range 4 {
 						ticket := refreshTicket{generation: uint64(s), id: id(self), parent: id(parent), issued: now.Add(-2 * time.Minute), expires: now.Add(time.Hour)}
 						class := windowsFor(2*time.Minute).judge(store.Snapshot{Now: now, Record: &row}, ticket)
-						p := store.PresentedTicket{Generation: ticket.generation, Digest: ticket.digest(), Parent: ticket.parentDigest()}
+						p := windowsFor(2*time.Minute).presented(store.Snapshot{Now: now, Record: &row}, ticket)
 						takes, supersedes := row.CanConfirm(p), row.IsReuse(p)
 						if want := class == classNext || class == classAhead; takes != want {
 							t.Fatalf("row %d/%d, ticket %d/%d/%d: %v, and CanConfirm is %v", k, confirmed, s, self, parent, class, takes)

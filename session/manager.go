@@ -42,7 +42,7 @@ func New(keys Keys, s store.Store, cfg Config) (*Manager, error) {
 		tickets:     &tickets{names: namesFor(cfg.App, !cfg.DangerouslyAllowHTTP), windows: w, events: e},
 		revocations: revocations,
 		revoker:     revoker,
-		resolver:    &resolver{cfg: cfg, windows: w, revoker: revoker, outcomes: newOutcomeCache(w.shareOutcome)},
+		resolver:    &resolver{cfg: cfg, windows: w, revoker: revoker, outcomes: newOutcomeCache(w.shareOutcome), refusals: newOutcomeCache(w.repeatRefusal)},
 	}
 	if err := m.SetKeys(keys); err != nil {
 		return nil, err

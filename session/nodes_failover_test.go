@@ -116,6 +116,14 @@ func (s *failoverStore) Find(ctx context.Context, id store.ID) (store.Snapshot, 
 	return snap, err
 }
 
+// RecordLate finds a row that was not revoked.
+func (s *failoverStore) RecordLate(ctx context.Context, p store.PresentedTicket) (bool, error) {
+	ok, err := s.Store.RecordLate(ctx, p)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return ok || s.rows, err
+}
+
 func (s *failoverStore) Changes(ctx context.Context, within time.Duration) (store.Changes, error) {
 	changes, err := s.Store.Changes(ctx, within)
 	s.mu.Lock()

@@ -18,10 +18,13 @@ func (rs *resolver) resolveOnce(c *call, t refreshTicket) (outcome, error) {
 	if o, ok := rs.outcomes.get(id, key); ok && rs.revoker.isCurrent(o.snap.Record) {
 		return o, nil
 	}
+	if o, ok := rs.refusals.get(id, key); ok {
+		return o, nil
+	}
 	result, err, _ := rs.flights.Do(key, func() (any, error) {
 		o, err := rs.resolve(c, t)
 		if err == nil {
-			rs.outcomes.put(id, key, o)
+			rs.remember(id, key, o)
 		}
 		return o, err
 	})
@@ -29,6 +32,23 @@ func (rs *resolver) resolveOnce(c *call, t refreshTicket) (outcome, error) {
 		return outcome{}, err
 	}
 	return result.(outcome), nil
+}
+
+// anyTicket is the key of an outcome that holds for every ticket of its session.
+const anyTicket = ""
+
+// remember keeps an outcome that may be given again without asking. A straggler's is
+// not: its short window is measured each time.
+func (rs *resolver) remember(id store.ID, key string, o outcome) {
+	switch {
+	case o.class == classStraggler || o.class == classDelayed:
+	case o.class.goesOn():
+		rs.outcomes.put(id, key, o)
+	case o.class == classEnded && !isOver(o.snap):
+		rs.refusals.put(id, key, o) // only this ticket has ended
+	default:
+		rs.refusals.put(id, anyTicket, o)
+	}
 }
 
 // outcomeCache holds the outcome of the ticket that was resolved last, for each
@@ -57,15 +77,10 @@ func (c *outcomeCache) get(id store.ID, key string) (outcome, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	cached, ok := c.latest[id]
-	return cached.outcome, ok && cached.key == key && time.Since(cached.at) <= c.keep
+	return cached.outcome, ok && (cached.key == key || cached.key == anyTicket) && time.Since(cached.at) <= c.keep
 }
 
-// put stores an outcome that may be given again without asking: not a refusal,
-// and not a straggler, whose short window is measured each time.
 func (c *outcomeCache) put(id store.ID, key string, o outcome) {
-	if !o.class.goesOn() || o.class == classStraggler {
-		return
-	}
 	now := time.Now()
 	cached := cachedOutcome{id: id, key: key, outcome: o, at: now}
 	c.mu.Lock()

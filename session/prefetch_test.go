@@ -120,6 +120,6 @@ func TestManager_PrefetchGetsNoChild(t *testing.T) {
 			w.in(b)
 		}
 		w.expireAccess()
-		w.wantCookies("the click", w.answered(b).Cookies, accessCookie, refreshCookie)
+		w.wantCookies("the click", w.answered(b).Cookies, accessCookie, oddRefreshCookie)
 	})
 }

@@ -11,52 +11,45 @@ import (
 	"github.com/sessionkit/sessionkit/session/store"
 )
 
-// A request that was sent before a revocation may arrive after the next login in this
-// browser. So for an access lifetime after a revocation, a refusal does not delete the
-// refresh cookie: it may belong to the new session.
+// A refusal may reach the browser after the answer to its next login. So it deletes no
+// refresh cookie. Its access cookie says which session is over, and spares the store
+// the next requests of that session.
 func TestManager_RefusalDeletesNoCookieOfANewerLogin(t *testing.T) {
-	both, access := []string{accessCookie, refreshCookie}, []string{accessCookie}
 	logout := func(w *testWorld, b *sessiontest.Browser) { w.logout(b.Clone()) }
+	stolen := func(w *testWorld, b *sessiontest.Browser) {
+		victim := b.Clone()
+		for range 3 {
+			w.expireAccess()
+			w.in(victim)
+		}
+		w.expireAccess()
+	}
 	for _, c := range []struct {
 		name  string
 		end   func(w *testWorld, b *sessiontest.Browser)
 		since time.Duration
-		want  []string
 		says  string
 	}{
-		{"logged out just now", logout, 0, access, "ended"},
-		{"logged out almost an access lifetime ago", logout, 2*time.Minute - time.Microsecond, access, "ended"},
-		{"logged out an access lifetime ago", logout, 2 * time.Minute, both, "ended"},
-		{"revoked just now", func(w *testWorld, _ *sessiontest.Browser) { _ = w.RevokeUser(w.Context(), "1") }, 0, access, "ended"},
-		{"everybody revoked", func(w *testWorld, _ *sessiontest.Browser) { _ = w.RevokeAll(w.Context()) }, 0, both, "ended"},
+		{"logged out just now", logout, 0, "(ended)"},
+		{"logged out an access lifetime ago", logout, 2 * time.Minute, "(ended)"},
+		{"revoked just now", func(w *testWorld, _ *sessiontest.Browser) { _ = w.RevokeUser(w.Context(), "1") }, 0, "(ended)"},
+		{"everybody revoked", func(w *testWorld, _ *sessiontest.Browser) { _ = w.RevokeAll(w.Context()) }, 0, "(ended)"},
 		{"banned", func(w *testWorld, _ *sessiontest.Browser) {
 			w.users.SetUser("1", store.User{Epoch: 1, Disabled: true})
 			w.expireAccess()
-		}, 0, both, "ended"},
-		{"idle for too long", func(*testWorld, *sessiontest.Browser) { time.Sleep(30 * time.Minute) }, 0, both, "ended"},
+		}, 0, "(ended)"},
+		{"idle for too long", func(*testWorld, *sessiontest.Browser) { time.Sleep(30 * time.Minute) }, 0, "(ended)"},
 		{"without a row", func(w *testWorld, _ *sessiontest.Browser) {
 			time.Sleep(64 * time.Minute)
 			if n, err := w.users.Prune(w.Context(), 10); n != 1 || err != nil {
 				w.Fatalf("Prune: %d, %v; want 1 row", n, err)
 			}
-		}, 0, both, "missing"},
-		{"stolen", func(w *testWorld, b *sessiontest.Browser) {
-			victim := b.Clone()
-			for range 3 {
-				w.expireAccess()
-				w.in(victim)
-			}
-			w.expireAccess()
-		}, 0, access, "reuse"},
-		{"stolen, again", func(w *testWorld, b *sessiontest.Browser) {
-			victim := b.Clone()
-			for range 3 {
-				w.expireAccess()
-				w.in(victim)
-			}
-			w.expireAccess()
+		}, 0, "(missing)"},
+		{"stolen", stolen, 0, "copied"},
+		{"stolen, a second ago", func(w *testWorld, b *sessiontest.Browser) {
+			stolen(w, b)
 			w.out(b.Clone())
-		}, 0, access, "ended"},
+		}, time.Second + time.Microsecond, "copied"},
 	} {
 		inTestWorld(t, session.Config{}, func(w *testWorld) {
 			b := newBrowser()
@@ -66,17 +59,20 @@ func TestManager_RefusalDeletesNoCookieOfANewerLogin(t *testing.T) {
 			time.Sleep(c.since)
 			ended, reuse := w.count(session.EventEnded), w.count(session.EventReuse)
 			v, err := w.Authenticate(page(b))
-			if !errors.Is(err, session.ErrUnauthenticated) || !strings.Contains(err.Error(), "("+c.says+")") || v.Session().ID != "" {
+			if !errors.Is(err, session.ErrUnauthenticated) || !strings.Contains(err.Error(), c.says) || v.Session().ID != "" {
 				w.Errorf("%s: %v, %v; want ErrUnauthenticated that says %s", c.name, v, err, c.says)
 			}
-			w.wantCookies(c.name, v.Cookies, c.want...)
+			if isReused := c.says == "copied"; errors.Is(err, session.ErrReused) != isReused {
+				w.Errorf("%s: %v; want ErrReused: %v", c.name, err, isReused)
+			}
+			w.wantCookies(c.name, v.Cookies, accessCookie)
 			for _, cookie := range v.Cookies {
-				if cookie.Value != "" || cookie.MaxAge > 1 {
-					w.Errorf("%s: %s is set to %q for %d s", c.name, cookie.Name, cookie.Value, cookie.MaxAge)
+				if cookie.Value == "" || cookie.MaxAge != 120 {
+					w.Errorf("%s: %s is set to %q for %d s; want a value for 120 s", c.name, cookie.Name, cookie.Value, cookie.MaxAge)
 				}
 			}
 			kind, before := session.EventEnded, ended
-			if c.says == "reuse" {
+			if c.name == "stolen" {
 				kind, before = session.EventReuse, reuse
 			}
 			if events := w.eventsOf(kind); len(events) != before+1 || events[before].SessionID != s.ID {
@@ -89,8 +85,183 @@ func TestManager_RefusalDeletesNoCookieOfANewerLogin(t *testing.T) {
 	}
 }
 
-// DropStaleCookies leaves a refusal unchanged, because it only deletes cookies.
-func TestVerdict_DropStaleCookiesKeepsTheDeletionsOfARefusal(t *testing.T) {
+// A browser that keeps a dead refresh cookie costs one statement in an access lifetime.
+// It is told why it was refused for as long.
+func TestManager_RefusedBrowserCostsOneStatementInAnAccessLifetime(t *testing.T) {
+	inTestWorld(t, session.Config{}, func(w *testWorld) {
+		b := newBrowser()
+		s := w.login(b, session.Login{})
+		id, _ := store.ParseID(s.ID)
+		if ok, err := w.users.RevokeReused(w.Context(), store.PresentedTicket{ID: id}); !ok || err != nil {
+			w.Fatal(ok, err)
+		}
+		w.expireAccess()
+		for lifetime := range 3 {
+			if n := w.calls(func() { w.out(b) }); n != 1 {
+				w.Errorf("lifetime %d: %d store calls for the first request; want 1", lifetime, n)
+			}
+			for range 11 {
+				time.Sleep(10 * time.Second)
+				n := w.calls(func() {
+					v, err := w.visit(b)
+					if !errors.Is(err, session.ErrReused) || len(v.Cookies) != 0 {
+						w.Errorf("got %v, cookies %v; want ErrReused and none", err, v.Cookies)
+					}
+				})
+				if n != 0 {
+					w.Errorf("lifetime %d: %d store calls for a later request; want 0", lifetime, n)
+				}
+			}
+			time.Sleep(10 * time.Second)
+		}
+	})
+}
+
+// The access cookie of a refusal means nothing next to another session's refresh
+// cookie, next to a good access cookie, and to a login or logout.
+func TestManager_AccessCookieOfARefusalCountsForItsSessionAlone(t *testing.T) {
+	inTestWorld(t, session.Config{}, func(w *testWorld) {
+		refused, other := newBrowser(), newBrowser()
+		w.login(refused, session.Login{})
+		w.logout(refused.Clone())
+		w.expireAccess()
+		w.out(refused)
+		over := valueOf(refused, accessCookie)
+		s := w.login(other, session.Login{UserID: "2"})
+		good, refresh := valueOf(other, accessCookie), valueOf(other, refreshCookie)
+		for _, c := range []struct {
+			name  string
+			lines []string
+			calls int
+		}{
+			{"next to another session's refresh cookie", []string{accessCookie + "=" + over, refreshCookie + "=" + refresh}, 1},
+			{"before a good access cookie", []string{accessCookie + "=" + over + "; " + accessCookie + "=" + good}, 0},
+			{"after a good access cookie", []string{accessCookie + "=" + good + "; " + accessCookie + "=" + over}, 0},
+		} {
+			r := page(newBrowser())
+			r.Header["Cookie"] = c.lines
+			n := w.calls(func() {
+				if v, err := w.Authenticate(r); err != nil || v.Session().ID != s.ID {
+					w.Errorf("%s: %v, %v; want the session %s", c.name, v, err, s.ID)
+				}
+			})
+			if n != c.calls {
+				w.Errorf("%s: %d store calls; want %d", c.name, n, c.calls)
+			}
+		}
+		r := page(newBrowser())
+		r.Header.Set("Cookie", accessCookie+"="+over)
+		if n := w.calls(func() {
+			if v, err := w.Authenticate(r); !errors.Is(err, session.ErrUnauthenticated) || v.Session().ID != "" {
+				w.Errorf("alone: %v, %v; want ErrUnauthenticated", v, err)
+			}
+			if _, err := w.Logout(r); err != nil {
+				w.Error(err)
+			}
+		}); n != 0 {
+			w.Errorf("alone: %d store calls for a request and a logout; want 0", n)
+		}
+		if n := w.count(session.EventAmbiguous) + w.count(session.EventUndecodable); n != 0 {
+			w.Errorf("%d events of ambiguous or undecodable cookies; want 0", n)
+		}
+	})
+}
+
+// A client that discards the access cookie of a refusal costs one statement a second,
+// with whichever tickets of the session it comes.
+func TestManager_RefusedSessionCostsOneStatementASecond(t *testing.T) {
+	inTestWorld(t, session.Config{}, func(w *testWorld) {
+		b := newBrowser()
+		w.login(b, session.Login{})
+		older := b.CloneIgnoringExpiry()
+		w.expireAccess()
+		w.in(b)
+		newer := b.CloneIgnoringExpiry()
+		w.logout(b)
+		w.expireAccess()
+		ended := w.count(session.EventEnded)
+		for second := range 3 {
+			n := w.calls(func() {
+				for range 10 {
+					for _, thief := range []*sessiontest.Browser{older, newer} {
+						if _, err := w.Authenticate(page(thief)); !errors.Is(err, session.ErrUnauthenticated) {
+							w.Errorf("got %v; want ErrUnauthenticated", err)
+						}
+					}
+				}
+			})
+			if n != 1 {
+				w.Errorf("second %d: %d store calls; want 1", second, n)
+			}
+			time.Sleep(time.Second + time.Microsecond)
+		}
+		if n := w.count(session.EventEnded) - ended; n != 3 {
+			w.Errorf("%d events; want 3", n)
+		}
+	})
+}
+
+// An expired ticket says nothing about newer tickets of its session.
+func TestManager_RefusalOfAnExpiredTicketCountsForThatTicketAlone(t *testing.T) {
+	inTestWorld(t, session.Config{}, func(w *testWorld) {
+		b := newBrowser()
+		w.login(b, session.Login{})
+		older := b.CloneIgnoringExpiry()
+		for range 20 {
+			time.Sleep(2 * time.Minute)
+			w.in(b)
+		}
+		w.expireAccess()
+		if _, err := w.Authenticate(page(older)); !errors.Is(err, session.ErrUnauthenticated) {
+			w.Fatalf("an expired ticket: %v; want ErrUnauthenticated", err)
+		}
+		w.in(b)
+	})
+}
+
+// A ticket that ended more than a day ago by the store's clock costs no statement.
+func TestManager_TicketThatEndedLongAgoCostsNoStatement(t *testing.T) {
+	inTestWorld(t, session.Config{}, func(w *testWorld) {
+		b := newBrowser()
+		w.login(b, session.Login{})
+		b = b.CloneIgnoringExpiry()
+		for _, c := range []struct {
+			wait time.Duration
+			want int
+		}{{30*time.Minute + 24*time.Hour, 1}, {time.Minute, 0}} {
+			time.Sleep(c.wait)
+			w.login(newBrowser(), session.Login{UserID: "2"}) // the node reads the store's clock
+			n := w.calls(func() {
+				if _, err := w.Authenticate(page(b)); !errors.Is(err, session.ErrUnauthenticated) {
+					w.Errorf("got %v; want ErrUnauthenticated", err)
+				}
+			})
+			if n != c.want {
+				w.Errorf("%v later: %d store calls; want %d", c.wait, n, c.want)
+			}
+		}
+	})
+}
+
+// A ban is not an end. Once it is lifted, a session that has not run out goes on.
+func TestManager_SessionGoesOnWhenABanIsLifted(t *testing.T) {
+	inTestWorld(t, session.Config{}, func(w *testWorld) {
+		b := newBrowser()
+		s := w.login(b, session.Login{})
+		w.expireAccess()
+		w.users.SetUser("1", store.User{Epoch: 1, Disabled: true})
+		w.out(b)
+		w.users.SetUser("1", store.User{Epoch: 1})
+		w.out(b) // its access cookie still says that the session is over
+		w.expireAccess()
+		if got := w.in(b); got.ID != s.ID {
+			w.Errorf("session %s; want %s", got.ID, s.ID)
+		}
+	})
+}
+
+// DropStaleCookies leaves a refusal unchanged.
+func TestVerdict_DropStaleCookiesKeepsTheCookieOfARefusal(t *testing.T) {
 	inTestWorld(t, session.Config{}, func(w *testWorld) {
 		b := newBrowser()
 		w.login(b, session.Login{})
@@ -104,7 +275,7 @@ func TestVerdict_DropStaleCookiesKeepsTheDeletionsOfARefusal(t *testing.T) {
 		v.SetCookies(a)
 		time.Sleep(time.Hour)
 		w.DropStaleCookies(a.Header(), v)
-		w.wantCookies("the refusal", a.cookies(), accessCookie, refreshCookie)
+		w.wantCookies("the refusal", a.cookies(), accessCookie)
 	})
 }
 

@@ -21,14 +21,15 @@ type resolver struct {
 	cfg      Config
 	windows  windows
 	revoker  *revoker
-	outcomes *outcomeCache
+	outcomes *outcomeCache      // of sessions that go on
+	refusals *outcomeCache      // of sessions that are over
 	flights  singleflight.Group // of resolve, by ticket
 }
 
 // goesOn reports whether the session of a ticket of this class goes on.
 func (c class) goesOn() bool {
 	switch c {
-	case classSame, classNext, classYoung, classStraggler, classAhead:
+	case classSame, classLate, classNext, classYoung, classStraggler, classAhead:
 		return true
 	default:
 		return false
@@ -39,25 +40,25 @@ func (c class) goesOn() bool {
 const maxAttempts = 3
 
 // resolve finds the class of a ticket and writes down what follows from it, usually in
-// one or two statements. It is the only caller of Confirm and RevokeReused.
+// one or two statements. It is the only caller of Confirm, RecordLate and RevokeReused.
 func (rs *resolver) resolve(c *call, t refreshTicket) (outcome, error) {
 	idle, _ := rs.cfg.timeouts(t.remember)
-	p := store.PresentedTicket{
-		ID: t.sessionID(), Generation: t.generation, Digest: t.digest(), Parent: t.parentDigest(),
-		RetainFor: rs.windows.retainFor(idle),
-	}
+	id := t.sessionID()
 	maybeRevoked := false // whether the answer to a revocation of ours was lost
 	for range maxAttempts {
 		o := outcome{asked: time.Now()}
 		var err error
-		if o.snap, err = c.find(p.ID); err != nil {
+		if o.snap, err = c.find(id); err != nil {
 			return outcome{}, err
 		}
 		o.class = rs.windows.judge(o.snap, t)
 		written := true
-		switch o.class {
+		switch p := rs.windows.presented(o.snap, t); o.class {
 		case classNext, classAhead:
+			p.RetainFor = rs.windows.retainFor(idle)
 			written, err = c.confirm(p)
+		case classLate:
+			written, err = c.recordLate(p)
 		case classReuse:
 			var lost bool
 			written, lost, err = c.revokeReused(p)
@@ -65,12 +66,12 @@ func (rs *resolver) resolve(c *call, t refreshTicket) (outcome, error) {
 		}
 		if err != nil {
 			if maybeRevoked {
-				rs.revoker.revokeLater(c, p.ID, store.ReasonReuse)
+				rs.revoker.revokeLater(c, id, store.ReasonReuse)
 			}
 			return outcome{}, err
 		}
 		if written {
-			rs.report(c, o, p.ID, maybeRevoked)
+			rs.report(c, o, id, maybeRevoked)
 			return o, nil
 		}
 		// The row has changed since it was read. Judge what it says now.
@@ -99,6 +100,11 @@ func (rs *resolver) report(c *call, o outcome, id store.ID, maybeRevoked bool) {
 		raise(EventGrace)
 	case classAhead:
 		raise(EventStoreBehind)
+		raise(EventRefreshed)
+	case classLate:
+		if row := o.snap.Record; !row.LateBefore.IsZero() && !row.LateAt.After(o.snap.Now) {
+			raise(EventRepeated) // this is the third one
+		}
 		raise(EventRefreshed)
 	case classSame, classNext, classYoung:
 		raise(EventRefreshed)

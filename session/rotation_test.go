@@ -135,16 +135,16 @@ func TestManager_YoungTicketIsNeitherConfirmedNorAnsweredWithAChild(t *testing.T
 	inTestWorld(t, session.Config{}, func(w *testWorld) {
 		b := newBrowser()
 		w.login(b, session.Login{})
-		for _, generation := range []string{"the login's ticket", "its child"} {
+		for _, c := range []struct{ generation, child string }{{"the login's ticket", oddRefreshCookie}, {"its child", refreshCookie}} {
 			b.ExpireAccess()
 			time.Sleep(young - 10*time.Millisecond)
-			n := w.calls(func() { w.wantCookies(generation+", young", w.answered(b).Cookies, accessCookie) })
+			n := w.calls(func() { w.wantCookies(c.generation+", young", w.answered(b).Cookies, accessCookie) })
 			if n != 1 {
-				w.Errorf("%s, young: %d calls; want 1", generation, n)
+				w.Errorf("%s, young: %d calls; want 1", c.generation, n)
 			}
 			time.Sleep(2 * time.Second)
 			v := w.answered(b)
-			w.wantCookies(generation+", no longer young", v.Cookies, accessCookie, refreshCookie)
+			w.wantCookies(c.generation+", no longer young", v.Cookies, accessCookie, c.child)
 			b.Receive(v.Cookies)
 		}
 	})

@@ -22,10 +22,9 @@ type ticket interface {
 }
 
 // sealer turns tickets of one kind into cookie values and back. Each kind and
-// purpose has keys of its own, so that no value of one cookie passes for
-// another's. It is safe for concurrent use.
+// purpose has keys of its own, and the MAC covers the name of the cookie, so that no
+// value of one cookie passes for another's. It is safe for concurrent use.
 type sealer struct {
-	name   string // of the cookie: part of what the MAC covers
 	codecs []*securecookie.SecureCookie
 	oldKey func() // called when a key that is not the first has opened a cookie
 }
@@ -39,12 +38,12 @@ type sealers struct {
 // newSealers derives all keys. securecookie checks the age of a cookie by the clocks of
 // two nodes. For the access cookie that is a second check. For the refresh cookie it
 // is off: a node's wrong clock would log people out.
-func newSealers(keys Keys, app string, names cookieNames, w windows, oldKey func()) (*sealers, error) {
-	access, err := newSealer(keys, app, names.access, "access", w.sealedFor)
+func newSealers(keys Keys, app string, w windows, oldKey func()) (*sealers, error) {
+	access, err := newSealer(keys, app, "access", w.sealedFor)
 	if err != nil {
 		return nil, err
 	}
-	refresh, err := newSealer(keys, app, names.refresh, "refresh", 0)
+	refresh, err := newSealer(keys, app, "refresh", 0)
 	if err != nil {
 		return nil, err
 	}
@@ -54,31 +53,31 @@ func newSealers(keys Keys, app string, names cookieNames, w windows, oldKey func
 
 // openAccess returns the ticket in the value of an access cookie. It decrypts a value
 // once, however many requests carry it.
-func (s *sealers) openAccess(value string) (*accessTicket, store.ID, bool) {
+func (s *sealers) openAccess(name, value string) (*accessTicket, bool) {
 	if t, ok := s.cache.get(value); ok {
-		return t, t.id, true
+		return t, true
 	}
 	c := new(cachedTicket)
-	if !s.access.open(value, &c.ticket) {
-		return nil, store.ID{}, false
+	if !s.access.open(name, value, &c.ticket) {
+		return nil, false
 	}
 	c.value = strings.Clone(value) // so that the cache does not hold the whole header
 	s.cache.put(c)
-	return &c.ticket, c.ticket.id, true
+	return &c.ticket, true
 }
 
-// openRefresh returns the ticket in the value of a refresh cookie.
-func (s *sealers) openRefresh(value string) (t refreshTicket, id store.ID, ok bool) {
-	if !s.refresh.open(value, &t) {
-		return refreshTicket{}, store.ID{}, false
+// openRefresh is the opener of the refresh cookies.
+func (s *sealers) openRefresh(name, value string) (t refreshTicket, id store.ID, how reading) {
+	if !s.refresh.open(name, value, &t) {
+		return refreshTicket{}, store.ID{}, readUndecodable
 	}
-	return t, t.sessionID(), true
+	return t, t.sessionID(), readGood
 }
 
 // newSealer derives the keys of one kind of ticket. A maxAge of 0 means no limit:
 // the ticket's own times decide.
-func newSealer(keys Keys, app, name, kind string, maxAge time.Duration) (*sealer, error) {
-	s := &sealer{name: name, oldKey: func() {}}
+func newSealer(keys Keys, app, kind string, maxAge time.Duration) (*sealer, error) {
+	s := &sealer{oldKey: func() {}}
 	for _, master := range keys.masters {
 		mac, err := derive(master, app, kind+"|mac")
 		if err != nil {
@@ -98,29 +97,30 @@ func newSealer(keys Keys, app, name, kind string, maxAge time.Duration) (*sealer
 	return s, nil
 }
 
-// seal returns the cookie value for t, under the first key, or ErrTooLarge.
-func (s *sealer) seal(t ticket) (string, error) {
-	value, err := s.codecs[0].Encode(s.name, t)
-	if err != nil || len(s.name)+len(value) > maxCookie {
+// seal returns the value for t in the cookie of a name, under the first key, or
+// ErrTooLarge.
+func (s *sealer) seal(name string, t ticket) (string, error) {
+	value, err := s.codecs[0].Encode(name, t)
+	if err != nil || len(name)+len(value) > maxCookie {
 		return "", ErrTooLarge // no other error can occur for a ticket of ours
 	}
 	return value, nil
 }
 
-// open decodes value into t, which must be a new zero ticket, and reports whether a
-// key fits.
+// open decodes the value of a cookie into t, which must be a new zero ticket, and
+// reports whether a key fits.
 //
 // All errors of securecookie mean the same here: no ticket. They cannot be told apart
 // safely (a value that is too long does not even have its error type), and nothing may
 // depend on why a stranger's cookie fails.
-func (s *sealer) open(value string, t ticket) bool {
-	if !canonical(value, s.name) || !dated(value) {
+func (s *sealer) open(name, value string, t ticket) bool {
+	if !canonical(value, name) || !dated(value) {
 		return false
 	}
 	for i, codec := range s.codecs {
 		// The MAC is checked before anything is decoded, so only the key that
 		// sealed the value writes to t.
-		if codec.Decode(s.name, value, t) == nil {
+		if codec.Decode(name, value, t) == nil {
 			if i > 0 {
 				s.oldKey()
 			}

@@ -29,18 +29,18 @@ func makeSealers(t testing.TB, app string, texts ...string) (access, refresh *se
 	if err != nil {
 		t.Fatal(err)
 	}
-	if access, err = newSealer(keys, app, "session", "access", time.Minute); err != nil {
+	if access, err = newSealer(keys, app, "access", time.Minute); err != nil {
 		t.Fatal(err)
 	}
-	if refresh, err = newSealer(keys, app, "refresh", "refresh", 0); err != nil {
+	if refresh, err = newSealer(keys, app, "refresh", 0); err != nil {
 		t.Fatal(err)
 	}
 	return access, refresh
 }
 
-func mustSeal(t testing.TB, s *sealer, what ticket) string {
+func mustSeal(t testing.TB, s *sealer, name string, what ticket) string {
 	t.Helper()
-	value, err := s.seal(what)
+	value, err := s.seal(name, what)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,19 +48,20 @@ func mustSeal(t testing.TB, s *sealer, what ticket) string {
 }
 
 func sameTicket(a, b *accessTicket) bool {
-	return reflect.DeepEqual(a.Session, b.Session) && a.id == b.id && a.reload == b.reload && a.globalEpoch == b.globalEpoch
+	return reflect.DeepEqual(a.Session, b.Session) && a.id == b.id && a.reload == b.reload && a.globalEpoch == b.globalEpoch &&
+		a.over == b.over && a.reused == b.reused
 }
 
 func TestSealer_OpensWhatItSealed(t *testing.T) {
 	access, refresh := makeSealers(t, "app", testKey)
 	a := anAccessTicket("")
 	var gotA accessTicket
-	if !access.open(mustSeal(t, access, a), &gotA) || !sameTicket(&gotA, a) {
+	if !access.open("session", mustSeal(t, access, "session", a), &gotA) || !sameTicket(&gotA, a) {
 		t.Errorf("got %+v; want %+v", gotA, *a)
 	}
 	r := refreshTicket{root: random16(), generation: 1 << 63, id: random16(), parent: random16(), remember: true, issued: a.IssuedAt, expires: a.EndsAt}
 	var gotR refreshTicket
-	if !refresh.open(mustSeal(t, refresh, &r), &gotR) || gotR != r {
+	if !refresh.open("refresh", mustSeal(t, refresh, "refresh", &r), &gotR) || gotR != r {
 		t.Errorf("got %+v; want %+v", gotR, r)
 	}
 }
@@ -72,7 +73,7 @@ func TestSealer_MalformedValueCostsNoAllocation(t *testing.T) {
 	for _, n := range []int{0, 4, 16, 400, 4000, 4096, 1 << 20} {
 		value := strings.Repeat("QUJD", n/4)
 		if made := testing.AllocsPerRun(100, func() {
-			if access.open(value, new(accessTicket)) || refresh.open(value, nil) {
+			if access.open("session", value, new(accessTicket)) || refresh.open("refresh", value, nil) {
 				t.Fatal("opened")
 			}
 		}); made > 1 { // the ticket that the value is decoded into
@@ -81,9 +82,20 @@ func TestSealer_MalformedValueCostsNoAllocation(t *testing.T) {
 	}
 }
 
+// The MAC covers the name, so a value is good in the cookie that it was sealed for alone.
+func TestSealer_ValueUnderAnotherNameIsNotOpened(t *testing.T) {
+	_, refresh := makeSealers(t, "app", testKey)
+	value := mustSeal(t, refresh, "refresh-0", &refreshTicket{root: random16(), issued: time.Now(), expires: time.Now()})
+	for name, want := range map[string]bool{"refresh-0": true, "refresh-1": false, "": false} {
+		if got := refresh.open(name, value, new(refreshTicket)); got != want {
+			t.Errorf("under the name %q: opened: %v; want %v", name, got, want)
+		}
+	}
+}
+
 func TestSealer_CookieIsEncrypted(t *testing.T) {
 	access, _ := makeSealers(t, "app", testKey)
-	value := mustSeal(t, access, anAccessTicket("-secret-user"))
+	value := mustSeal(t, access, "session", anAccessTicket("-secret-user"))
 	raw, err := base64.URLEncoding.DecodeString(value)
 	if err != nil || strings.Contains(string(raw), "secret-user") {
 		t.Errorf("%v; the user id can be read in the cookie", err)
@@ -106,7 +118,7 @@ func TestSealer_KeyChangeInThreeStepsOpensEveryCookie(t *testing.T) {
 		{"step 2 to 3", step2, step3, true}, {"step 3 to 2", step3, step2, true},
 		{"skipping step 1", step2, before, false}, {"dropped too early", step1, step3, false},
 	} {
-		if got := c.to.open(mustSeal(t, c.from, anAccessTicket("")), new(accessTicket)); got != c.wantOpens {
+		if got := c.to.open("session", mustSeal(t, c.from, "session", anAccessTicket("")), new(accessTicket)); got != c.wantOpens {
 			t.Errorf("%s: %v; want %v", c.name, got, c.wantOpens)
 		}
 	}
@@ -114,19 +126,19 @@ func TestSealer_KeyChangeInThreeStepsOpensEveryCookie(t *testing.T) {
 
 // Long cookies are not cached, so the memory of the cache is bounded.
 func TestSealers_LongCookieIsNotCached(t *testing.T) {
-	s, err := newSealers(parseKeys(t, GenerateKey()), "", namesFor("", true), windowsFor(2*time.Minute), func() {})
+	s, err := newSealers(parseKeys(t, GenerateKey()), "", windowsFor(2*time.Minute), func() {})
 	if err != nil {
 		t.Fatal(err)
 	}
 	now := stamp(time.Now())
 	for n, want := range map[int]bool{1: true, 400: true, 1000: false} {
 		ticket := &accessTicket{Session: Session{UserID: strings.Repeat("x", n), IssuedAt: now, AuthTime: now, ExpiresAt: now.Add(time.Hour), EndsAt: now.Add(time.Hour)}}
-		value, err := s.access.seal(ticket)
+		value, err := s.access.seal("session", ticket)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for range 2 {
-			if got, _, ok := s.openAccess(value); !ok || got.UserID != ticket.UserID {
+			if got, ok := s.openAccess("session", value); !ok || got.UserID != ticket.UserID {
 				t.Errorf("a cookie of %d bytes is not opened", len(value))
 			}
 		}
@@ -148,14 +160,14 @@ func TestSealer_TriesTheKeysInTheirOrder(t *testing.T) {
 	all.oldKey = func() { old++ }
 	for i, text := range texts {
 		one, _ := makeSealers(t, "", text)
-		value := mustSeal(t, one, anAccessTicket(""))
+		value := mustSeal(t, one, "session", anAccessTicket(""))
 		for k, codec := range all.codecs {
-			if opens := codec.Decode(all.name, value, new(accessTicket)) == nil; opens != (i == k) {
+			if opens := codec.Decode("session", value, new(accessTicket)) == nil; opens != (i == k) {
 				t.Errorf("the cookie of key %d is opened by the key at place %d: %v", i, k, opens)
 			}
 		}
 		before := old
-		if !all.open(value, new(accessTicket)) || old-before != min(i, 1) {
+		if !all.open("session", value, new(accessTicket)) || old-before != min(i, 1) {
 			t.Errorf("the cookie of key %d: the old key was reported %d times; want %d", i, old-before, min(i, 1))
 		}
 	}

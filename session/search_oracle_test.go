@@ -22,6 +22,10 @@ type searchOracle struct {
 	ticketAge uint8
 	rowAge    uint8
 
+	// From these ages on, nothing but the late presentations depends on the age.
+	youngAge uint8
+	graceAge uint8
+
 	answers map[searchQuestion]searchAnswer
 }
 
@@ -33,6 +37,7 @@ type searchQuestion struct {
 type searchAnswer struct {
 	class      class
 	takes      bool // what Confirm does
+	late       bool // what RecordLate does
 	supersedes bool // what RevokeReused does
 }
 
@@ -46,14 +51,15 @@ func (o *searchOracle) ask(r searchRow, t searchTicket) searchAnswer {
 		return a
 	}
 	snap, real := o.real(q, 0, 0)
-	p := store.PresentedTicket{Generation: real.generation, Digest: real.digest(), Parent: real.parentDigest()}
-	a := searchAnswer{o.decide(snap, real), o.where(snap.Record, p), snap.Record.IsReuse(p)}
+	p := searchRules.presented(snap, real)
+	a := searchAnswer{o.decide(snap, real), o.where(snap.Record, p), snap.Record.IsLate(p, snap.Now), snap.Record.IsReuse(p)}
 
 	later := q
 	if q.row.age >= o.rowAge {
 		later.row.age += 100
 	}
-	if q.ticket.age >= o.ticketAge {
+	beyond := func(late uint8) bool { return late == 0 || q.ticket.age >= late+o.ticketAge-1 }
+	if q.ticket.age >= o.ticketAge && beyond(q.row.late) && beyond(q.row.before) {
 		later.ticket.age += 100
 	}
 	if o.decide(o.real(later, 0, 0)) != a.class || o.decide(o.real(q, 1000, 77)) != a.class {
@@ -90,6 +96,12 @@ func (o *searchOracle) real(q searchQuestion, lowest uint64, salt uint64) (store
 		digest   = func(name uint8) store.Digest { return refreshTicket{id: id(name)}.digest() }
 		previous = store.Digest{}
 	)
+	late := func(ticks uint8) time.Time {
+		if ticks == 0 {
+			return time.Time{}
+		}
+		return now.Add(-time.Duration(ticks-1) * o.tick)
+	}
 	if q.row.previous != 0 {
 		previous = digest(q.row.previous)
 	}
@@ -98,6 +110,8 @@ func (o *searchOracle) real(q searchQuestion, lowest uint64, salt uint64) (store
 			Confirmed:   digest(q.row.confirmed),
 			Previous:    previous,
 			ConfirmedAt: now.Add(-time.Duration(q.row.age) * o.tick),
+			LateAt:      late(q.row.late),
+			LateBefore:  late(q.row.before),
 			EndsAt:      ends,
 		}}, refreshTicket{
 			generation: lowest + uint64(q.ticket.generation-before),
@@ -118,13 +132,14 @@ var searchRules = windowsFor(searchLifetime)
 func newSearchOracle(t *testing.T, access uint8, judge func(store.Snapshot, refreshTicket) class, takes func(*store.Record, store.PresentedTicket) bool) *searchOracle {
 	o := &searchOracle{
 		t: t, decide: judge, where: takes,
-		tick: searchLifetime, ticketAge: 1, rowAge: 1,
+		tick: searchLifetime, ticketAge: 2, rowAge: 2, youngAge: 2, graceAge: 2,
 		answers: map[searchQuestion]searchAnswer{},
 	}
 	if access > 0 {
 		o.tick = searchLifetime / time.Duration(access)
-		o.ticketAge = uint8(math.Ceil(float64(searchRules.young) / float64(o.tick)))
-		o.rowAge = uint8(searchRules.grace/o.tick) + 1
+		o.ticketAge, o.rowAge = access+1, access+1 // the longest window is late
+		o.youngAge = uint8(math.Ceil(float64(searchRules.young) / float64(o.tick)))
+		o.graceAge = uint8(searchRules.grace/o.tick) + 1
 	}
 	return o
 }

@@ -18,10 +18,15 @@ func (w *searchWorld) request(s searchState, i int, emit searchEmit) {
 		}
 	case searchConfirming:
 		w.confirm(s, i, emit)
+	case searchRecording:
+		w.record(s, i, emit)
 	case searchRevoking:
 		w.revoke(s, i, emit)
 	case searchAnswered, searchServed:
 		w.deliver(s, i, emit)
+	}
+	if w.lossless && i < w.parallel {
+		return
 	}
 	s.requests[i] = searchRequest{}
 	emit(searchStep{"a request or its answer is lost", w.who(i), -1}, s)
@@ -34,13 +39,16 @@ func (w *searchWorld) read(s searchState, i int, row searchRow, emit searchEmit)
 		w.follow(s, i, row, w.ask(row, t).class, emit)
 		return
 	}
-	// Without a clock, the ticket and the row may have any age.
+	// Without a clock, the ticket and the row may have any age, and the ticket's parent may
+	// have been presented late.
 	var done [classReuse + 1]bool
 	for _, t.age = range []uint8{0, w.ticketAge} {
 		for _, row.age = range []uint8{0, w.rowAge} {
-			if c := w.ask(row, t).class; !done[c] {
-				done[c] = true
-				w.follow(s, i, row, c, emit)
+			for _, row.before = range []uint8{0, 1} {
+				if c := w.ask(row, t).class; !done[c] {
+					done[c] = true
+					w.follow(s, i, row, c, emit)
+				}
 			}
 		}
 	}
@@ -55,9 +63,20 @@ func (w *searchWorld) follow(s searchState, i int, row searchRow, c class, emit 
 	r := &s.requests[i]
 	asked := *r
 	*r = searchRequest{}
+	if w.prefetch && w.who(i) == searchThief && (c == classSame || c == classLate || c == classNext) {
+		w.visited(&s)
+		w.watched(step, s, emit)
+		return
+	}
 	switch c {
 	case classSame:
 		w.accept(&s, i, asked.ticket, 0)
+	case classLate:
+		if w.access == 0 { // nothing depends on what is recorded
+			w.accept(&s, i, asked.ticket, 0)
+			break
+		}
+		*r = searchRequest{phase: searchRecording, asked: asked.age, ticket: asked.ticket}
 	case classNext, classAhead:
 		*r = searchRequest{phase: searchConfirming, asked: asked.age, ticket: asked.ticket}
 	case classReuse, classEnded, classMissing:
@@ -100,8 +119,31 @@ func (w *searchWorld) confirm(s searchState, i int, emit searchEmit) {
 	if w.stale > 0 {
 		w.again(s, i, "UPDATE: confirmed, but its answer is lost", emit)
 	}
+	if s.twice && w.who(i) == searchVictim {
+		s.fault |= searchUnnoticed
+	}
 	w.accept(&s, i, r.ticket, r.age)
 	w.watched(searchStep{"UPDATE: confirmed", w.who(i), -1}, s, emit)
+}
+
+// record is the UPDATE that records a late presentation.
+func (w *searchWorld) record(s searchState, i int, emit searchEmit) {
+	r := s.requests[i]
+	takes := w.ask(s.row, r.ticket).late
+	if !takes || w.stale > 0 {
+		w.again(s, i, "UPDATE: no row", emit)
+	}
+	if !takes {
+		return
+	}
+	s.older = [searchOlder]searchRow{s.row, s.older[0]}
+	s.row.before, s.row.late = s.row.late, 1
+	s.forget(w)
+	if w.stale > 0 {
+		w.again(s, i, "UPDATE: recorded, but its answer is lost", emit)
+	}
+	w.accept(&s, i, r.ticket, r.age)
+	w.watched(searchStep{"UPDATE: recorded", w.who(i), -1}, s, emit)
 }
 
 // revoke is the UPDATE that revokes the session.
@@ -134,12 +176,25 @@ func (w *searchWorld) accept(s *searchState, i int, t searchTicket, age uint8) {
 	if t.own {
 		s.past |= w.who(i)
 	}
+	if w.who(i) == searchVictim {
+		s.answered, s.visit, s.twice = age, 0, false
+	} else {
+		w.visited(s)
+	}
 	child := w.child(s, t)
 	child.age = age
 	child.own = s.stolen
 	s.requests[i] = searchRequest{phase: searchAnswered, ticket: child}
 	if i < w.parallel {
 		s.requests[i].age = age
+	}
+}
+
+// visited counts a thief's request that was served.
+func (w *searchWorld) visited(s *searchState) {
+	if s.answered > w.after {
+		s.twice = s.twice || s.visit > w.access+1
+		s.visit = max(s.visit, 1)
 	}
 }
 
@@ -179,7 +234,7 @@ func (w *searchWorld) deliver(s searchState, i int, emit searchEmit) {
 		s.access = max(w.access, r.age) - r.age
 	}
 	if r.phase == searchAnswered {
-		s.jar = r.ticket
+		w.store(&s.jar, r.ticket)
 		if s.crashes > 0 && s.unsaved == 0 {
 			s.unsaved = 1
 		}

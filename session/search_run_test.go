@@ -1,6 +1,7 @@
 package session
 
 import (
+	"flag"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,6 +10,16 @@ import (
 
 	"github.com/sessionkit/sessionkit/session/store"
 )
+
+// searchLarge adds the large worlds, which take some minutes.
+var searchLarge = flag.Bool("search", false, "explore the large worlds of the state search, too")
+
+// onlyIf skips a large world that was not asked for. make test asks for all of them.
+func onlyIf(t *testing.T, large bool) {
+	if large && !*searchLarge {
+		t.Skip("a large world: run with -search")
+	}
+}
 
 // searchLimit is more states than any of the worlds has. A search that reaches it is
 // incomplete and proves nothing.
@@ -76,10 +87,13 @@ func (w *searchWorld) complete(t *testing.T) {
 	if w.child == nil {
 		w.child = searchChild
 	}
+	if w.after == 0 {
+		w.after = 2 * w.access
+	}
 	if w.watch == 0 {
 		w.watch = searchFalseLogout
 		if w.thief > 0 {
-			w.watch = searchBothPast | searchBothLive
+			w.watch = searchBothPast | searchBothLive | searchUnnoticed
 		}
 	}
 	w.searchOracle = newSearchOracle(t, w.access, w.judge, w.takes)

@@ -26,8 +26,10 @@ const searchDead = 31
 type searchRow struct {
 	generation uint8 // 0: no row
 	confirmed  uint8
-	previous   uint8 // 0: none that a party holds
+	previous   uint8 // 0: none that a party holds or that a held ticket was minted for
 	age        uint8 // in ticks since confirmed was
+	late       uint8 // one more than the ticks since the last late presentation; 0: none
+	before     uint8 // the same of the one before
 }
 
 type searchPhase uint8
@@ -36,6 +38,7 @@ const (
 	searchIdle       searchPhase = iota
 	searchAsked                  // on its way to the SELECT
 	searchConfirming             // judged next or ahead, on its way to the UPDATE
+	searchRecording              // judged late, on its way to the UPDATE
 	searchRevoking               // judged reuse, on its way to the UPDATE
 	searchAnswered               // on its way back, with both cookies
 	searchServed                 // on its way back, with an access cookie only
@@ -68,6 +71,7 @@ const (
 	searchFalseLogout searchFault = 1 << iota // an honest browser is refused
 	searchBothPast                            // victim and thief had tickets of their own accepted
 	searchBothLive                            // one had, and the other holds a ticket that is still good
+	searchUnnoticed                           // the victim refreshed after two visits of a thief
 )
 
 func (f searchFault) String() string {
@@ -78,6 +82,8 @@ func (f searchFault) String() string {
 		return "thief and victim both got past one refresh"
 	case f&searchBothLive != 0:
 		return "one got past a refresh, and the other still holds a good ticket"
+	case f&searchUnnoticed != 0:
+		return "the victim refreshed after two visits of a thief, and nothing was noticed"
 	}
 	return "nothing"
 }
@@ -86,14 +92,24 @@ type searchState struct {
 	row   searchRow
 	older [searchOlder]searchRow // the newest first
 
-	jar, disk searchTicket // the ticket that the browser sends, and the one that it has after a crash
-	access    uint8        // ticks until the access cookie runs out
-	unsaved   uint8        // one more than the ticks since jar and disk differ; 0: they do not
+	// The browser's refresh cookies by the parity of their generation, and those that it
+	// has after a crash.
+	jar, disk [2]searchTicket
+	access    uint8 // ticks until the access cookie runs out
+	unsaved   uint8 // one more than the ticks since jar and disk differ; 0: they do not
+	delays    uint8 // how many answers may still arrive very late
 
 	loot     [searchLoot]searchTicket
 	requests [searchRequests]searchRequest // the browser's, then the thief's
 
-	stolen    bool
+	stolen bool
+
+	// What a thief did since the victim's last answer was minted. He counts as here once
+	// that is more than two access lifetimes ago.
+	answered uint8 // ticks since that answer
+	visit    uint8 // one more than the ticks since his first visit; 0: none
+	twice    bool  // there was another one, more than an access lifetime later
+
 	past      uint8 // the parties that had a ticket of their own accepted
 	revoked   bool
 	crashes   uint8 // how many may still happen
@@ -103,12 +119,21 @@ type searchState struct {
 
 // tickets calls yield with every ticket that a party holds.
 func (s *searchState) tickets(yield func(*searchTicket)) {
-	for _, t := range []*searchTicket{&s.jar, &s.disk, &s.loot[0], &s.loot[1],
+	for _, t := range []*searchTicket{&s.jar[0], &s.jar[1], &s.disk[0], &s.disk[1], &s.loot[0], &s.loot[1],
 		&s.requests[0].ticket, &s.requests[1].ticket, &s.requests[2].ticket, &s.requests[3].ticket} {
 		if t.id != 0 {
 			yield(t)
 		}
 	}
+}
+
+// presents returns the ticket that counts of a browser's two: the one of the higher
+// generation.
+func presents(jar [2]searchTicket) searchTicket {
+	if jar[1].id == 0 || jar[0].id != 0 && jar[0].generation > jar[1].generation {
+		return jar[0]
+	}
+	return jar[1]
 }
 
 func (s *searchState) rows() []*searchRow {
@@ -117,10 +142,12 @@ func (s *searchState) rows() []*searchRow {
 
 // canonical converts states that judge cannot distinguish, after any order of steps,
 // into one form:
-//   - generations count from the oldest visible row, whose number is 2,
+//   - generations count from the oldest visible row, whose number is 2 or 3, as its
+//     parity is,
 //   - ids are numbered in the order of their appearance,
 //   - an id that no party can present is forgotten,
-//   - ages beyond every window are one age,
+//   - ages beyond every window are one age, and of a ticket and a late presentation it
+//     only counts whether more than an access lifetime lies between,
 //   - a ticket that will always be reuse is dead, whatever else it was; a thief can use
 //     it only to end the session,
 //   - requests of one party, and the tickets of a thief, have no order.
@@ -138,29 +165,35 @@ func (s *searchState) canonical(w *searchWorld) {
 			base = min(base, r.generation)
 		}
 	}
+	shift := 2 + base%2 - base
+	s.dropLower(w)
+	s.canonicalAges(w)
 	for _, r := range s.rows() {
 		if r.generation != 0 {
-			r.generation += 2 - base
-			r.age = min(r.age, w.rowAge)
+			r.generation += shift
 		}
 	}
-	var held uint32 // one bit for each name that a party could still present
+	var held uint32 // one bit for each name that a party could still present, and of its parent
 	s.tickets(func(t *searchTicket) {
-		if t.id == searchDead || t.generation+1 < base {
-			*t = searchTicket{id: searchDead}
+		if t.generation+1 < base { // older than every row, and than every other ticket
+			*t = searchTicket{id: searchDead, generation: t.generation % 2}
 			return
 		}
-		t.generation += 2 - base
-		t.age = min(t.age, w.ticketAge)
-		if s.dead(w, *t) {
-			*t = searchTicket{id: searchDead}
+		t.generation += shift
+		if t.id == searchDead || s.dead(w, *t) {
+			*t = searchTicket{id: searchDead, generation: t.generation} // those of a jar keep their order
 			return
 		}
-		held |= 1 << t.id
+		held |= 1<<t.id | 1<<t.parent
 	})
 	for i := range s.loot {
 		if s.loot[i].id == searchDead {
 			s.loot[i] = searchTicket{}
+		}
+	}
+	for i := range s.requests {
+		if r := &s.requests[i]; r.ticket.id == searchDead && (r.phase != searchAnswered || i >= w.parallel) {
+			r.ticket.generation = 0
 		}
 	}
 	known := held
@@ -196,6 +229,101 @@ func (s *searchState) dead(w *searchWorld, t searchTicket) bool {
 	return true
 }
 
+// dropLower forgets the lower ticket of a jar if it can no longer count: if no request
+// in flight brings an answer that replaces the higher one by a ticket below it.
+func (s *searchState) dropLower(w *searchWorld) {
+	next := presents(s.jar).generation + 1
+	for _, jar := range []*[2]searchTicket{&s.jar, &s.disk} {
+		higher := presents(*jar)
+		lower := &jar[1-higher.generation%2]
+		if w.oneName || lower.id == 0 {
+			continue
+		}
+		replaces := func(child uint8) bool { return child < higher.generation && child%2 == higher.generation%2 }
+		counts := jar == &s.disk && replaces(next)
+		for _, r := range s.requests[:w.parallel] {
+			switch r.phase {
+			case searchAsked, searchConfirming, searchRecording:
+				counts = counts || replaces(r.ticket.generation+1)
+			case searchAnswered:
+				counts = counts || replaces(r.ticket.generation)
+			}
+		}
+		if !counts {
+			*lower = searchTicket{}
+		}
+	}
+}
+
+// canonicalAges shortens ages. A late presentation matters when it is young, and by the
+// tickets that were issued more than an access lifetime before it.
+func (s *searchState) canonicalAges(w *searchWorld) {
+	if w.access == 0 { // ages are any, and any ticket may have been presented late
+		s.tickets(func(t *searchTicket) { t.age = min(t.age, w.ticketAge) })
+		s.answered, s.visit, s.twice = 0, 0, false
+		return
+	}
+	limit := w.access
+	if w.noAgeLimit {
+		limit = 0
+	}
+	superseded := func(t *searchTicket, late uint8) bool { return late != 0 && t.age > late-1+limit }
+	var lates []uint8
+	var held uint32
+	s.tickets(func(t *searchTicket) { held |= 1 << t.id })
+	for _, r := range s.rows() {
+		if r.generation == 0 {
+			continue
+		}
+		late, before := false, false
+		s.tickets(func(t *searchTicket) {
+			if t.parent == r.confirmed && t.id != searchDead {
+				late, before = late || superseded(t, r.late), before || superseded(t, r.before)
+			}
+		})
+		if held&(1<<r.confirmed) == 0 { // it cannot be presented late
+			r.late, r.age = 0, min(r.age, w.graceAge)
+		}
+		if !before {
+			r.before = 0
+		}
+		if !late {
+			r.late = min(r.late, w.rowAge+1)
+		}
+		r.age = min(r.age, w.rowAge)
+		for _, l := range []uint8{r.late, r.before} {
+			if l != 0 && !slices.Contains(lates, l) {
+				lates = append(lates, l)
+			}
+		}
+	}
+	slices.Sort(lates)
+	short, last := map[uint8]uint8{}, uint8(0)
+	for _, l := range lates {
+		last = max(min(l, w.rowAge+1), last+1)
+		short[l] = last
+	}
+	s.tickets(func(t *searchTicket) {
+		age := min(t.age, w.youngAge)
+		if held&(1<<t.parent) != 0 { // it can be presented late
+			age = min(t.age, w.ticketAge)
+		}
+		for _, l := range lates {
+			if superseded(t, l) {
+				age = short[l] - 1 + limit + 1
+			}
+		}
+		t.age = age
+	})
+	for _, r := range s.rows() {
+		r.late, r.before = short[r.late], short[r.before]
+	}
+	if w.thief == 0 {
+		s.answered = 0
+	}
+	s.answered, s.visit = min(s.answered, w.after+1), min(s.visit, w.access+2)
+}
+
 // rename numbers the ids in the order of their appearance.
 func (s *searchState) rename(w *searchWorld) {
 	var names [searchDead + 1]uint8
@@ -216,8 +344,10 @@ func (s *searchState) rename(w *searchWorld) {
 		name(&r.confirmed)
 		name(&r.previous)
 	}
-	ticket(&s.jar)
-	ticket(&s.disk)
+	for i := range 2 {
+		ticket(&s.jar[i])
+		ticket(&s.disk[i])
+	}
 
 	// A name without a number sorts last. The order among these does not matter: at
 	// most, a state is counted twice.

@@ -13,6 +13,8 @@ func TestSearch_FindsTheFaultOfEachWeakerRule(t *testing.T) {
 	// A network in which the real rule has no fault.
 	honest := searchWorld{access: searchAccess, parallel: 2, transit: 1, answer: 1}
 	theft := searchWorld{parallel: 2, thief: 1}
+	discards := searchWorld{parallel: 1, thief: 1, access: 3}
+	sleeps := searchWorld{access: searchAccess, parallel: 2, answer: 1, delays: 1, delayed: 3 * searchAccess, lossless: true}
 
 	for _, test := range []struct {
 		name   string
@@ -74,6 +76,25 @@ func TestSearch_FindsTheFaultOfEachWeakerRule(t *testing.T) {
 			w.judge = searchInstead(classReuse, classAhead)
 		}, searchFalseLogout},
 
+		{"no late presentation is recorded", discards, func(w *searchWorld) {
+			w.judge = searchInstead(classSame, classLate)
+		}, searchUnnoticed},
+
+		{"a prefetch of a child is served and not confirmed", discards, func(w *searchWorld) {
+			w.prefetch = true
+		}, searchUnnoticed},
+
+		{"one late presentation of the parent is enough", sleeps, func(w *searchWorld) {
+			w.weakenRow(func(row *store.Record, _ *store.PresentedTicket) { row.LateBefore = row.LateAt })
+		}, searchFalseLogout},
+
+		{"a child has no age limit", sleeps, func(w *searchWorld) {
+			w.noAgeLimit = true
+			w.weakenRow(func(_ *store.Record, p *store.PresentedTicket) {
+				p.SupersededAfter = p.SupersededAfter.Add(-searchRules.late)
+			})
+		}, searchFalseLogout},
+
 		{"a lost race is a verdict", honest, func(w *searchWorld) {
 			w.verdict = true
 		}, searchFalseLogout},
@@ -91,6 +112,23 @@ func TestSearch_FindsTheFaultOfEachWeakerRule(t *testing.T) {
 // both sides can get past one refresh. The database cannot detect that.
 func TestSearch_FindsTheLimitOfALostWrite(t *testing.T) {
 	searchWorld{parallel: 1, thief: 1, failover: 1}.mustFail(t, searchBothPast)
+}
+
+// weakenRow changes what judge and Confirm see of a child of the confirmed ticket.
+func (w *searchWorld) weakenRow(change func(*store.Record, *store.PresentedTicket)) {
+	w.takes = func(row *store.Record, p store.PresentedTicket) bool {
+		changed := *row
+		change(&changed, &p)
+		return changed.CanConfirm(p)
+	}
+	takes := w.takes
+	w.judge = func(s store.Snapshot, t refreshTicket) class {
+		c := searchRules.judge(s, t)
+		if c == classNext && !takes(s.Record, searchRules.presented(s, t)) {
+			return classReuse
+		}
+		return c
+	}
 }
 
 // searchInstead is the real judge with one class replaced by another.

@@ -7,12 +7,17 @@ import "github.com/sessionkit/sessionkit/session/store"
 type searchWorld struct {
 	*searchOracle
 
+	delays   uint8 // how many answers may arrive later than answer says
+	delayed  uint8 // ticks until such an answer arrives, at most
+	lossless bool  // no request and no answer is lost
+	oneName  bool  // the refresh cookie has one name for all generations
 	access   uint8 // ticks; 0: no clock at all, so that anything may take any time
 	transit  uint8 // ticks a request takes to its SELECT, at most
 	answer   uint8 // ticks from there to the browser's jar, at most
 	early    uint8 // ticks by which the access cookie may run out earlier: lifetimes are jittered
 	forced   bool  // the access cookie may be gone at any time, not only when it has run out
 	parallel int   // requests of the browser in flight at once
+	after    uint8 // ticks after the victim's last answer from which a thief's visit counts
 	thief    int   // requests of the thief in flight at once; 0: no thief
 	crashes  uint8
 	unsaved  uint8 // ticks until a browser has saved its jar, at most
@@ -23,11 +28,13 @@ type searchWorld struct {
 	watch searchFault // what ends the search
 
 	// Rules that a test can weaken. The zero value means the real rule.
-	judge     func(store.Snapshot, refreshTicket) class
-	takes     func(*store.Record, store.PresentedTicket) bool
-	child     func(*searchState, searchTicket) searchTicket // mints for what was accepted
-	straggler func(*searchState, searchTicket) searchTicket // and for a grace: nil, so nothing
-	verdict   bool                                          // treats a lost race as reuse
+	judge      func(store.Snapshot, refreshTicket) class
+	takes      func(*store.Record, store.PresentedTicket) bool
+	child      func(*searchState, searchTicket) searchTicket // mints for what was accepted
+	straggler  func(*searchState, searchTicket) searchTicket // and for a grace: nil, so nothing
+	verdict    bool                                          // treats a lost race as reuse
+	noAgeLimit bool                                          // a child is reuse whenever its parent was presented late twice after it
+	prefetch   bool                                          // serves a thief's ticket and writes nothing
 }
 
 // searchStep names a step in the report of a run.
@@ -58,13 +65,14 @@ type searchEmit func(searchStep, searchState)
 func (w *searchWorld) begin() searchState {
 	s := searchState{
 		row:       searchRow{generation: 2, confirmed: 1, age: w.rowAge},
-		jar:       searchTicket{id: 1, generation: 2},
+		jar:       [2]searchTicket{{id: 1, generation: 2}},
 		access:    w.access,
 		crashes:   w.crashes,
 		failovers: w.failover,
+		delays:    w.delays,
 	}
 	if w.second {
-		s.jar = searchTicket{id: 2, parent: 1, generation: 3}
+		w.store(&s.jar, searchTicket{id: 2, parent: 1, generation: 3})
 	}
 	if w.forced {
 		s.access = 0
@@ -104,16 +112,31 @@ func (w *searchWorld) tick(s searchState, emit searchEmit) {
 				r.age = min(r.age+1, w.ticketAge)
 			}
 			continue
-		case r.phase == searchAsked && r.age == w.transit, r.phase != searchAsked && r.age == w.answer:
+		case r.phase == searchAsked && r.age == w.transit, r.phase != searchAsked && r.age == w.delayed && w.delayed > w.answer:
 			return
+		case r.phase != searchAsked && r.age == w.answer:
+			if s.delays == 0 || r.phase != searchAnswered {
+				return
+			}
+			s.delays--
 		}
 		r.age++
 	}
 	s.tickets(func(t *searchTicket) { t.age++ })
 	for _, r := range s.rows() {
-		if r.generation != 0 {
-			r.age++
+		if r.generation == 0 {
+			continue
 		}
+		r.age++
+		for _, l := range []*uint8{&r.late, &r.before} {
+			if *l != 0 {
+				*l++
+			}
+		}
+	}
+	s.answered++
+	if s.visit != 0 {
+		s.visit++
 	}
 	s.access = max(s.access, 1) - 1
 	if s.unsaved > 0 {
@@ -128,7 +151,7 @@ func (w *searchWorld) browser(s searchState, emit searchEmit) {
 	// Idle requests sort first and are all equal.
 	if s.access <= w.early && s.requests[0].phase == searchIdle {
 		sent := s
-		sent.requests[0] = searchRequest{phase: searchAsked, ticket: s.jar}
+		sent.requests[0] = searchRequest{phase: searchAsked, ticket: presents(s.jar)}
 		emit(searchStep{"presents its refresh cookie", searchVictim, -1}, sent)
 	}
 	if s.unsaved == 0 {
@@ -142,7 +165,7 @@ func (w *searchWorld) browser(s searchState, emit searchEmit) {
 	// in reality, so a result that holds here also holds there.
 	s.jar, s.access, s.unsaved = s.disk, 0, 0
 	if s.crashes--; s.crashes == 0 {
-		s.disk = searchTicket{}
+		s.disk = [2]searchTicket{}
 	}
 	emit(searchStep{"crashes, and finds older cookies", searchVictim, -1}, s)
 }
@@ -167,9 +190,9 @@ func (w *searchWorld) theft(s searchState, emit searchEmit) {
 	}
 	if !s.stolen {
 		s.stolen = true
-		s.loot[0] = s.jar
+		s.loot[0] = presents(s.jar) // the other one is no longer good, or its parent
 		for i := range s.requests {
-			if r := &s.requests[i]; r.phase == searchAnswered && r.ticket.id != s.jar.id {
+			if r := &s.requests[i]; r.phase == searchAnswered && r.ticket.id != s.loot[0].id {
 				r.ticket.own = true
 			}
 		}
@@ -204,7 +227,7 @@ func (w *searchWorld) watched(step searchStep, s searchState, emit searchEmit) {
 // bothLive reports whether one party is past a refresh while the other still holds a
 // ticket that the row would accept.
 func (w *searchWorld) bothLive(s *searchState) bool {
-	if s.past&searchThief != 0 && (w.good(s.row, s.jar) || w.good(s.row, s.disk)) {
+	if s.past&searchThief != 0 && (w.good(s.row, presents(s.jar)) || w.good(s.row, presents(s.disk))) {
 		return true
 	}
 	if s.past&searchVictim != 0 && (w.good(s.row, s.loot[0]) || w.good(s.row, s.loot[1])) {
@@ -216,6 +239,15 @@ func (w *searchWorld) bothLive(s *searchState) bool {
 		}
 	}
 	return false
+}
+
+// store puts a ticket into a jar, under the name for its generation.
+func (w *searchWorld) store(jar *[2]searchTicket, t searchTicket) {
+	if w.oneName {
+		*jar = [2]searchTicket{t}
+		return
+	}
+	jar[t.generation%2] = t
 }
 
 func (w *searchWorld) who(request int) uint8 {

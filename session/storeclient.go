@@ -33,6 +33,9 @@ type storeClient struct {
 	// clockBehind says whether this node's clock is behind the store's by more
 	// than clockTolerance, as the store last said.
 	clockBehind atomic.Bool
+
+	// lastSeen is the latest reading of the store's clock.
+	lastSeen atomic.Pointer[time.Time]
 }
 
 func newStoreClient(s store.Store, e *events) *storeClient {
@@ -124,6 +127,18 @@ func (c *storeClient) read(ctx context.Context, id store.ID) (store.Snapshot, er
 // revocation list has expired.
 func (c *storeClient) compareClocks(now time.Time) {
 	c.clockBehind.Store(time.Until(now) > clockTolerance)
+	c.lastSeen.Store(&now)
+}
+
+// longPast is how long after the end of a refresh cookie no clock can make it good
+// again.
+const longPast = 24 * time.Hour
+
+// isLongPast reports whether a time was long past when this node last read the store's
+// clock.
+func (c *storeClient) isLongPast(t time.Time) bool {
+	seen := c.lastSeen.Load()
+	return seen != nil && seen.Sub(t) > longPast
 }
 
 // find reads a session.
@@ -150,6 +165,11 @@ func (c *call) create(n store.NewSession) (store.Snapshot, error) {
 
 func (c *call) confirm(p store.PresentedTicket) (bool, error) {
 	done, _, err := do(c, func(ctx context.Context) (bool, error) { return c.store.Confirm(ctx, p) })
+	return done, err
+}
+
+func (c *call) recordLate(p store.PresentedTicket) (bool, error) {
+	done, _, err := do(c, func(ctx context.Context) (bool, error) { return c.store.RecordLate(ctx, p) })
 	return done, err
 }
 

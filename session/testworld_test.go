@@ -19,8 +19,9 @@ import (
 const (
 	testWorldKey = "b3Xr1vGmU0n1n0kqYw0m6j5l9g1s5o9yJ8y0kXo0Zkc="
 
-	accessCookie  = "__Host-Http-session"
-	refreshCookie = "__Host-Http-refresh"
+	accessCookie     = "__Host-Http-session"
+	refreshCookie    = "__Host-Http-refresh-0" // of even generations: the login's is 0
+	oddRefreshCookie = "__Host-Http-refresh-1"
 )
 
 var errStoreDown = errors.New("connection refused")

@@ -22,6 +22,11 @@ type accessTicket struct {
 	reload      uint64
 	globalEpoch uint64
 	room        [fewRoles]string // backs Roles if they fit
+
+	// over says that the session is over, by the store's word at IssuedAt. Then only id
+	// and the times IssuedAt and ExpiresAt are set, and reused says whether the session
+	// was revoked for reuse.
+	over, reused bool
 }
 
 // fewRoles is how many roles fit into a ticket itself, and onto the stack of a
@@ -80,6 +85,13 @@ func random16() (b [16]byte) {
 }
 
 func (t *accessTicket) appendTo(b []byte) []byte {
+	if t.over {
+		b = append(b, overV1)
+		b = append(b, t.id[:]...)
+		b = appendIssued(b, t.IssuedAt)
+		b = appendSpan(b, t.IssuedAt, t.ExpiresAt)
+		return appendBool(b, t.reused)
+	}
 	b = append(b, accessV1)
 	b = append(b, t.id[:]...)
 	b = appendIssued(b, t.IssuedAt)
@@ -99,6 +111,9 @@ func (t *accessTicket) appendTo(b []byte) []byte {
 }
 
 func (t *accessTicket) parse(b []byte) error {
+	if isKind(b, overV1) {
+		return t.parseOver(b)
+	}
 	r := newReader(b, accessV1)
 	r.bytes(t.id[:])
 	t.ID = t.id.String()
@@ -126,17 +141,23 @@ func (t *accessTicket) parse(b []byte) error {
 	return r.end()
 }
 
+func (t *accessTicket) parseOver(b []byte) error {
+	r := newReader(b, overV1)
+	t.over = true
+	r.bytes(t.id[:])
+	t.IssuedAt = r.issued()
+	t.ExpiresAt = t.IssuedAt.Add(r.span())
+	t.reused = r.bool()
+	return r.end()
+}
+
 func (t *refreshTicket) appendTo(b []byte) []byte {
 	b = append(b, refreshV1)
 	b = append(b, t.root[:]...)
 	b = binary.AppendUvarint(b, t.generation)
 	b = append(b, t.id[:]...)
 	b = append(b, t.parent[:]...)
-	remember := byte(0)
-	if t.remember {
-		remember = 1
-	}
-	b = append(b, remember)
+	b = appendBool(b, t.remember)
 	b = appendIssued(b, t.issued)
 	return appendSpan(b, t.issued, t.expires)
 }

@@ -16,6 +16,7 @@ import (
 // their distance from it.
 const (
 	accessV1  = 'a'
+	overV1    = 'o' // an access ticket that says that its session is over
 	refreshV1 = 'r'
 )
 
@@ -40,6 +41,13 @@ func appendSpan(b []byte, from, to time.Time) []byte {
 
 func appendString(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+func appendBool(b []byte, v bool) []byte {
+	if v {
+		return append(b, 1)
+	}
+	return append(b, 0)
 }
 
 // Roles and attributes come last, one after the other. The lowest bit of their
@@ -68,6 +76,9 @@ func newReader(b []byte, kind byte) *reader {
 	}
 	return r
 }
+
+// isKind reports whether b begins like a ticket of a kind.
+func isKind(b []byte, kind byte) bool { return len(b) > 0 && b[0] == kind }
 
 func (r *reader) fail() { r.b, r.failed = nil, true }
 

@@ -21,7 +21,7 @@ type tickets struct {
 // setKeys replaces the keys. On an error they stay as they were.
 func (ts *tickets) setKeys(keys Keys, app string) error {
 	oldKey := func() { ts.events.raise(nil, Event{Kind: EventOldKey}) }
-	s, err := newSealers(keys, app, ts.names, ts.windows, oldKey)
+	s, err := newSealers(keys, app, ts.windows, oldKey)
 	if err != nil {
 		return err
 	}
@@ -29,16 +29,45 @@ func (ts *tickets) setKeys(keys Keys, app string) error {
 	return nil
 }
 
-// access returns the request's access ticket, accepted or not.
+// access returns the request's access ticket, accepted or not. A ticket that says that a
+// session is over counts as absent.
 func (ts *tickets) access(r *http.Request) (*accessTicket, bool) {
-	t, how := readCookie(r, ts.names.access, ts.sealers.Load().openAccess,
-		func(a, b *accessTicket) bool { return a.IssuedAt.After(b.IssuedAt) })
+	sealers := ts.sealers.Load()
+	open := func(name, value string) (*accessTicket, store.ID, reading) {
+		t, ok := sealers.openAccess(name, value)
+		switch {
+		case !ok:
+			return nil, store.ID{}, readUndecodable
+		case t.over:
+			return nil, store.ID{}, readNone
+		default:
+			return t, t.id, readGood
+		}
+	}
+	t, how := readCookie(r, []string{ts.names.access}, open, isNewer)
 	return t, ts.wasRead(r, how)
 }
 
-// refresh returns the request's refresh ticket.
+func isNewer(a, b *accessTicket) bool { return a.IssuedAt.After(b.IssuedAt) }
+
+// over returns the request's ticket that says that the session is over, if there is
+// one. It says nothing about any other session.
+func (ts *tickets) over(r *http.Request, id store.ID) (*accessTicket, bool) {
+	sealers := ts.sealers.Load()
+	open := func(name, value string) (*accessTicket, store.ID, reading) {
+		if t, ok := sealers.openAccess(name, value); ok && t.over && t.id == id {
+			return t, t.id, readGood
+		}
+		return nil, store.ID{}, readNone
+	}
+	t, how := readCookie(r, []string{ts.names.access}, open, isNewer)
+	return t, how == readGood
+}
+
+// refresh returns the request's refresh ticket: of the two cookies, the one of the
+// higher generation.
 func (ts *tickets) refresh(r *http.Request) (refreshTicket, bool) {
-	t, how := readCookie(r, ts.names.refresh, ts.sealers.Load().openRefresh,
+	t, how := readCookie(r, ts.names.refresh[:], ts.sealers.Load().openRefresh,
 		func(a, b refreshTicket) bool { return a.generation > b.generation })
 	return t, ts.wasRead(r, how)
 }
@@ -71,7 +100,7 @@ func (ts *tickets) sessions(r *http.Request) (ids []store.ID) {
 func (ts *tickets) mint(c *call, snap store.Snapshot, refresh *refreshTicket) (Verdict, error) {
 	sealers := ts.sealers.Load()
 	v := Verdict{ticket: ts.newAccess(snap)}
-	value, err := sealers.access.seal(v.ticket)
+	value, err := sealers.access.seal(ts.names.access, v.ticket)
 	if err != nil {
 		c.raise(Event{Kind: EventTooLarge, SessionID: v.ticket.ID, UserID: v.ticket.UserID})
 		return Verdict{}, err
@@ -81,12 +110,25 @@ func (ts *tickets) mint(c *call, snap store.Snapshot, refresh *refreshTicket) (V
 	if refresh == nil {
 		return v, nil
 	}
-	if value, err = sealers.refresh.seal(refresh); err != nil {
+	name := ts.names.refreshFor(refresh.generation)
+	if value, err = sealers.refresh.seal(name, refresh); err != nil {
 		return Verdict{}, err
 	}
 	life := min(refresh.expires.Sub(snap.Now), snap.Record.EndsAt.Sub(snap.Now))
-	v.Cookies = append(v.Cookies, ts.names.cookie(ts.names.refresh, value, life))
+	v.Cookies = append(v.Cookies, ts.names.cookie(name, value, life))
 	return v, nil
+}
+
+// mintOver returns the access cookie that says that a session is over. With it a browser
+// that keeps a dead refresh cookie is refused for a while, without the store.
+func (ts *tickets) mintOver(id store.ID, now time.Time, reused bool) (*http.Cookie, error) {
+	t := &accessTicket{id: id, over: true, reused: reused}
+	t.IssuedAt, t.ExpiresAt = stamp(now), stamp(now.Add(ts.windows.over))
+	value, err := ts.sealers.Load().access.seal(ts.names.access, t)
+	if err != nil {
+		return nil, err
+	}
+	return ts.names.cookie(ts.names.access, value, ts.windows.over), nil
 }
 
 // newAccess makes an access ticket. Its life is shortened at random, so that users

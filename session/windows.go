@@ -10,6 +10,9 @@ const clockTolerance = 5 * time.Second
 // reached this database node yet.
 const delayedFor = 15 * time.Second
 
+// shortestAccess is the shortest access lifetime that Config accepts.
+const shortestAccess = time.Second
+
 // windows are all time spans that depend on the access lifetime A. No other code
 // computes a fraction of A.
 type windows struct {
@@ -31,6 +34,12 @@ type windows struct {
 	// its child was confirmed. Requests that left the browser before are in flight.
 	grace time.Duration
 
+	// late, A: the confirmed ticket is presented late if this much has passed since it
+	// was presented last. Parallel requests, and the retry after a lost answer, come
+	// sooner. A child that was minted this long before two late presentations of its
+	// parent is reuse: its holder has received it and would have presented it.
+	late time.Duration
+
 	// shareOutcome, A/12 and at most one second: requests of one page load that
 	// present the same ticket within this time share one outcome. It must not
 	// exceed grace, so that nobody is served longer than the store would allow.
@@ -41,10 +50,13 @@ type windows struct {
 	// confirmed; the difference is the time that the answer has to reach the browser.
 	deliverChild time.Duration
 
-	// recentlyRevoked, A: a refusal this soon after a revocation deletes no
-	// refresh cookie. The request may be older than the browser's next login,
-	// whose cookie the refusal would delete.
-	recentlyRevoked time.Duration
+	// repeatRefusal, one second: how long a node refuses a session that is over without
+	// asking again.
+	repeatRefusal time.Duration
+
+	// over, A: how long a browser is refused without the store after the store has said
+	// that its session is over.
+	over time.Duration
 
 	// rememberRevocation, A + 1 min: how long a node remembers a revocation.
 	// Every access ticket issued before has expired by then. The minute covers
@@ -81,9 +93,11 @@ func windowsFor(a time.Duration) windows {
 		accessJitter:       a / 10,
 		young:              a * 5 / 6,
 		grace:              a / 12,
+		late:               a,
 		shareOutcome:       min(time.Second, a/12), // at most grace
 		deliverChild:       a / 4,
-		recentlyRevoked:    a,
+		repeatRefusal:      time.Second,
+		over:               a,
 		rememberRevocation: a + margin,
 		fullPoll:           (a + margin) / 12,
 		watchPause:         a,

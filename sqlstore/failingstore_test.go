@@ -69,6 +69,10 @@ func (s *failingStore) Confirm(ctx context.Context, p store.PresentedTicket) (bo
 	return fail(s, "Confirm", func() (bool, error) { return s.Memory.Confirm(ctx, p) })
 }
 
+func (s *failingStore) RecordLate(ctx context.Context, p store.PresentedTicket) (bool, error) {
+	return fail(s, "RecordLate", func() (bool, error) { return s.Memory.RecordLate(ctx, p) })
+}
+
 func (s *failingStore) RevokeReused(ctx context.Context, p store.PresentedTicket) (bool, error) {
 	return fail(s, "RevokeReused", func() (bool, error) { return s.Memory.RevokeReused(ctx, p) })
 }

@@ -43,6 +43,10 @@ var methods = map[string]func(ctx context.Context, s store.Store) error{
 		_, err := s.Confirm(ctx, store.PresentedTicket{ID: sessionOne, Generation: 5})
 		return err
 	},
+	"RecordLate": func(ctx context.Context, s store.Store) error {
+		_, err := s.RecordLate(ctx, store.PresentedTicket{ID: sessionOne})
+		return err
+	},
 	"RevokeReused": func(ctx context.Context, s store.Store) error {
 		_, err := s.RevokeReused(ctx, store.PresentedTicket{ID: sessionOne})
 		return err
@@ -76,6 +80,10 @@ func (s *reached) Find(context.Context, store.ID) (store.Snapshot, error) {
 }
 func (s *reached) Confirm(context.Context, store.PresentedTicket) (bool, error) {
 	s.saw("Confirm")
+	return true, nil
+}
+func (s *reached) RecordLate(context.Context, store.PresentedTicket) (bool, error) {
+	s.saw("RecordLate")
 	return true, nil
 }
 func (s *reached) RevokeReused(context.Context, store.PresentedTicket) (bool, error) {

@@ -49,6 +49,10 @@ func (s *spread) Confirm(ctx context.Context, p store.PresentedTicket) (bool, er
 	return twice(ctx, s, func(node store.Store) (bool, error) { return node.Confirm(ctx, p) })
 }
 
+func (s *spread) RecordLate(ctx context.Context, p store.PresentedTicket) (bool, error) {
+	return twice(ctx, s, func(node store.Store) (bool, error) { return node.RecordLate(ctx, p) })
+}
+
 func (s *spread) RevokeReused(ctx context.Context, p store.PresentedTicket) (bool, error) {
 	return twice(ctx, s, func(node store.Store) (bool, error) { return node.RevokeReused(ctx, p) })
 }

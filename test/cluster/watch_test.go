@@ -98,6 +98,12 @@ func (w watch) Confirm(ctx context.Context, p store.PresentedTicket) (bool, erro
 	return ok, err
 }
 
+func (w watch) RecordLate(ctx context.Context, p store.PresentedTicket) (bool, error) {
+	ok, err := w.Store.RecordLate(ctx, p)
+	w.log.note("RecordLate", err, ok)
+	return ok, err
+}
+
 func (w watch) RevokeReused(ctx context.Context, p store.PresentedTicket) (bool, error) {
 	ok, err := w.Store.RevokeReused(ctx, p)
 	w.log.note("RevokeReused", err, false)
