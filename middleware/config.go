@@ -32,17 +32,20 @@ type Config struct {
 	// protected, also paths that match no route.
 	Public []string
 
-	// CrossOrigin refuses unsafe requests from other sites, before any other check.
+	// CrossOrigin refuses unsafe requests from other sites, before any other check. The
+	// handshake of a WebSocket counts as unsafe, as if its method were POST.
 	// Default: the zero http.CrossOriginProtection. Mount CORS, if any, before the
 	// guard.
 	CrossOrigin *http.CrossOriginProtection
 
 	// Credentials, if not nil, is called on protected routes when neither cookie is
 	// valid. It is for programs that send a password or an identity provider's token: see
-	// nethttp.BasicAuth. If it returns a Login, a session begins and the request is
-	// served. An error that Is session.ErrUnauthenticated means that the request has no
-	// credentials, or wrong ones. Any other error becomes a 503. Answer gets it as
-	// Internal; it is not logged.
+	// nethttp.BasicAuth. It is not called for page loads, prefetches, and requests that
+	// CrossOrigin would refuse if they were unsafe: browsers send credentials without
+	// being asked. If it returns a Login, a session begins and the request is served. An
+	// error that Is session.ErrUnauthenticated means that the request has no credentials,
+	// or wrong ones. Any other error becomes a 503. Answer gets it as Internal; it is not
+	// logged.
 	//
 	// Any client can make it run: limit the rate and the cost of hashing in it. A client
 	// that keeps no cookies causes a login for each request, and a row that is stored for

@@ -28,14 +28,17 @@ type Config struct {
 	// differently, such as "/admin/../static/x", is never public.
 	Public []string
 
-	// CrossOrigin refuses unsafe requests from other sites, before any other check.
+	// CrossOrigin refuses unsafe requests from other sites, before any other check. The
+	// handshake of a WebSocket counts as unsafe, as if its method were POST.
 	// Default: the zero http.CrossOriginProtection. Mount CORS, if any, before the
 	// guard.
 	CrossOrigin *http.CrossOriginProtection
 
 	// Credentials, if not nil, is called on protected routes when neither cookie is
 	// valid. It is for programs that send a password or an identity provider's token: see
-	// BasicAuth. If it returns a Login, a session begins and the request is served. An
+	// BasicAuth. It is not called for page loads, prefetches, and requests that
+	// CrossOrigin would refuse if they were unsafe: browsers send credentials without
+	// being asked. If it returns a Login, a session begins and the request is served. An
 	// error that Is session.ErrUnauthenticated means that the request has no credentials,
 	// or wrong ones. Any other error becomes a 503. Answer gets it as Refusal.Err; it is
 	// not logged.

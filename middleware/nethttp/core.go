@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/sessionkit/sessionkit/session"
@@ -100,7 +101,7 @@ func (c *Core) stateOf(r *http.Request) (*state, bool) {
 // and the request that Admit returns. If the Refusal is not nil, the handler must not
 // run: the headers of the Refusal are set, and its Write sends the answer.
 func (c *Core) Admit(w http.ResponseWriter, r *http.Request, need Requirement) (http.ResponseWriter, *http.Request, *Refusal) {
-	if err := c.cfg.CrossOrigin.Check(r); err != nil {
+	if err := c.checkOrigin(r); err != nil {
 		return w, r, c.refuse(w.Header(), r, crossOrigin, err)
 	}
 	if need.Public && isSubresource(r) {
@@ -114,7 +115,7 @@ func (c *Core) Admit(w http.ResponseWriter, r *http.Request, need Requirement) (
 		st.verdict, st.err = c.sessions.Authenticate(r)
 		varyByCookie(w.Header())
 	}
-	if !need.Public && errors.Is(st.err, session.ErrUnauthenticated) {
+	if !need.Public && errors.Is(st.err, session.ErrUnauthenticated) && c.takesCredentials(r) {
 		st = c.tryCredentials(r, st)
 	}
 	if st != known {
@@ -126,7 +127,11 @@ func (c *Core) Admit(w http.ResponseWriter, r *http.Request, need Requirement) (
 
 	why, err := need.refusal(st)
 	if why == admitted && need.Live {
-		why, err = c.checkLive(r, st)
+		if session.IsPrefetch(r) {
+			why, err = prefetched, session.ErrPrefetch // it never causes a statement
+		} else {
+			why, err = c.checkLive(r, st)
+		}
 	}
 	if why == admitted {
 		// A shared cache must not keep a page of one user. The handler may replace the
@@ -136,10 +141,7 @@ func (c *Core) Admit(w http.ResponseWriter, r *http.Request, need Requirement) (
 		}
 		return w, r, nil
 	}
-	if st.err != nil && clientOf(r) == browser {
-		// Delete the cookies of a session that has ended. This happens only in the refusal
-		// of a page load, which is sent at once: a late answer could delete the cookies of
-		// a newer login.
+	if st.err != nil && clientOf(r).deletes {
 		st.verdict.SetCookies(w)
 	}
 	return w, r, c.refuse(w.Header(), r, why, err)
@@ -148,6 +150,10 @@ func (c *Core) Admit(w http.ResponseWriter, r *http.Request, need Requirement) (
 // refusal returns the reason to refuse a request that does not meet the requirement.
 func (n Requirement) refusal(st *state) (reason, error) {
 	switch {
+	case n.Public && errors.Is(st.err, session.ErrPrefetch):
+		// Whether the user has a session is not known. The browser would keep the page of
+		// a user who has none.
+		return prefetched, st.err
 	case n.Public:
 		return admitted, nil // also if the store does not answer
 	case st.err != nil:
@@ -161,28 +167,20 @@ func (n Requirement) refusal(st *state) (reason, error) {
 	}
 }
 
-// reasonFor returns the reason for a refusal after an error of the Manager or of
-// Credentials. An unknown error is handled like a store that does not answer: the request
-// is not admitted, and the user stays logged in.
-func reasonFor(err error) reason {
-	switch {
-	case errors.Is(err, session.ErrUnauthenticated):
-		return unauthenticated
-	case errors.Is(err, session.ErrUserDisabled):
-		return disabled
-	case errors.Is(err, session.ErrTooLarge):
-		return tooLarge
-	default:
-		return unavailable
-	}
-}
-
 // checkLive asks the store whether the session is live.
 func (c *Core) checkLive(r *http.Request, st *state) (reason, error) {
 	if err := c.sessions.RequireLive(r.Context(), st.verdict.Session()); err != nil {
 		return reasonFor(err), err
 	}
 	return admitted, nil
+}
+
+// takesCredentials reports whether the request's credentials may begin a session. A browser
+// adds them to the requests of any site by itself, and would log its user in as somebody
+// else. So the client must be of a kind that sends them on purpose, and the request must
+// come from this site, also one with a safe method.
+func (c *Core) takesCredentials(r *http.Request) bool {
+	return clientOf(r).credentials && c.checkOriginAsUnsafe(r) == nil
 }
 
 // tryCredentials begins a session for a request that has none but carries credentials.
@@ -195,6 +193,8 @@ func (c *Core) tryCredentials(r *http.Request, st *state) *state {
 		if v, err = c.sessions.Issue(r, login); err == nil {
 			return &state{verdict: v, writer: st.writer}
 		}
+	} else if reasonFor(err) == broken {
+		err = fmt.Errorf("%w: %w", errUnchecked, err)
 	}
 	if errors.Is(err, session.ErrUnauthenticated) {
 		return st // its Verdict deletes the cookies of a session that has ended
@@ -221,16 +221,44 @@ func isSubresource(r *http.Request) bool {
 	return false
 }
 
+// checkOrigin refuses requests of other sites that have an unsafe method or open a
+// WebSocket. A WebSocket begins with a GET, a browser sends the cookies with it, also for
+// a page of another host of this site, and CORS does not apply to it (RFC 6455, section
+// 10.2).
+func (c *Core) checkOrigin(r *http.Request) error {
+	if isWebSocket(r) {
+		return c.checkOriginAsUnsafe(r)
+	}
+	return c.cfg.CrossOrigin.Check(r)
+}
+
+func (c *Core) checkOriginAsUnsafe(r *http.Request) error {
+	unsafe := *r
+	unsafe.Method = http.MethodPost
+	return c.cfg.CrossOrigin.Check(&unsafe)
+}
+
+// isWebSocket reports whether a request opens a WebSocket (RFC 6455, section 4.1). A
+// server may be more tolerant than the RFC, so anything that names the protocol counts.
+func isWebSocket(r *http.Request) bool {
+	for _, line := range r.Header["Upgrade"] {
+		if strings.Contains(strings.ToLower(line), "websocket") {
+			return true
+		}
+	}
+	return false
+}
+
 // Issue begins a session in the answer to a login, before its first byte. The
 // handler must use the writer and the request that Issue returns. If the Refusal is
 // not nil, there is no new session, and the headers of the Refusal are set.
 func (c *Core) Issue(w http.ResponseWriter, r *http.Request, login session.Login) (http.ResponseWriter, *http.Request, *Refusal) {
-	if err := c.cfg.CrossOrigin.Check(r); err != nil {
+	if err := c.checkOrigin(r); err != nil {
 		return w, r, c.refuse(w.Header(), r, crossOrigin, err)
 	}
 	v, err := c.sessions.Issue(r, login)
 	if err != nil {
-		return w, r, c.refuse(w.Header(), r, reasonFor(err), err)
+		return w, r, c.Refuse(w.Header(), r, err)
 	}
 	w, r = c.replace(w, r, v, nil)
 	return w, r, nil
@@ -241,7 +269,7 @@ func (c *Core) Issue(w http.ResponseWriter, r *http.Request, login session.Login
 // the writer and the request that Logout returns. If the Refusal is not nil, the session
 // is unchanged, and the headers of the Refusal are set.
 func (c *Core) Logout(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, *http.Request, *Refusal) {
-	if err := c.cfg.CrossOrigin.Check(r); err != nil {
+	if err := c.checkOrigin(r); err != nil {
 		return w, r, c.refuse(w.Header(), r, crossOrigin, err)
 	}
 	if r.Method != http.MethodPost {

@@ -163,14 +163,11 @@ func (g *Guard) Issue(w http.ResponseWriter, r *http.Request, login session.Logi
 	return nil
 }
 
-// WriteError answers with an error of Issue, in the form that suits the client. The
-// answer to any other error is a 500 that does not show the error.
+// WriteError answers with an error of Issue or of the session.Manager, in the form that
+// suits the client: see Core.Refuse for the status. The answer to any other error is a 500
+// that does not show the error.
 func (g *Guard) WriteError(w http.ResponseWriter, r *http.Request, err error) {
-	var refusal *Refusal
-	if !errors.As(err, &refusal) {
-		refusal = g.core.refuse(w.Header(), r, broken, err)
-	}
-	g.answer(w, r, refusal)
+	g.answer(w, r, g.core.Refuse(w.Header(), r, err))
 }
 
 // Logout is a handler that ends the request's session and deletes its cookies. Browsers
