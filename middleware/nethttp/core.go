@@ -104,8 +104,15 @@ func (c *Core) Admit(w http.ResponseWriter, r *http.Request, need Requirement) (
 	if err := c.checkOrigin(r); err != nil {
 		return w, r, c.refuse(w.Header(), r, crossOrigin, err)
 	}
-	if need.Public && isSubresource(r) {
-		return w, r, nil
+	by := byCookie
+	if need.Public && isRead(r) {
+		if isSubresource(r) {
+			if !varies(w.Header(), "Sec-Fetch-Dest") {
+				vary(w.Header(), byDestination)
+			}
+			return w, r, nil
+		}
+		by = byCookieAndDestination
 	}
 
 	known, ok := c.stateOf(r)
@@ -113,7 +120,7 @@ func (c *Core) Admit(w http.ResponseWriter, r *http.Request, need Requirement) (
 	if !ok {
 		st = &state{}
 		st.verdict, st.err = c.sessions.Authenticate(r)
-		varyByCookie(w.Header())
+		vary(w.Header(), by)
 	}
 	if !need.Public && errors.Is(st.err, session.ErrUnauthenticated) && c.takesCredentials(r) {
 		st = c.tryCredentials(r, st)
@@ -210,13 +217,21 @@ func (c *Core) remember(r *http.Request, st *state) *http.Request {
 	return &st.request
 }
 
+// isRead reports whether a shared cache may keep the answer to a request (RFC 9110,
+// section 9.2.3).
+func isRead(r *http.Request) bool {
+	return r.Method == http.MethodGet || r.Method == http.MethodHead
+}
+
 // isSubresource reports whether a browser loads a style sheet, script, font or image for a
-// page. Such a request is not authenticated on a public route: with Vary: Cookie no cache
-// would keep the answer.
+// page. On a public route such a request is read without its cookies: with Vary: Cookie no
+// cache would keep the answer. Any client can claim to load one, so each answer that a
+// cache may keep varies by Sec-Fetch-Dest. A cache would give the answer for an image to
+// a user who opens the page.
 func isSubresource(r *http.Request) bool {
 	switch r.Header.Get("Sec-Fetch-Dest") {
 	case "style", "script", "font", "image":
-		return r.Method == http.MethodGet || r.Method == http.MethodHead
+		return true
 	}
 	return false
 }
@@ -289,7 +304,7 @@ func (c *Core) replace(w http.ResponseWriter, r *http.Request, v session.Verdict
 	if old, ok := c.stateOf(r); ok {
 		st.writer = old.writer
 	} else {
-		varyByCookie(w.Header())
+		vary(w.Header(), byCookie)
 	}
 	w = st.setCookies(w)
 	return w, c.remember(r, st)
