@@ -49,6 +49,15 @@ type Config struct {
 	// session.Login.NonInteractive. Behind a proxy, set session.Config.ClientIP.
 	Credentials func(r *http.Request) (session.Login, error)
 
+	// OnLogoutError, if not nil, is called by Logout if the store cannot be told that the
+	// session has ended. err Is session.ErrStoreUnavailable, and r is the request of the
+	// logout. The browser's cookies are deleted, and this node refuses the session.
+	// Manager.Run repeats the revocation until the store has it, but only while this process
+	// lives: a restart loses it, and other nodes do not know of it. Until then a copy of the
+	// cookies may go on. So the browser is sent to a page whose query has logout=pending: let
+	// it say "We will finish logging you out". Default: nothing is called.
+	OnLogoutError func(r *http.Request, err error)
+
 	// Answer, if not nil, writes refusals in place of the guard's own small pages. The
 	// headers, such as Location, HX-Redirect and Retry-After, are set. Answer cannot
 	// admit a request: if it writes nothing, the guard's own answer is sent.
@@ -64,6 +73,9 @@ func (cfg CoreConfig) withDefaults() CoreConfig {
 	}
 	if cfg.CrossOrigin == nil {
 		cfg.CrossOrigin = http.NewCrossOriginProtection()
+	}
+	if cfg.OnLogoutError == nil {
+		cfg.OnLogoutError = func(*http.Request, error) {}
 	}
 	if cfg.Credentials == nil {
 		cfg.Credentials = func(*http.Request) (session.Login, error) { return session.Login{}, session.ErrUnauthenticated }

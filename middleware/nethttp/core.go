@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,6 +27,8 @@ type CoreConfig struct {
 	LogoutPath  string
 	CrossOrigin *http.CrossOriginProtection
 	Credentials func(r *http.Request) (session.Login, error)
+
+	OnLogoutError func(r *http.Request, err error)
 }
 
 // NewCore returns a Core for the sessions of a Manager. If the configuration is faulty,
@@ -67,6 +70,7 @@ type state struct {
 	core    *Core
 	verdict session.Verdict
 	err     error     // why there is no session
+	pending bool      // the store could not be told of the request's logout
 	writer  *response // checks the header; nil: not yet needed
 	own     response  // storage for writer, to save an allocation
 }
@@ -275,14 +279,15 @@ func (c *Core) Issue(w http.ResponseWriter, r *http.Request, login session.Login
 	if err != nil {
 		return w, r, c.Refuse(w.Header(), r, err)
 	}
-	w, r = c.replace(w, r, v, nil)
+	w, r = c.replace(w, r, &state{verdict: v})
 	return w, r, nil
 }
 
-// Logout ends the request's session and deletes its cookies. If the store does not
-// answer, the Manager repeats the revocation. Only POST is allowed. The handler must use
-// the writer and the request that Logout returns. If the Refusal is not nil, the session
-// is unchanged, and the headers of the Refusal are set.
+// Logout ends the request's session and deletes its cookies. If the store does not answer,
+// it calls OnLogoutError and ends the session all the same: see Config.OnLogoutError. Only
+// POST is allowed. The handler must use the writer and the request that Logout returns, and
+// send the client to AfterLogout. If the Refusal is not nil, the session is unchanged, and
+// the headers of the Refusal are set.
 func (c *Core) Logout(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, *http.Request, *Refusal) {
 	if err := c.checkOrigin(r); err != nil {
 		return w, r, c.refuse(w.Header(), r, crossOrigin, err)
@@ -292,15 +297,45 @@ func (c *Core) Logout(w http.ResponseWriter, r *http.Request) (http.ResponseWrit
 		w.Header().Set("Allow", http.MethodPost)
 		return w, r, c.refuse(w.Header(), r, notPost, nil)
 	}
-	v, _ := c.sessions.Logout(r) // an event reports a store that does not answer
-	w, r = c.replace(w, r, v, session.ErrUnauthenticated)
+	v, err := c.sessions.Logout(r)
+	if err != nil {
+		c.cfg.OnLogoutError(r, err)
+	}
+	w, r = c.replace(w, r, &state{verdict: v, err: session.ErrUnauthenticated, pending: err != nil})
 	return w, r, nil
 }
 
-// replace puts a new Verdict in place of the one in the request's state, also in the
-// cookies of the answer.
-func (c *Core) replace(w http.ResponseWriter, r *http.Request, v session.Verdict, err error) (http.ResponseWriter, *http.Request) {
-	st := &state{core: c, verdict: v, err: err}
+// AfterLogout returns the page to show after a Logout of the request: the form or query
+// value "next" if ReturnTo accepts it, else the login page. If the store could not be told,
+// the page's query has logout=pending.
+func (c *Core) AfterLogout(r *http.Request) string {
+	page := c.ReturnTo(r, c.cfg.LoginPath)
+	if st, ok := c.stateOf(r); !ok || !st.pending {
+		return page
+	}
+	page, fragment, hasFragment := strings.Cut(page, "#")
+	if strings.Contains(page, "?") {
+		page += "&logout=pending"
+	} else {
+		page += "?logout=pending"
+	}
+	if hasFragment {
+		page += "#" + fragment
+	}
+	return page
+}
+
+// pagesInAdvance names what a browser has loaded in advance for the user of a moment ago:
+// its caches of prefetched and prerendered pages (W3C Clear Site Data). It names neither
+// the cookies nor the HTTP cache.
+const pagesInAdvance = `"prefetchCache", "prerenderCache"`
+
+// replace puts a state in place of the request's, also in the cookies of the answer.
+func (c *Core) replace(w http.ResponseWriter, r *http.Request, st *state) (http.ResponseWriter, *http.Request) {
+	st.core = c
+	if h := w.Header(); !slices.Contains(h["Clear-Site-Data"], pagesInAdvance) {
+		h.Add("Clear-Site-Data", pagesInAdvance)
+	}
 	if old, ok := c.stateOf(r); ok {
 		st.writer = old.writer
 	} else {

@@ -42,6 +42,16 @@ func (st *state) watch(w http.ResponseWriter) http.ResponseWriter {
 	return st.writer
 }
 
+// Watch returns a writer for the handler of a request that Admit has admitted. It checks the
+// header also if Issue sets cookies later, so a guard needs it whose Issue cannot put a new
+// writer in place of the handler's.
+func (c *Core) Watch(w http.ResponseWriter, r *http.Request) http.ResponseWriter {
+	if st, ok := c.stateOf(r); ok {
+		return st.watch(w)
+	}
+	return w
+}
+
 // Finish checks the header of an answer that bypasses the guard's writer: an empty one,
 // which the server sends without calling a writer, and one that another middleware writes
 // to its own writer. Call Finish after the handler. It may also be called any number of
