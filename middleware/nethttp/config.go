@@ -14,7 +14,11 @@ import (
 type Config struct {
 	_ [0]func() // named fields only
 
-	// LoginPath is the path of the login page. It is public. Default "/login".
+	// LoginPath is the path of the login page. It is public. Default "/login". The query
+	// tells the page what it may want to know: next, the page to return to; reauth=1, the
+	// login is too old; reason=reuse, the session was ended because somebody may have copied
+	// its cookie (session.ErrReused); logout=pending, see OnLogoutError. Anybody can make a
+	// link with these, so let the page only show a text for them.
 	LoginPath string
 
 	// LogoutPath is the path of Guard.Logout. Protect admits each request to it, so that

@@ -70,8 +70,10 @@ func isClean(p string) bool {
 }
 
 // Identify admits requests with and without a session. The handler gets the session
-// from session.FromContext. Identify refuses only unsafe requests from other sites. If
-// the session has ended, or the store does not answer, the handler sees no session.
+// from session.FromContext. If the session has ended, or the store does not answer, the
+// handler sees no session. Identify refuses only unsafe requests and WebSockets from
+// other sites, and prefetches that have one of the Manager's cookies, but no good access
+// cookie.
 func (g *Guard) Identify(next http.Handler) http.Handler {
 	return g.require(Requirement{Public: true})(next)
 }
