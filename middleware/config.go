@@ -70,7 +70,8 @@ type Config struct {
 	// headers, such as Location, HX-Redirect and Retry-After, are set. The refusal
 	// holds the status, a sentence for the client, and as Internal the cause, for
 	// logs. Answer cannot admit a request: if it writes nothing and returns no error, the
-	// guard's own answer is sent.
+	// guard's own answer is sent. It is not called for a prefetch, whose answer nobody
+	// should see.
 	Answer func(c echo.Context, refusal *echo.HTTPError) error
 }
 

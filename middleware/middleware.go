@@ -124,7 +124,7 @@ func (g *Guard) use(c echo.Context, w http.ResponseWriter, r *http.Request) {
 func returnForm(c echo.Context, original *http.Request) { nethttp.ReturnForm(original, c.Request()) }
 
 func (g *Guard) answer(c echo.Context, refusal *nethttp.Refusal) error {
-	if g.custom != nil {
+	if g.custom != nil && !refusal.Prefetch {
 		if err := g.custom(c, httpError(refusal)); err != nil || c.Response().Committed {
 			return err
 		}

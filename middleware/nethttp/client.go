@@ -26,8 +26,10 @@ type client struct {
 // counts.
 var clients = [...]client{
 	// A browser keeps the answer to a prefetch and shows it later. So it never asks for a
-	// login: the browser would show the login page to a user who has logged in since.
-	{is: session.IsPrefetch, moved: http.StatusNoContent, page: true, early: true},
+	// login: the browser would show the login page to a user who has logged in since. A
+	// browser does not keep an error. Turbo does, and shows it on the click if it is HTML;
+	// otherwise it loads the page.
+	{is: session.IsPrefetch, moved: http.StatusNoContent, early: true},
 	// htmx requests it while the pointer is over a link. HX-Redirect would navigate.
 	{is: isPreload, login: http.StatusUnauthorized, moved: http.StatusNoContent, page: true, credentials: true},
 	// htmx swaps a part of a page. It follows HX-Redirect, not Location.

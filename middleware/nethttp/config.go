@@ -64,7 +64,8 @@ type Config struct {
 
 	// Answer, if not nil, writes refusals in place of the guard's own small pages. The
 	// headers, such as Location, HX-Redirect and Retry-After, are set. Answer cannot
-	// admit a request: if it writes nothing, the guard's own answer is sent.
+	// admit a request: if it writes nothing, the guard's own answer is sent. It is not called
+	// for a prefetch, whose answer nobody should see.
 	Answer func(w http.ResponseWriter, r *http.Request, refusal *Refusal)
 }
 

@@ -118,7 +118,7 @@ func (g *Guard) admit(w http.ResponseWriter, original *http.Request, next http.H
 }
 
 func (g *Guard) answer(w http.ResponseWriter, r *http.Request, refusal *Refusal) {
-	if g.custom != nil {
+	if g.custom != nil && !refusal.Prefetch {
 		once := &wroteWriter{ResponseWriter: w}
 		g.custom(once, r, refusal)
 		if once.wrote {

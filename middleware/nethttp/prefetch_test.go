@@ -76,6 +76,9 @@ func TestGuard_PrefetchIsServedOnAGoodAccessCookieOnly(t *testing.T) {
 				if rec.Code != 200 && (h.Get("Cache-Control") != "no-store" || h.Get("Retry-After") != "" || h.Get("WWW-Authenticate") != "") {
 					a.Errorf("%s, %s: headers %v; want no-store, and nothing else to do", c.name, kind, h)
 				}
+				if rec.Code != 200 && h.Get("Content-Type") != "application/problem+json" {
+					a.Errorf("%s, %s: Content-Type %q; want no HTML, which Turbo would show on the click", c.name, kind, h.Get("Content-Type"))
+				}
 				if h.Get("Location")+h.Get("HX-Redirect") != "" || len(h["Set-Cookie"]) != 0 {
 					a.Errorf("%s, %s: headers %v; want no redirect and no cookies", c.name, kind, h)
 				}

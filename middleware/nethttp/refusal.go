@@ -58,6 +58,10 @@ type Refusal struct {
 	Text   string // a sentence for the client
 	Err    error  // the cause, for logs; may be nil
 
+	// Prefetch says that the request is a prefetch (see session.IsPrefetch). A guard does
+	// not pass it to the app's Answer: a page would be shown on the click that follows.
+	Prefetch bool
+
 	page  bool // the body is a page, not a problem document
 	again bool // the client must log in again, although it has a session
 }
@@ -119,7 +123,7 @@ func (c *Core) refuse(h http.Header, r *http.Request, why reason, err error) *Re
 		why = prefetched
 	}
 	answer := refusals[why]
-	refusal := &Refusal{Status: answer.status, Text: answer.text, Err: err, page: who.page, again: why == reauthenticate}
+	refusal := &Refusal{Status: answer.status, Text: answer.text, Err: err, Prefetch: who.early, page: who.page, again: why == reauthenticate}
 	h.Set("Cache-Control", "no-store")
 	switch why {
 	case unauthenticated, reauthenticate:
