@@ -56,6 +56,21 @@ func TestAnswer_ReplacesTheGuardsAnswer(t *testing.T) {
 	}
 }
 
+// Turbo keeps the answer to a prefetch, and shows it on the click if it is HTML.
+func TestAnswer_IsNotAskedAboutAPrefetch(t *testing.T) {
+	asked := 0
+	answer := func(c echo.Context, refusal *echo.HTTPError) error { asked++; return c.HTML(refusal.Code, "custom") }
+	inApp(t, middleware.Config{Answer: answer}, func(a *app) {
+		b := a.client(pageLoad)
+		if rec := b.Send("GET", "/account", "", "X-Sec-Purpose", "prefetch"); rec.Code != 503 || asked != 0 || rec.Header().Get("Content-Type") != "application/problem+json" {
+			a.Errorf("%d, headers %v, Answer is called %d times; want the guard's own 503", rec.Code, rec.Header(), asked)
+		}
+		if b.Send("GET", "/account", ""); asked != 1 {
+			a.Errorf("for the click, Answer is called %d times; want once", asked)
+		}
+	})
+}
+
 // Answer also writes the refusals of Logout.
 func TestAnswer_WritesTheRefusalsOfLogout(t *testing.T) {
 	answer := func(c echo.Context, refusal *echo.HTTPError) error { return c.String(refusal.Code, "custom") }

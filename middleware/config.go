@@ -17,7 +17,11 @@ import (
 type Config struct {
 	_ [0]func() // named fields only
 
-	// LoginPath is the path of the login page. It is public. Default "/login".
+	// LoginPath is the path of the login page. It is public. Default "/login". The query
+	// tells the page what it may want to know: next, the page to return to; reauth=1, the
+	// login is too old; reason=reuse, the session was ended because somebody may have copied
+	// its cookie (session.ErrReused); logout=pending, see OnLogoutError. Anybody can make a
+	// link with these, so let the page only show a text for them.
 	LoginPath string
 
 	// LogoutPath is the route of Guard.Logout. Protect admits each request to it, so that
@@ -32,17 +36,20 @@ type Config struct {
 	// protected, also paths that match no route.
 	Public []string
 
-	// CrossOrigin refuses unsafe requests from other sites, before any other check.
+	// CrossOrigin refuses unsafe requests from other sites, before any other check. The
+	// handshake of a WebSocket counts as unsafe, as if its method were POST.
 	// Default: the zero http.CrossOriginProtection. Mount CORS, if any, before the
 	// guard.
 	CrossOrigin *http.CrossOriginProtection
 
 	// Credentials, if not nil, is called on protected routes when neither cookie is
 	// valid. It is for programs that send a password or an identity provider's token: see
-	// nethttp.BasicAuth. If it returns a Login, a session begins and the request is
-	// served. An error that Is session.ErrUnauthenticated means that the request has no
-	// credentials, or wrong ones. Any other error becomes a 503. Answer gets it as
-	// Internal; it is not logged.
+	// nethttp.BasicAuth. It is not called for page loads, prefetches, and requests that
+	// CrossOrigin would refuse if they were unsafe: browsers send credentials without
+	// being asked. If it returns a Login, a session begins and the request is served. An
+	// error that Is session.ErrUnauthenticated means that the request has no credentials,
+	// or wrong ones. Any other error becomes a 503. Answer gets it as Internal; it is not
+	// logged.
 	//
 	// Any client can make it run: limit the rate and the cost of hashing in it. A client
 	// that keeps no cookies causes a login for each request, and a row that is stored for
@@ -50,11 +57,21 @@ type Config struct {
 	// session.Login.NonInteractive. Behind a proxy, set session.Config.ClientIP.
 	Credentials func(r *http.Request) (session.Login, error)
 
+	// OnLogoutError, if not nil, is called by Logout if the store cannot be told that the
+	// session has ended. err Is session.ErrStoreUnavailable, and r is the request of the
+	// logout. The browser's cookies are deleted, and this node refuses the session.
+	// Manager.Run repeats the revocation until the store has it, but only while this process
+	// lives: a restart loses it, and other nodes do not know of it. Until then a copy of the
+	// cookies may go on. So the browser is sent to a page whose query has logout=pending: let
+	// it say "We will finish logging you out". Default: nothing is called.
+	OnLogoutError func(r *http.Request, err error)
+
 	// Answer, if not nil, writes refusals in place of the guard's own small pages. The
 	// headers, such as Location, HX-Redirect and Retry-After, are set. The refusal
 	// holds the status, a sentence for the client, and as Internal the cause, for
 	// logs. Answer cannot admit a request: if it writes nothing and returns no error, the
-	// guard's own answer is sent.
+	// guard's own answer is sent. It is not called for a prefetch, whose answer nobody
+	// should see.
 	Answer func(c echo.Context, refusal *echo.HTTPError) error
 }
 

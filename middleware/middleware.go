@@ -31,10 +31,11 @@ type Guard struct {
 // names every fault.
 func New(sessions *session.Manager, cfg Config) (*Guard, error) {
 	core, err := nethttp.NewCore(sessions, nethttp.CoreConfig{
-		LoginPath:   cfg.LoginPath,
-		LogoutPath:  cfg.LogoutPath,
-		CrossOrigin: cfg.CrossOrigin,
-		Credentials: cfg.Credentials,
+		LoginPath:     cfg.LoginPath,
+		LogoutPath:    cfg.LogoutPath,
+		CrossOrigin:   cfg.CrossOrigin,
+		Credentials:   cfg.Credentials,
+		OnLogoutError: cfg.OnLogoutError,
 	})
 	if err := errors.Join(err, cfg.faults()); err != nil {
 		return nil, err
@@ -61,8 +62,10 @@ func (g *Guard) Protect(next echo.HandlerFunc) echo.HandlerFunc {
 }
 
 // Identify admits requests with and without a session. The handler gets the session
-// from session.FromContext. Identify refuses only unsafe requests from other sites. If
-// the session has ended, or the store does not answer, the handler sees no session.
+// from session.FromContext. If the session has ended, or the store does not answer, the
+// handler sees no session. Identify refuses only unsafe requests and WebSockets from
+// other sites, and prefetches that have one of the Manager's cookies, but no good access
+// cookie.
 func (g *Guard) Identify(next echo.HandlerFunc) echo.HandlerFunc {
 	return g.require(nethttp.Requirement{Public: true})(next)
 }
@@ -121,7 +124,7 @@ func (g *Guard) use(c echo.Context, w http.ResponseWriter, r *http.Request) {
 func returnForm(c echo.Context, original *http.Request) { nethttp.ReturnForm(original, c.Request()) }
 
 func (g *Guard) answer(c echo.Context, refusal *nethttp.Refusal) error {
-	if g.custom != nil {
+	if g.custom != nil && !refusal.Prefetch {
 		if err := g.custom(c, httpError(refusal)); err != nil || c.Response().Committed {
 			return err
 		}
@@ -129,10 +132,18 @@ func (g *Guard) answer(c echo.Context, refusal *nethttp.Refusal) error {
 	return refusal.Write(c.Response())
 }
 
+// WriteError answers with an error of Issue or of the session.Manager, in the form that
+// suits the client: see nethttp.Core.Refuse for the status. The answer to any other error
+// is a 500 that does not show the error. Config.Answer writes it, if it is set. It returns
+// the error of the writer, or that of Answer.
+func (g *Guard) WriteError(c echo.Context, err error) error {
+	return g.answer(c, g.core.Refuse(c.Response().Header(), c.Request(), err))
+}
+
 // httpError returns an *echo.HTTPError that is not wrapped: echo's error handler answers
 // a wrapped one with a 500.
 func httpError(refusal *nethttp.Refusal) *echo.HTTPError {
-	return &echo.HTTPError{Code: refusal.Status, Message: refusal.Text, Internal: refusal.Err}
+	return &echo.HTTPError{Code: refusal.Status, Message: refusal.Text, Internal: refusal}
 }
 
 // tooLate is the error of Issue and Logout after the first byte of the answer, when the
@@ -167,9 +178,9 @@ func (g *Guard) Issue(c echo.Context, login session.Login) error {
 
 // Logout is a handler that ends the request's session and deletes its cookies. Browsers
 // get a 303 to ReturnTo(c, LoginPath), htmx an HX-Redirect to it, and programs a 204. A
-// method other than POST gets a 405. If the store does not answer, the logout succeeds as
-// well: this node no longer accepts the session, and Manager.Run repeats the revocation
-// until the store has it.
+// method other than POST gets a 405. If the store does not answer, the answer is the same,
+// except that the page's query has logout=pending: see Config.OnLogoutError for what then
+// holds.
 func (g *Guard) Logout(c echo.Context) error {
 	if c.Response().Committed {
 		return tooLate()
@@ -181,8 +192,8 @@ func (g *Guard) Logout(c echo.Context) error {
 	}
 	g.use(c, w, r)
 	defer returnForm(c, original)
-	// ReturnTo reads the form. This is safe now: a request of another site was refused.
-	return c.NoContent(nethttp.Redirect(c.Response().Header(), r, g.ReturnTo(c, g.core.LoginPath())))
+	// AfterLogout reads the form. This is safe now: a request of another site was refused.
+	return c.NoContent(nethttp.Redirect(c.Response().Header(), r, g.core.AfterLogout(r)))
 }
 
 // ReturnTo returns the page to show after a login: the form or query value "next" if it

@@ -11,7 +11,9 @@ import (
 // Logout ends the session that the request's cookies name, and returns a Verdict
 // whose cookies delete them, even on an error. An error that Is
 // ErrStoreUnavailable says that the store could not be told: this node no longer
-// accepts the session, and Run repeats the revocation until the store has it.
+// accepts the session, and Run repeats the revocation until the store has it. If the
+// process ends before that, the revocation is lost, and a copy of the cookies is good
+// again.
 func (m *Manager) Logout(r *http.Request) (Verdict, error) {
 	c := m.store.begin(r.Context(), r)
 	defer c.end()

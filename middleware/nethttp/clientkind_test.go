@@ -1,6 +1,7 @@
 package nethttp_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/sessionkit/sessionkit/middleware/internal/guardtest"
@@ -9,35 +10,48 @@ import (
 
 // The answer to a request without a session shows which kind of client the guard
 // takes it for.
-func TestGuard_TellsPageLoadsHTMXAndProgramsApart(t *testing.T) {
+func TestGuard_TellsKindsOfClientsApart(t *testing.T) {
 	const html = "text/html,application/xhtml+xml,*/*;q=0.8"
 	inApp(t, nethttp.Config{}, func(a *app) {
-		for _, c := range []struct{ request, mode, accept, want string }{
+		for _, c := range []struct{ request, mode, accept, more, want string }{
+			// A prefetch is known first, and then a preload.
+			{"true", "navigate", html, "Sec-Purpose: prefetch", "prefetch"},
+			{"", "navigate", html, "Sec-Purpose: prefetch;prerender", "prefetch"},
+			{"", "cors", "*/*", "X-Sec-Purpose: prefetch", "prefetch"},
+			{"", "", "", "Purpose: prefetch", "prefetch"},
+			{"", "navigate", html, "X-Purpose: preview", "prefetch"},
+			{"", "navigate", html, "Sec-Purpose: other", "page"},
+			{"true", "cors", "*/*", "HX-Preloaded: true", "preload"},
+			{"", "cors", "*/*", "HX-Preloaded: true", "preload"},
+			{"true", "cors", "*/*", "HX-Preloaded: false", "htmx"},
 			// HX-Request decides, whatever the browser adds.
-			{"true", "cors", "*/*", "htmx"},
-			{"true", "navigate", html, "htmx"},
-			{"true", "", "", "htmx"},
-			{"false", "cors", "*/*", "program"},
-			{"1", "cors", "*/*", "program"},
-			{"True", "cors", "*/*", "program"},
-			{"false", "navigate", html, "page"},
+			{"true", "cors", "*/*", "", "htmx"},
+			{"true", "navigate", html, "", "htmx"},
+			{"true", "", "", "", "htmx"},
+			{"false", "cors", "*/*", "", "program"},
+			{"1", "cors", "*/*", "", "program"},
+			{"True", "cors", "*/*", "", "program"},
+			{"false", "navigate", html, "", "page"},
 			// Without it, Sec-Fetch-Mode decides.
-			{"", "navigate", html, "page"},
-			{"", "navigate", "", "page"},
-			{"", "navigate", "application/json", "page"},
-			{"", "cors", html, "program"},
-			{"", "no-cors", html, "program"},
-			{"", "same-origin", html, "program"},
-			{"", "websocket", html, "program"},
+			{"", "navigate", html, "", "page"},
+			{"", "navigate", "", "", "page"},
+			{"", "navigate", "application/json", "", "page"},
+			{"", "cors", html, "", "program"},
+			{"", "no-cors", html, "", "program"},
+			{"", "same-origin", html, "", "program"},
+			{"", "websocket", html, "", "program"},
 			// Without both, Accept decides.
-			{"", "", html, "page"},
-			{"", "", "application/xml,text/html;q=0.9", "page"},
-			{"", "", "application/json", "program"},
-			{"", "", "text/plain", "program"},
-			{"", "", "*/*", "program"},
-			{"", "", "", "program"},
+			{"", "", html, "", "page"},
+			{"", "", "application/xml,text/html;q=0.9", "", "page"},
+			{"", "", "application/json", "", "program"},
+			{"", "", "text/plain", "", "program"},
+			{"", "", "*/*", "", "program"},
+			{"", "", "", "", "program"},
 		} {
 			kind := guardtest.Kind{"HX-Request": c.request, "Sec-Fetch-Mode": c.mode, "Accept": c.accept}
+			if name, value, ok := strings.Cut(c.more, ": "); ok {
+				kind[name] = value
+			}
 			for name, value := range kind {
 				if value == "" {
 					delete(kind, name)
@@ -50,11 +64,15 @@ func TestGuard_TellsPageLoadsHTMXAndProgramsApart(t *testing.T) {
 				got = "page"
 			case rec.Code == 401 && swap && !redirect:
 				got = "htmx"
-			case rec.Code == 401 && !swap && !redirect:
+			case rec.Code == 401 && !swap && !redirect && rec.Header().Get("Content-Type") == "application/problem+json":
 				got = "program"
+			case rec.Code == 401 && !swap && !redirect:
+				got = "preload"
+			case rec.Code == 503 && !swap && !redirect:
+				got = "prefetch"
 			}
 			if got != c.want {
-				a.Errorf("HX-Request %q, Sec-Fetch-Mode %q, Accept %q: answered as %s (%d); want %s", c.request, c.mode, c.accept, got, rec.Code, c.want)
+				a.Errorf("HX-Request %q, Sec-Fetch-Mode %q, Accept %q, %s: answered as %s (%d); want %s", c.request, c.mode, c.accept, c.more, got, rec.Code, c.want)
 			}
 		}
 	})

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/sessionkit/sessionkit/session"
@@ -25,6 +27,8 @@ type CoreConfig struct {
 	LogoutPath  string
 	CrossOrigin *http.CrossOriginProtection
 	Credentials func(r *http.Request) (session.Login, error)
+
+	OnLogoutError func(r *http.Request, err error)
 }
 
 // NewCore returns a Core for the sessions of a Manager. If the configuration is faulty,
@@ -66,6 +70,7 @@ type state struct {
 	core    *Core
 	verdict session.Verdict
 	err     error     // why there is no session
+	pending bool      // the store could not be told of the request's logout
 	writer  *response // checks the header; nil: not yet needed
 	own     response  // storage for writer, to save an allocation
 }
@@ -100,11 +105,18 @@ func (c *Core) stateOf(r *http.Request) (*state, bool) {
 // and the request that Admit returns. If the Refusal is not nil, the handler must not
 // run: the headers of the Refusal are set, and its Write sends the answer.
 func (c *Core) Admit(w http.ResponseWriter, r *http.Request, need Requirement) (http.ResponseWriter, *http.Request, *Refusal) {
-	if err := c.cfg.CrossOrigin.Check(r); err != nil {
+	if err := c.checkOrigin(r); err != nil {
 		return w, r, c.refuse(w.Header(), r, crossOrigin, err)
 	}
-	if need.Public && isSubresource(r) {
-		return w, r, nil
+	by := byCookie
+	if need.Public && isRead(r) {
+		if isSubresource(r) {
+			if !varies(w.Header(), "Sec-Fetch-Dest") {
+				vary(w.Header(), byDestination)
+			}
+			return w, r, nil
+		}
+		by = byCookieAndDestination
 	}
 
 	known, ok := c.stateOf(r)
@@ -112,9 +124,9 @@ func (c *Core) Admit(w http.ResponseWriter, r *http.Request, need Requirement) (
 	if !ok {
 		st = &state{}
 		st.verdict, st.err = c.sessions.Authenticate(r)
-		varyByCookie(w.Header())
+		vary(w.Header(), by)
 	}
-	if !need.Public && errors.Is(st.err, session.ErrUnauthenticated) {
+	if !need.Public && errors.Is(st.err, session.ErrUnauthenticated) && c.takesCredentials(r) {
 		st = c.tryCredentials(r, st)
 	}
 	if st != known {
@@ -126,7 +138,11 @@ func (c *Core) Admit(w http.ResponseWriter, r *http.Request, need Requirement) (
 
 	why, err := need.refusal(st)
 	if why == admitted && need.Live {
-		why, err = c.checkLive(r, st)
+		if session.IsPrefetch(r) {
+			why, err = prefetched, session.ErrPrefetch // it never causes a statement
+		} else {
+			why, err = c.checkLive(r, st)
+		}
 	}
 	if why == admitted {
 		// A shared cache must not keep a page of one user. The handler may replace the
@@ -136,10 +152,7 @@ func (c *Core) Admit(w http.ResponseWriter, r *http.Request, need Requirement) (
 		}
 		return w, r, nil
 	}
-	if st.err != nil && clientOf(r) == browser {
-		// Delete the cookies of a session that has ended. This happens only in the refusal
-		// of a page load, which is sent at once: a late answer could delete the cookies of
-		// a newer login.
+	if st.err != nil && clientOf(r).deletes {
 		st.verdict.SetCookies(w)
 	}
 	return w, r, c.refuse(w.Header(), r, why, err)
@@ -148,6 +161,10 @@ func (c *Core) Admit(w http.ResponseWriter, r *http.Request, need Requirement) (
 // refusal returns the reason to refuse a request that does not meet the requirement.
 func (n Requirement) refusal(st *state) (reason, error) {
 	switch {
+	case n.Public && errors.Is(st.err, session.ErrPrefetch):
+		// Whether the user has a session is not known. The browser would keep the page of
+		// a user who has none.
+		return prefetched, st.err
 	case n.Public:
 		return admitted, nil // also if the store does not answer
 	case st.err != nil:
@@ -161,28 +178,20 @@ func (n Requirement) refusal(st *state) (reason, error) {
 	}
 }
 
-// reasonFor returns the reason for a refusal after an error of the Manager or of
-// Credentials. An unknown error is handled like a store that does not answer: the request
-// is not admitted, and the user stays logged in.
-func reasonFor(err error) reason {
-	switch {
-	case errors.Is(err, session.ErrUnauthenticated):
-		return unauthenticated
-	case errors.Is(err, session.ErrUserDisabled):
-		return disabled
-	case errors.Is(err, session.ErrTooLarge):
-		return tooLarge
-	default:
-		return unavailable
-	}
-}
-
 // checkLive asks the store whether the session is live.
 func (c *Core) checkLive(r *http.Request, st *state) (reason, error) {
 	if err := c.sessions.RequireLive(r.Context(), st.verdict.Session()); err != nil {
 		return reasonFor(err), err
 	}
 	return admitted, nil
+}
+
+// takesCredentials reports whether the request's credentials may begin a session. A browser
+// adds them to the requests of any site by itself, and would log its user in as somebody
+// else. So the client must be of a kind that sends them on purpose, and the request must
+// come from this site, also one with a safe method.
+func (c *Core) takesCredentials(r *http.Request) bool {
+	return clientOf(r).credentials && c.checkOriginAsUnsafe(r) == nil
 }
 
 // tryCredentials begins a session for a request that has none but carries credentials.
@@ -195,6 +204,8 @@ func (c *Core) tryCredentials(r *http.Request, st *state) *state {
 		if v, err = c.sessions.Issue(r, login); err == nil {
 			return &state{verdict: v, writer: st.writer}
 		}
+	} else if reasonFor(err) == broken {
+		err = fmt.Errorf("%w: %w", errUnchecked, err)
 	}
 	if errors.Is(err, session.ErrUnauthenticated) {
 		return st // its Verdict deletes the cookies of a session that has ended
@@ -210,13 +221,49 @@ func (c *Core) remember(r *http.Request, st *state) *http.Request {
 	return &st.request
 }
 
+// isRead reports whether a shared cache may keep the answer to a request (RFC 9110,
+// section 9.2.3).
+func isRead(r *http.Request) bool {
+	return r.Method == http.MethodGet || r.Method == http.MethodHead
+}
+
 // isSubresource reports whether a browser loads a style sheet, script, font or image for a
-// page. Such a request is not authenticated on a public route: with Vary: Cookie no cache
-// would keep the answer.
+// page. On a public route such a request is read without its cookies: with Vary: Cookie no
+// cache would keep the answer. Any client can claim to load one, so each answer that a
+// cache may keep varies by Sec-Fetch-Dest. A cache would give the answer for an image to
+// a user who opens the page.
 func isSubresource(r *http.Request) bool {
 	switch r.Header.Get("Sec-Fetch-Dest") {
 	case "style", "script", "font", "image":
-		return r.Method == http.MethodGet || r.Method == http.MethodHead
+		return true
+	}
+	return false
+}
+
+// checkOrigin refuses requests of other sites that have an unsafe method or open a
+// WebSocket. A WebSocket begins with a GET, a browser sends the cookies with it, also for
+// a page of another host of this site, and CORS does not apply to it (RFC 6455, section
+// 10.2).
+func (c *Core) checkOrigin(r *http.Request) error {
+	if isWebSocket(r) {
+		return c.checkOriginAsUnsafe(r)
+	}
+	return c.cfg.CrossOrigin.Check(r)
+}
+
+func (c *Core) checkOriginAsUnsafe(r *http.Request) error {
+	unsafe := *r
+	unsafe.Method = http.MethodPost
+	return c.cfg.CrossOrigin.Check(&unsafe)
+}
+
+// isWebSocket reports whether a request opens a WebSocket (RFC 6455, section 4.1). A
+// server may be more tolerant than the RFC, so anything that names the protocol counts.
+func isWebSocket(r *http.Request) bool {
+	for _, line := range r.Header["Upgrade"] {
+		if strings.Contains(strings.ToLower(line), "websocket") {
+			return true
+		}
 	}
 	return false
 }
@@ -225,23 +272,24 @@ func isSubresource(r *http.Request) bool {
 // handler must use the writer and the request that Issue returns. If the Refusal is
 // not nil, there is no new session, and the headers of the Refusal are set.
 func (c *Core) Issue(w http.ResponseWriter, r *http.Request, login session.Login) (http.ResponseWriter, *http.Request, *Refusal) {
-	if err := c.cfg.CrossOrigin.Check(r); err != nil {
+	if err := c.checkOrigin(r); err != nil {
 		return w, r, c.refuse(w.Header(), r, crossOrigin, err)
 	}
 	v, err := c.sessions.Issue(r, login)
 	if err != nil {
-		return w, r, c.refuse(w.Header(), r, reasonFor(err), err)
+		return w, r, c.Refuse(w.Header(), r, err)
 	}
-	w, r = c.replace(w, r, v, nil)
+	w, r = c.replace(w, r, &state{verdict: v})
 	return w, r, nil
 }
 
-// Logout ends the request's session and deletes its cookies. If the store does not
-// answer, the Manager repeats the revocation. Only POST is allowed. The handler must use
-// the writer and the request that Logout returns. If the Refusal is not nil, the session
-// is unchanged, and the headers of the Refusal are set.
+// Logout ends the request's session and deletes its cookies. If the store does not answer,
+// it calls OnLogoutError and ends the session all the same: see Config.OnLogoutError. Only
+// POST is allowed. The handler must use the writer and the request that Logout returns, and
+// send the client to AfterLogout. If the Refusal is not nil, the session is unchanged, and
+// the headers of the Refusal are set.
 func (c *Core) Logout(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, *http.Request, *Refusal) {
-	if err := c.cfg.CrossOrigin.Check(r); err != nil {
+	if err := c.checkOrigin(r); err != nil {
 		return w, r, c.refuse(w.Header(), r, crossOrigin, err)
 	}
 	if r.Method != http.MethodPost {
@@ -249,19 +297,49 @@ func (c *Core) Logout(w http.ResponseWriter, r *http.Request) (http.ResponseWrit
 		w.Header().Set("Allow", http.MethodPost)
 		return w, r, c.refuse(w.Header(), r, notPost, nil)
 	}
-	v, _ := c.sessions.Logout(r) // an event reports a store that does not answer
-	w, r = c.replace(w, r, v, session.ErrUnauthenticated)
+	v, err := c.sessions.Logout(r)
+	if err != nil {
+		c.cfg.OnLogoutError(r, err)
+	}
+	w, r = c.replace(w, r, &state{verdict: v, err: session.ErrUnauthenticated, pending: err != nil})
 	return w, r, nil
 }
 
-// replace puts a new Verdict in place of the one in the request's state, also in the
-// cookies of the answer.
-func (c *Core) replace(w http.ResponseWriter, r *http.Request, v session.Verdict, err error) (http.ResponseWriter, *http.Request) {
-	st := &state{core: c, verdict: v, err: err}
+// AfterLogout returns the page to show after a Logout of the request: the form or query
+// value "next" if ReturnTo accepts it, else the login page. If the store could not be told,
+// the page's query has logout=pending.
+func (c *Core) AfterLogout(r *http.Request) string {
+	page := c.ReturnTo(r, c.cfg.LoginPath)
+	if st, ok := c.stateOf(r); !ok || !st.pending {
+		return page
+	}
+	page, fragment, hasFragment := strings.Cut(page, "#")
+	if strings.Contains(page, "?") {
+		page += "&logout=pending"
+	} else {
+		page += "?logout=pending"
+	}
+	if hasFragment {
+		page += "#" + fragment
+	}
+	return page
+}
+
+// pagesInAdvance names what a browser has loaded in advance for the user of a moment ago:
+// its caches of prefetched and prerendered pages (W3C Clear Site Data). It names neither
+// the cookies nor the HTTP cache.
+const pagesInAdvance = `"prefetchCache", "prerenderCache"`
+
+// replace puts a state in place of the request's, also in the cookies of the answer.
+func (c *Core) replace(w http.ResponseWriter, r *http.Request, st *state) (http.ResponseWriter, *http.Request) {
+	st.core = c
+	if h := w.Header(); !slices.Contains(h["Clear-Site-Data"], pagesInAdvance) {
+		h.Add("Clear-Site-Data", pagesInAdvance)
+	}
 	if old, ok := c.stateOf(r); ok {
 		st.writer = old.writer
 	} else {
-		varyByCookie(w.Header())
+		vary(w.Header(), byCookie)
 	}
 	w = st.setCookies(w)
 	return w, c.remember(r, st)

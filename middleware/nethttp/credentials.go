@@ -16,7 +16,9 @@ import (
 //
 // Programs must send their credentials with the first request (curl -u, not curl
 // --anyauth). The guard's 401 does not name Basic: browsers would then open a password
-// dialog. For programs that wait for a challenge, let Answer set WWW-Authenticate.
+// dialog. For programs that wait for a challenge, let Answer set WWW-Authenticate. Browsers'
+// page loads do not log in by credentials, with a challenge or without one: any site can
+// have a link to http://user:password@app/.
 func BasicAuth(verify func(ctx context.Context, username, password string) (session.Login, error)) func(*http.Request) (session.Login, error) {
 	return func(r *http.Request) (session.Login, error) {
 		username, password, ok := r.BasicAuth()

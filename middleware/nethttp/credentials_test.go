@@ -196,26 +196,25 @@ func TestCredentials_ReturnedLoginApplies(t *testing.T) {
 	}
 }
 
-// A request with the cookies of a revoked session also carries credentials. If they
-// are wrong, a page load loses these cookies, as it does without credentials. If they
-// cannot be checked, or the user may not log in, the cookies stay.
-func TestCredentials_RefusalDecidesAboutTheCookiesOfARevokedSession(t *testing.T) {
+// A request with the cookies of a revoked session also carries credentials. Whether they
+// are right or wrong, they get the request as it is, and a refusal deletes no cookies.
+func TestCredentials_AreAskedAfterARevokedSession(t *testing.T) {
 	for _, c := range []struct {
-		name           string
-		login          session.Login
-		err            error
-		page, program  int
-		cookies        string // of the answer to a page load
-		programCookies string
+		name    string
+		login   session.Login
+		err     error
+		status  int
+		cookies string
 	}{
-		{"right", session.Login{UserID: "grace"}, nil, 200, 200, "set", "set"},
-		{"none", session.Login{}, session.ErrUnauthenticated, 303, 401, "clear", ""},
-		{"wrong", session.Login{UserID: "grace"}, fmt.Errorf("%w: wrong password", session.ErrUnauthenticated), 303, 401, "clear", ""},
-		{"cannot be checked", session.Login{UserID: "grace"}, errNoDirectory, 503, 503, "", ""},
-		{"of a disabled user", session.Login{UserID: "gone"}, nil, 403, 403, "", ""},
-		{"of a user who does not fit into a cookie", session.Login{UserID: "big"}, nil, 500, 500, "", ""},
+		{"right", session.Login{UserID: "grace"}, nil, 200, "set"},
+		{"none", session.Login{}, session.ErrUnauthenticated, 401, ""},
+		{"wrong", session.Login{UserID: "grace"}, fmt.Errorf("%w: wrong password", session.ErrUnauthenticated), 401, ""},
+		{"cannot be checked", session.Login{UserID: "grace"}, errNoDirectory, 503, ""},
+		{"of a disabled user", session.Login{UserID: "gone"}, nil, 403, ""},
+		{"of a user who is known to be disabled", session.Login{}, session.ErrUserDisabled, 403, ""},
+		{"of a user who does not fit into a cookie", session.Login{UserID: "big"}, nil, 500, ""},
 	} {
-		for kind, status := range map[string]int{"page": c.page, "program": c.program} {
+		for _, kind := range []guardtest.Kind{fetch, viaHTMX, {}} {
 			var got *http.Request
 			credentials := func(r *http.Request) (session.Login, error) { got = r; return c.login, c.err }
 			inApp(t, nethttp.Config{Credentials: credentials}, func(a *app) {
@@ -223,16 +222,61 @@ func TestCredentials_RefusalDecidesAboutTheCookiesOfARevokedSession(t *testing.T
 				a.Users.SetUser("big", store.User{Attrs: map[string]string{"x": strings.Repeat("y", 5000)}})
 				b := a.client(pageLoad).LogIn("ada")
 				a.end()
-				rec := b.As(kinds[kind]).Send("POST", "/account", "", "Authorization", "Bearer token")
-				cookies := c.cookies
-				if kind == "program" {
-					cookies = c.programCookies
-				}
-				if rec.Code != status || cookiesOf(rec) != cookies {
-					a.Errorf("%s, %s: %d, cookies %q; want %d, %q", c.name, kind, rec.Code, cookiesOf(rec), status, cookies)
+				rec := b.As(kind).Send("POST", "/account", "", "Authorization", "Bearer token")
+				if rec.Code != c.status || cookiesOf(rec) != c.cookies {
+					a.Errorf("%s, %v: %d, cookies %q; want %d, %q", c.name, kind, rec.Code, cookiesOf(rec), c.status, c.cookies)
 				}
 				if got == nil || got.Header.Get("Authorization") != "Bearer token" || got.Method != "POST" {
-					a.Errorf("%s, %s: Credentials got %+v; want the request", c.name, kind, got)
+					a.Errorf("%s, %v: Credentials got %+v; want the request", c.name, kind, got)
+				}
+			})
+		}
+	}
+}
+
+// A browser adds credentials to a request by itself: after a link to
+// http://mallory:pw@app.test/, it sends Mallory's, and every page that it then loads would
+// be Mallory's.
+func TestCredentials_LogNobodyInWhoDidNotSendThemOnPurpose(t *testing.T) {
+	partner := http.NewCrossOriginProtection()
+	if err := partner.AddTrustedOrigin("https://partner.test"); err != nil {
+		t.Fatal(err)
+	}
+	const html = "text/html,application/xhtml+xml,*/*;q=0.8"
+	for _, c := range []struct {
+		name    string
+		kind    guardtest.Kind
+		trusted *http.CrossOriginProtection
+		taken   bool
+	}{
+		{"curl", guardtest.Kind{"Accept": "*/*"}, nil, true},
+		{"a program without headers", guardtest.Kind{}, nil, true},
+		{"fetch of a page of this app", fetch, nil, true},
+		{"htmx", viaHTMX, nil, true},
+		{"a program that names its site", guardtest.Kind{"Origin": "https://app.test"}, nil, true},
+		{"a link on another site", guardtest.Kind{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "cross-site"}, nil, false},
+		{"a link on a sibling host", guardtest.Kind{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "same-site"}, nil, false},
+		{"a link in a mail", guardtest.Kind{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none"}, nil, false},
+		{"a link of this app", pageLoad, nil, false},
+		{"a link, in an old browser", guardtest.Kind{"Accept": html}, nil, false},
+		{"an image on another site", guardtest.Kind{"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "image"}, nil, false},
+		{"an image on a sibling host", guardtest.Kind{"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Site": "same-site", "Sec-Fetch-Dest": "image"}, nil, false},
+		{"fetch of another site", guardtest.Kind{"Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "cross-site", "Origin": "https://evil.test"}, nil, false},
+		{"fetch of another site, in an old browser", guardtest.Kind{"Origin": "https://evil.test"}, nil, false},
+		{"fetch of another site, which is trusted", guardtest.Kind{"Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "cross-site", "Origin": "https://partner.test"}, partner, true},
+		{"a prefetch", guardtest.Kind{"Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin", "Sec-Purpose": "prefetch"}, nil, false},
+	} {
+		for _, method := range []string{"GET", "HEAD", "OPTIONS"} {
+			called := 0
+			credentials := func(r *http.Request) (session.Login, error) { called++; return adasCredentials(r) }
+			inApp(t, nethttp.Config{Credentials: credentials, CrossOrigin: c.trusted}, func(a *app) {
+				before := a.Store.Calls()
+				rec := a.client(c.kind).Send(method, "/account", "", "Authorization", "Basic bWFsbG9yeTpwdw==")
+				if got := called == 1 && rec.Code == 200 && cookiesOf(rec) == "set"; got != c.taken {
+					a.Errorf("%s, %s: %d, cookies %q, called %d times; want them taken: %v", c.name, method, rec.Code, cookiesOf(rec), called, c.taken)
+				}
+				if n := a.Store.Calls() - before; !c.taken && (called != 0 || n != 0 || cookiesOf(rec) != "") {
+					a.Errorf("%s, %s: called %d times, %d statements, cookies %q; want none", c.name, method, called, n, cookiesOf(rec))
 				}
 			})
 		}

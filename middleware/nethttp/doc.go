@@ -9,8 +9,10 @@
 // A [Guard] authenticates a request with its session.Manager, and sets cookies before the
 // handler runs. It answers a refused page load with a redirect to the login page, htmx
 // with HX-Redirect, and a program with 401. If the store does not answer, they get a 503,
-// and stay logged in. Each guard authenticates a request once, by itself, and does not
-// trust values that other middleware has set: every order of mounting is safe.
+// and stay logged in. A prefetch is answered from the access cookie alone; otherwise it
+// gets a 503 that the browser does not keep, and the click loads the page. It never causes a
+// statement, so RequireLive refuses it. Each guard authenticates a request once, by itself,
+// and does not trust values that other middleware has set: every order of mounting is safe.
 //
 // # Guards for other frameworks
 //

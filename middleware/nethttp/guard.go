@@ -21,10 +21,11 @@ type Guard struct {
 // names every fault.
 func New(sessions *session.Manager, cfg Config) (*Guard, error) {
 	core, coreErr := NewCore(sessions, CoreConfig{
-		LoginPath:   cfg.LoginPath,
-		LogoutPath:  cfg.LogoutPath,
-		CrossOrigin: cfg.CrossOrigin,
-		Credentials: cfg.Credentials,
+		LoginPath:     cfg.LoginPath,
+		LogoutPath:    cfg.LogoutPath,
+		CrossOrigin:   cfg.CrossOrigin,
+		Credentials:   cfg.Credentials,
+		OnLogoutError: cfg.OnLogoutError,
 	})
 	public, err := cfg.publicRoutes()
 	if err := errors.Join(coreErr, err); err != nil {
@@ -41,7 +42,7 @@ func New(sessions *session.Manager, cfg Config) (*Guard, error) {
 // unless the answer sets cookies.
 func (g *Guard) Protect(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == g.core.cfg.LogoutPath {
+		if r.URL.Path == g.core.LogoutPath() {
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -53,7 +54,7 @@ func (g *Guard) Protect(next http.Handler) http.Handler {
 // matches them, and other routers do not. Only a clean path can be public: otherwise
 // "/admin/../static/x" would match "/static/" here, and an admin page in the router.
 func (g *Guard) isPublic(r *http.Request) bool {
-	if r.URL.Path == g.core.cfg.LoginPath {
+	if r.URL.Path == g.core.LoginPath() {
 		return true
 	}
 	if !isClean(r.URL.Path) || r.URL.RawPath != "" {
@@ -69,8 +70,10 @@ func isClean(p string) bool {
 }
 
 // Identify admits requests with and without a session. The handler gets the session
-// from session.FromContext. Identify refuses only unsafe requests from other sites. If
-// the session has ended, or the store does not answer, the handler sees no session.
+// from session.FromContext. If the session has ended, or the store does not answer, the
+// handler sees no session. Identify refuses only unsafe requests and WebSockets from
+// other sites, and prefetches that have one of the Manager's cookies, but no good access
+// cookie.
 func (g *Guard) Identify(next http.Handler) http.Handler {
 	return g.require(Requirement{Public: true})(next)
 }
@@ -108,16 +111,14 @@ func (g *Guard) admit(w http.ResponseWriter, original *http.Request, next http.H
 		g.answer(w, r, refusal)
 		return
 	}
-	if st, ok := g.core.stateOf(r); ok {
-		w = st.watch(w) // so that Issue can still set cookies of its own
-	}
+	w = g.core.Watch(w, r) // so that Issue can still set cookies of its own
 	defer ReturnForm(original, r)
 	next.ServeHTTP(w, r)
 	g.core.Finish(r)
 }
 
 func (g *Guard) answer(w http.ResponseWriter, r *http.Request, refusal *Refusal) {
-	if g.custom != nil {
+	if g.custom != nil && !refusal.Prefetch {
 		once := &wroteWriter{ResponseWriter: w}
 		g.custom(once, r, refusal)
 		if once.wrote {
@@ -163,21 +164,18 @@ func (g *Guard) Issue(w http.ResponseWriter, r *http.Request, login session.Logi
 	return nil
 }
 
-// WriteError answers with an error of Issue, in the form that suits the client. The
-// answer to any other error is a 500 that does not show the error.
+// WriteError answers with an error of Issue or of the session.Manager, in the form that
+// suits the client: see Core.Refuse for the status. The answer to any other error is a 500
+// that does not show the error.
 func (g *Guard) WriteError(w http.ResponseWriter, r *http.Request, err error) {
-	var refusal *Refusal
-	if !errors.As(err, &refusal) {
-		refusal = g.core.refuse(w.Header(), r, broken, err)
-	}
-	g.answer(w, r, refusal)
+	g.answer(w, r, g.core.Refuse(w.Header(), r, err))
 }
 
 // Logout is a handler that ends the request's session and deletes its cookies. Browsers
 // get a 303 to ReturnTo(r, LoginPath), htmx an HX-Redirect to it, and programs a 204. A
-// method other than POST gets a 405. If the store does not answer, the logout succeeds as
-// well: this node no longer accepts the session, and Manager.Run repeats the revocation
-// until the store has it.
+// method other than POST gets a 405. If the store does not answer, the answer is the same,
+// except that the page's query has logout=pending: see Config.OnLogoutError for what then
+// holds.
 func (g *Guard) Logout(w http.ResponseWriter, r *http.Request) {
 	original := r
 	w, r, refusal := g.core.Logout(w, r)
@@ -186,8 +184,8 @@ func (g *Guard) Logout(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer ReturnForm(original, r)
-	// ReturnTo reads the form. This is safe now: a request of another site was refused.
-	w.WriteHeader(Redirect(w.Header(), r, g.core.ReturnTo(r, g.core.cfg.LoginPath)))
+	// AfterLogout reads the form. This is safe now: a request of another site was refused.
+	w.WriteHeader(Redirect(w.Header(), r, g.core.AfterLogout(r)))
 }
 
 // ReturnTo returns the page to show after a login: the form or query value "next" if it

@@ -39,12 +39,13 @@ func TestGuard_AnswersDoNotShareHeaderValues(t *testing.T) {
 }
 
 // An answer that depends on the cookies has Vary: Cookie once, however many guards
-// there are. It is set before the handler runs, so that the handler can add to it.
+// there are. One that would be another for Sec-Fetch-Dest: image has Sec-Fetch-Dest, too. It is set before the handler runs, so that the handler can add to it.
 func TestGuard_SetsVaryOnceAndBeforeTheHandlerRuns(t *testing.T) {
 	type client = guardtest.Client
 	same := func(*app, *client) {}
 	none := func(_ *app, b *client) { b.Forget() }
 	aged := func(*app, *client) { expire() }
+	image := guardtest.Kind{"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Site": "same-origin", "Sec-Fetch-Dest": "image"}
 	for _, c := range []struct {
 		method, path string
 		kind         guardtest.Kind
@@ -54,16 +55,23 @@ func TestGuard_SetsVaryOnceAndBeforeTheHandlerRuns(t *testing.T) {
 		{"GET", "/account", fetch, same, []string{"Cookie"}},
 		{"GET", "/account", fetch, aged, []string{"Cookie"}},
 		{"GET", "/account", fetch, none, []string{"Cookie"}},
-		{"GET", "/", fetch, none, []string{"Cookie"}},
+		{"GET", "/", fetch, none, []string{"Cookie, Sec-Fetch-Dest"}},
+		{"HEAD", "/", fetch, none, []string{"Cookie, Sec-Fetch-Dest"}},
+		{"POST", "/", fetch, none, []string{"Cookie"}},
+		{"GET", "/open", fetch, none, []string{"Cookie, Sec-Fetch-Dest"}},
+		{"GET", "/open", image, none, []string{"Sec-Fetch-Dest"}},
+		{"GET", "/account", image, same, []string{"Cookie"}},
 		{"GET", "/twice", fetch, aged, []string{"Cookie"}},
-		{"GET", "/varied", fetch, same, []string{"Accept", "Cookie"}},
+		{"GET", "/varied", fetch, same, []string{"Accept", "Cookie, Sec-Fetch-Dest"}},
+		{"GET", "/varied", image, same, []string{"Accept", "Sec-Fetch-Dest"}},
 		{"GET", "/account", fetch, func(a *app, _ *client) { expire(); a.Store.Fail(errDown) }, []string{"Cookie"}},
 		{"POST", "/login", pageLoad, same, []string{"Cookie"}},
 		{"POST", "/logout", pageLoad, same, []string{"Cookie"}},
 	} {
-		inApp(t, nethttp.Config{Public: []string{"/{$}", "/varied"}}, func(a *app) {
+		inApp(t, nethttp.Config{Public: []string{"/{$}", "/varied", "/open"}}, func(a *app) {
 			a.handle("GET /twice", who, a.guard.Identify, a.guard.RequireRole("staff"))
 			a.handle("GET /varied", who)
+			a.handle("GET /open", who, a.guard.Identify)
 			handler := a.handler
 			if c.path == "/varied" {
 				handler = with(handler, "Vary", "Accept")

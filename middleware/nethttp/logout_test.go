@@ -1,6 +1,8 @@
 package nethttp_test
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -29,8 +31,9 @@ func TestLogout_EndsTheSession(t *testing.T) {
 		{"page", pageLoad, "POST", false, 303, "/bye", "clear", 303},
 		{"program", fetch, "POST", false, 204, "", "clear", 303},
 		{"htmx", viaHTMX, "POST", false, 204, "/bye", "clear", 303},
-		{"page, store down", pageLoad, "POST", true, 303, "/bye", "clear", 503},
+		{"page, store down", pageLoad, "POST", true, 303, "/bye?logout=pending", "clear", 503},
 		{"program, store down", fetch, "POST", true, 204, "", "clear", 503},
+		{"htmx, store down", viaHTMX, "POST", true, 204, "/bye?logout=pending", "clear", 503},
 		{"a link", pageLoad, "GET", false, 405, "", "", 200},
 	} {
 		inApp(t, nethttp.Config{}, func(a *app) {
@@ -69,7 +72,13 @@ func TestLogout_SendsEachClientOn(t *testing.T) {
 		{cfg: nethttp.Config{}, query: "?next=//evil.test", to: "/login"},
 		{cfg: nethttp.Config{}, query: "?next=/logout", to: "/login"},
 		{cfg: nethttp.Config{}, query: "?next=/", to: "/"},
-		{cfg: nethttp.Config{}, query: "?next=/bye", to: "/bye", down: true},
+		{cfg: nethttp.Config{}, query: "?next=/bye", to: "/bye?logout=pending", down: true},
+		{cfg: nethttp.Config{}, query: "?next=/bye?a=b", to: "/bye?a=b&logout=pending", down: true},
+		{cfg: nethttp.Config{}, form: "next=/bye%23part", to: "/bye?logout=pending#part", down: true},
+		{cfg: nethttp.Config{}, form: "next=/bye%3Fa%3Db%23part%3F", to: "/bye?a=b&logout=pending#part?", down: true},
+		{cfg: nethttp.Config{}, form: "next=/bye%23part", to: "/bye#part"},
+		{cfg: nethttp.Config{}, query: "?next=//evil.test", to: "/login?logout=pending", down: true},
+		{cfg: nethttp.Config{LoginPath: "/signin"}, to: "/signin?logout=pending", down: true},
 	} {
 		for kind, headers := range kinds {
 			inApp(t, c.cfg, func(a *app) {
@@ -83,7 +92,7 @@ func TestLogout_SendsEachClientOn(t *testing.T) {
 					a.Store.Fail(errDown)
 				}
 				rec := b.Send("POST", "/logout"+c.query, c.form)
-				status, want := http.StatusNoContent, http.Header{"Vary": {"Cookie"}, "Cache-Control": {"no-store"}}
+				status, want := http.StatusNoContent, http.Header{"Vary": {"Cookie"}, "Cache-Control": {"no-store"}, "Clear-Site-Data": {`"prefetchCache", "prerenderCache"`}}
 				switch kind {
 				case "page":
 					status = http.StatusSeeOther
@@ -99,6 +108,111 @@ func TestLogout_SendsEachClientOn(t *testing.T) {
 			})
 		}
 	}
+}
+
+// The store cannot be told of a logout. The app sees that, once, and so does the page. This
+// node refuses the session, and Run tells the store when it is back. If the process ends
+// before that, nobody remembers the logout, and a cookie that was copied before it is good
+// again: Config.OnLogoutError says so.
+func TestLogout_InAnOutageIsToldToTheApp(t *testing.T) {
+	for name, restarts := range map[string]bool{"Run goes on": false, "the process restarts": true} {
+		var told []error
+		var of string
+		cfg := nethttp.Config{OnLogoutError: func(r *http.Request, err error) {
+			told, of = append(told, err), r.Method+" "+r.URL.Path
+		}}
+		inApp(t, cfg, func(a *app) {
+			run, stop := context.WithCancel(a.Context())
+			defer stop()
+			ended := make(chan struct{})
+			go func() { defer close(ended); _ = a.Sessions.Run(run) }()
+
+			b := a.client(pageLoad).LogIn("ada")
+			copied := b.Copied()
+			a.Store.Fail(errDown)
+			rec := b.Send("POST", "/logout", "")
+			if rec.Code != 303 || rec.Header().Get("Location") != "/login?logout=pending" || len(b.Kept()) != 0 {
+				a.Errorf("%s: %d to %q, cookies %v left", name, rec.Code, rec.Header().Get("Location"), b.Kept())
+			}
+			if len(told) != 1 || !errors.Is(told[0], session.ErrStoreUnavailable) || !errors.Is(told[0], errDown) || of != "POST /logout" {
+				a.Errorf("%s: OnLogoutError got %v of %q; want one ErrStoreUnavailable of the request", name, told, of)
+			}
+			if rec := copied.Send("GET", "/account", ""); rec.Code != 503 {
+				a.Errorf("%s: a copy of the cookies gets %d in the outage; want 503", name, rec.Code)
+			}
+			want := http.StatusSeeOther
+			if restarts {
+				want = http.StatusOK
+				stop()
+				<-ended
+				again, err := nethttp.New(guardtest.NewManager(a, a.Store), nethttp.Config{})
+				if err != nil {
+					a.Fatal(err)
+				}
+				copied = copied.At(again.Protect(a.mux))
+			}
+			a.Store.Fail(nil)
+			time.Sleep(10 * time.Second)
+			if rec := copied.Send("GET", "/account", ""); rec.Code != want {
+				a.Errorf("%s: a copy of the cookies gets %d after the outage; want %d", name, rec.Code, want)
+			}
+			stop()
+			<-ended
+		})
+	}
+}
+
+// A logout that the store has been told of, or that is refused, says nothing.
+func TestLogout_ThatSucceedsOrIsRefusedIsNoError(t *testing.T) {
+	cfg := nethttp.Config{OnLogoutError: func(_ *http.Request, err error) { t.Errorf("OnLogoutError is called: %v", err) }}
+	inApp(t, cfg, func(a *app) {
+		b := a.client(pageLoad).LogIn("ada")
+		if rec := b.Send("POST", "/logout", ""); rec.Header().Get("Location") != "/login" {
+			a.Errorf("a logout leads to %q; want /login", rec.Header().Get("Location"))
+		}
+		b.LogIn("ada")
+		a.Store.Fail(errDown)
+		if rec := b.Send("POST", "/logout", "", "Sec-Fetch-Site", "cross-site"); rec.Code != 403 {
+			a.Errorf("a logout of another site: %d; want 403", rec.Code)
+		}
+		if rec := b.Send("GET", "/logout", ""); rec.Code != 405 {
+			a.Errorf("a logout by a link: %d; want 405", rec.Code)
+		}
+	})
+}
+
+// Pages that the browser has loaded in advance show the user of a moment ago. Login and
+// logout answers make it drop them, and neither cookies nor other caches.
+func TestGuard_LoginAndLogoutDropPagesLoadedInAdvance(t *testing.T) {
+	want := []string{`"prefetchCache", "prerenderCache"`}
+	inApp(t, nethttp.Config{Public: []string{"/both"}}, func(a *app) {
+		a.handle("POST /both", func(w http.ResponseWriter, r *http.Request) {
+			if a.issue(w, r, session.Login{UserID: "ada"}) {
+				a.guard.Logout(w, r)
+			}
+		})
+		b := a.client(pageLoad)
+		for _, c := range []struct {
+			method, path string
+			status       int
+			want         []string
+		}{
+			{"POST", "/login", 303, want},
+			{"GET", "/account", 200, nil},
+			{"GET", "/logout", 405, nil},
+			{"POST", "/logout", 303, want},
+			{"POST", "/logout", 303, want},
+			{"GET", "/account", 303, nil},
+			{"POST", "/both", 303, want},
+		} {
+			if rec := b.Send(c.method, c.path, "user=ada"); rec.Code != c.status || !slices.Equal(rec.Header()["Clear-Site-Data"], c.want) {
+				a.Errorf("%s %s: %d, Clear-Site-Data %q; want %d, %q", c.method, c.path, rec.Code, rec.Header()["Clear-Site-Data"], c.status, c.want)
+			}
+		}
+		if rec := b.Send("POST", "/login", "user=unknown"); rec.Code != 403 || len(rec.Header()["Clear-Site-Data"]) != 0 {
+			a.Errorf("a refused login: %d, Clear-Site-Data %q; want 403, none", rec.Code, rec.Header()["Clear-Site-Data"])
+		}
+	})
 }
 
 // Other methods are refused with an Allow header (RFC 9110, section 15.5.6). They

@@ -7,6 +7,8 @@ import (
 	"html"
 	"net/http"
 	"net/url"
+
+	"github.com/sessionkit/sessionkit/session"
 )
 
 // reason is the reason for a refusal.
@@ -20,6 +22,8 @@ const (
 	disabled
 	crossOrigin
 	notPost
+	notFound
+	prefetched
 	unavailable
 	tooLarge
 	broken
@@ -37,6 +41,8 @@ var refusals = map[reason]struct {
 	disabled:        {http.StatusForbidden, "This account cannot log in."},
 	crossOrigin:     {http.StatusForbidden, "This request came from another site."},
 	notPost:         {http.StatusMethodNotAllowed, "Logging out needs a POST."},
+	notFound:        {http.StatusNotFound, "There is no such session."},
+	prefetched:      {http.StatusServiceUnavailable, "This page cannot be loaded in advance: please open it."},
 	unavailable:     {http.StatusServiceUnavailable, "We cannot check logins at the moment: please try again. Nobody is logged out by this."},
 	tooLarge:        {http.StatusInternalServerError, "This account cannot be logged in: please tell us."},
 	broken:          {http.StatusInternalServerError, "Something went wrong: please tell us."},
@@ -52,8 +58,12 @@ type Refusal struct {
 	Text   string // a sentence for the client
 	Err    error  // the cause, for logs; may be nil
 
-	client client
-	again  bool // the client must log in again, although it has a session
+	// Prefetch says that the request is a prefetch (see session.IsPrefetch). A guard does
+	// not pass it to the app's Answer: a page would be shown on the click that follows.
+	Prefetch bool
+
+	page  bool // the body is a page, not a problem document
+	again bool // the client must log in again, although it has a session
 }
 
 // Error returns the status and the cause, for logs.
@@ -67,31 +77,68 @@ func (f *Refusal) Error() string {
 // Unwrap returns Err.
 func (f *Refusal) Unwrap() error { return f.Err }
 
+// Refuse returns the answer to a request that failed with an error: of the Manager, of
+// Issue, or any other. It sets the headers, and the caller writes the Refusal. The error of
+// Issue is a Refusal, and stays as it is. session.ErrUnauthenticated asks for a login.
+// Otherwise the status is 403 for session.ErrUserDisabled, 404 for session.ErrNotFound, 503
+// for session.ErrStoreUnavailable and session.ErrPrefetch, and 500 for
+// session.ErrTooLarge and each error that is none of the session's. The client is not
+// shown the error.
+func (c *Core) Refuse(h http.Header, r *http.Request, err error) *Refusal {
+	if refusal, ok := errors.AsType[*Refusal](err); ok {
+		return refusal
+	}
+	return c.refuse(h, r, reasonFor(err), err)
+}
+
+// reasonFor returns the reason for a refusal after an error.
+func reasonFor(err error) reason {
+	switch {
+	case errors.Is(err, session.ErrUnauthenticated):
+		return unauthenticated
+	case errors.Is(err, session.ErrPrefetch):
+		return prefetched
+	case errors.Is(err, session.ErrUserDisabled):
+		return disabled
+	case errors.Is(err, session.ErrTooLarge):
+		return tooLarge
+	case errors.Is(err, session.ErrNotFound):
+		return notFound
+	case errors.Is(err, session.ErrStoreUnavailable), errors.Is(err, errUnchecked):
+		return unavailable
+	default:
+		return broken
+	}
+}
+
+// errUnchecked says that Config.Credentials could not check the credentials. It is
+// handled like a store that does not answer: the request is not admitted, and the user
+// stays logged in.
+var errUnchecked = errors.New("guard: Config.Credentials cannot check the credentials")
+
 // refuse sets the headers of a refusal. The caller writes it.
 func (c *Core) refuse(h http.Header, r *http.Request, why reason, err error) *Refusal {
+	who := clientOf(r)
+	if who.early && (why == unauthenticated || why == reauthenticate) {
+		why = prefetched
+	}
 	answer := refusals[why]
-	refusal := &Refusal{Status: answer.status, Text: answer.text, Err: err, client: clientOf(r), again: why == reauthenticate}
+	refusal := &Refusal{Status: answer.status, Text: answer.text, Err: err, Prefetch: who.early, page: who.page, again: why == reauthenticate}
 	h.Set("Cache-Control", "no-store")
 	switch why {
 	case unauthenticated, reauthenticate:
-		login := c.loginURL(r, refusal)
-		switch refusal.client {
-		case browser:
-			if r.URL.Path == c.cfg.LoginPath {
-				// The login page has no handler, or the guard runs before the router. A
-				// redirect would loop.
-				refusal.Err = errors.Join(err, errNoLogin)
-				refusal.Text = "The login page itself asks for a login. If this is your app: mount the login page at this path, and the guard so that it runs after the router."
-				break
-			}
-			// 303 for each method: 307 would post the form to the login page, and a cached
-			// 301 would redirect users after their login, too.
-			refusal.Status = http.StatusSeeOther
-			h.Set("Location", login)
-		case htmx:
-			h.Set("HX-Redirect", login)
-			fallthrough
-		default:
+		if who.to == "Location" && r.URL.Path == c.cfg.LoginPath {
+			// The login page has no handler, or the guard runs before the router. A
+			// redirect would loop.
+			refusal.Err = errors.Join(err, errNoLogin)
+			refusal.Text = "The login page itself asks for a login. If this is your app: mount the login page at this path, and the guard so that it runs after the router."
+			break
+		}
+		refusal.Status = who.login
+		if who.to != "" {
+			h.Set(who.to, c.loginURL(r, who, refusal))
+		}
+		if who.login == http.StatusUnauthorized {
 			// RFC 9110, section 11.6.1: a 401 names a scheme.
 			h.Set("WWW-Authenticate", "Cookie")
 		}
@@ -103,13 +150,17 @@ func (c *Core) refuse(h http.Header, r *http.Request, why reason, err error) *Re
 
 var errNoLogin = errors.New("the login page itself asks for a login: mount it at Config.LoginPath, and the guard after the router (with echo: Use, not Pre)")
 
-func (c *Core) loginURL(r *http.Request, refusal *Refusal) string {
+// loginURL returns the URL of the login page, with what the page may want to know.
+func (c *Core) loginURL(r *http.Request, who *client, refusal *Refusal) string {
 	query := url.Values{}
-	if next := c.comeBack(r, refusal.client); next != "" {
+	if next := c.comeBack(r, who); next != "" {
 		query.Set("next", next)
 	}
 	if refusal.again {
 		query.Set("reauth", "1")
+	}
+	if errors.Is(refusal.Err, session.ErrReused) {
+		query.Set("reason", "reuse")
 	}
 	if len(query) == 0 {
 		return c.cfg.LoginPath
@@ -122,7 +173,7 @@ func (c *Core) loginURL(r *http.Request, refusal *Refusal) string {
 func (f *Refusal) Write(w http.ResponseWriter) error {
 	h := w.Header()
 	h.Set("X-Content-Type-Options", "nosniff")
-	if f.client == program {
+	if !f.page {
 		h.Set("Content-Type", "application/problem+json")
 		w.WriteHeader(f.Status)
 		return json.NewEncoder(w).Encode(struct {

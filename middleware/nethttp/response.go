@@ -42,6 +42,16 @@ func (st *state) watch(w http.ResponseWriter) http.ResponseWriter {
 	return st.writer
 }
 
+// Watch returns a writer for the handler of a request that Admit has admitted. It checks the
+// header also if Issue sets cookies later, so a guard needs it whose Issue cannot put a new
+// writer in place of the handler's.
+func (c *Core) Watch(w http.ResponseWriter, r *http.Request) http.ResponseWriter {
+	if st, ok := c.stateOf(r); ok {
+		return st.watch(w)
+	}
+	return w
+}
+
 // Finish checks the header of an answer that bypasses the guard's writer: an empty one,
 // which the server sends without calling a writer, and one that another middleware writes
 // to its own writer. Call Finish after the handler. It may also be called any number of
@@ -59,8 +69,8 @@ func (w *response) checkHeader() {
 	}
 	h := w.Header()
 	w.sessions.DropStaleCookies(h, w.verdict)
-	if !variesByCookie(h) {
-		varyByCookie(h)
+	if !varies(h, "Cookie") {
+		vary(h, byCookie)
 	}
 }
 
@@ -107,14 +117,17 @@ func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 // The values of two headers of most answers, shared to save allocations. The slices have
 // no spare capacity, so that an append copies them.
 var (
-	byCookie = []string{"Cookie"}
-	noStore  = []string{"no-store"}
+	byCookie               = []string{"Cookie"}
+	byDestination          = []string{"Sec-Fetch-Dest"}
+	byCookieAndDestination = []string{"Cookie, Sec-Fetch-Dest"}
+	noStore                = []string{"no-store"}
 )
 
-func variesByCookie(h http.Header) bool {
+// varies reports whether the answer's Vary includes a request header.
+func varies(h http.Header, by string) bool {
 	for _, line := range h["Vary"] {
 		for name := range strings.SplitSeq(line, ",") {
-			if name = strings.TrimSpace(name); name == "*" || strings.EqualFold(name, "Cookie") {
+			if name = strings.TrimSpace(name); name == "*" || strings.EqualFold(name, by) {
 				return true
 			}
 		}
@@ -122,10 +135,11 @@ func variesByCookie(h http.Header) bool {
 	return false
 }
 
-func varyByCookie(h http.Header) {
+// vary adds one of the values above to the answer's Vary.
+func vary(h http.Header, by []string) {
 	if len(h["Vary"]) == 0 {
-		h["Vary"] = byCookie
+		h["Vary"] = by
 	} else {
-		h.Add("Vary", "Cookie")
+		h.Add("Vary", by[0])
 	}
 }

@@ -63,24 +63,26 @@ func (c *Core) ReturnTo(r *http.Request, fallback string) string {
 	return fallback
 }
 
-// comeBack returns the page to show after the login, or "". It is the requested page, the
-// page whose form was sent, or the page in which htmx swaps a part. The URL of a method
-// other than GET and HEAD is not used: the browser returns with a GET.
-func (c *Core) comeBack(r *http.Request, who client) string {
-	next := ""
-	switch {
-	case who == htmx:
-		next = ownPath(r, r.Header.Get("HX-Current-URL"))
-	case r.Method == http.MethodGet || r.Method == http.MethodHead:
-		next = r.URL.RequestURI()
-	default:
-		next = ownPath(r, r.Referer())
-	}
+// comeBack returns the page to show after the login, or "".
+func (c *Core) comeBack(r *http.Request, who *client) string {
+	next := who.back(r)
 	if next == "/" || !c.isGoodNext(next) {
 		return ""
 	}
 	return next
 }
+
+// requestedPage returns the requested page, or the page whose form was sent. The URL of a
+// method other than GET and HEAD is not used: the browser returns with a GET.
+func requestedPage(r *http.Request) string {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return r.URL.RequestURI()
+	}
+	return ownPath(r, r.Referer())
+}
+
+// currentPage returns the page in which htmx swaps a part.
+func currentPage(r *http.Request) string { return ownPath(r, r.Header.Get("HX-Current-URL")) }
 
 // ownPath returns the path and query of a URL on this host, else "".
 func ownPath(r *http.Request, raw string) string {

@@ -158,11 +158,11 @@ func TestComeBack_IsCheckedLikeAReturnPath(t *testing.T) {
 		} {
 			checked++
 			r.Host = "app.test"
-			kind := browser
+			back := requestedPage
 			if place == "the page of htmx" || place == "a relative page of htmx" {
-				kind = htmx
+				back = currentPage
 			}
-			if next := pages.comeBack(r, kind); next != "" {
+			if next := pages.comeBack(r, &client{back: back}); next != "" {
 				kept++
 				staysHere(t, next, resolve(next))
 				if !pages.isGoodNext(next) {

@@ -2,8 +2,10 @@ package nethttp_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
+	"github.com/sessionkit/sessionkit/middleware/internal/guardtest"
 	"github.com/sessionkit/sessionkit/middleware/nethttp"
 )
 
@@ -30,8 +32,11 @@ func TestProtect_IgnoresTheCookiesOfPublicSubresources(t *testing.T) {
 				before := a.Store.Calls()
 				rec := b.Send(r.method, "/open", "", "Sec-Fetch-Dest", r.dest)
 				user, cookies, statements, varies := "ada", "set", 1, "Cookie"
+				if r.method == "GET" {
+					varies = "Cookie, Sec-Fetch-Dest"
+				}
 				if c.ignored {
-					user, cookies, statements, varies = "no session", "", 0, ""
+					user, cookies, statements, varies = "no session", "", 0, "Sec-Fetch-Dest"
 				}
 				if rec.Code != http.StatusOK || rec.Body.String() != user || cookiesOf(rec) != cookies || a.Store.Calls()-before != statements || rec.Header().Get("Vary") != varies {
 					a.Errorf("%s with Sec-Fetch-Dest %q: %d, the handler sees %q, cookies %q, %d statements, Vary %q; want %q, %q, %d, %q",
@@ -40,6 +45,39 @@ func TestProtect_IgnoresTheCookiesOfPublicSubresources(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A stranger asks a shared cache for a public page as for an image. The cache must not give
+// the stranger's page to a user, nor the user's page to anybody else (RFC 9111, section
+// 4.1).
+func TestProtect_SharedCachesCannotBePoisoned(t *testing.T) {
+	inApp(t, nethttp.Config{Public: []string{"/open"}}, func(a *app) {
+		a.handle("GET /open", func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Cache-Control", "public, max-age=60")
+			who(w, r)
+		})
+		ada, stranger := a.client(pageLoad).LogIn("ada"), a.client(pageLoad)
+		type request struct {
+			by   *guardtest.Client
+			dest string
+		}
+		document, image := "document", "image"
+		requests := []request{{stranger, document}, {stranger, image}, {ada, document}, {ada, image}}
+		for _, first := range requests {
+			stored := first.by.Send("GET", "/open", "", "Sec-Fetch-Dest", first.dest)
+			if stored.Header().Get("Cache-Control") != "public, max-age=60" {
+				a.Fatalf("Cache-Control %q: this proves nothing", stored.Header().Get("Cache-Control"))
+			}
+			vary := strings.Join(stored.Header()["Vary"], ", ")
+			for _, second := range requests {
+				hit := (!strings.Contains(vary, "Cookie") || first.by == second.by) && (!strings.Contains(vary, "Sec-Fetch-Dest") || first.dest == second.dest)
+				want := second.by.Send("GET", "/open", "", "Sec-Fetch-Dest", second.dest).Body.String()
+				if got := stored.Body.String(); hit && got != want {
+					a.Errorf("the answer %q for %q, with Vary %q, is given to a request for %q, whose own answer is %q", got, first.dest, vary, second.dest, want)
+				}
+			}
+		}
+	})
 }
 
 func TestProtect_RefusesSubresourcesOfProtectedRoutes(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -124,17 +125,35 @@ func (c *Client) home() *url.URL {
 
 // CookiesOf says what the cookies of an answer do: "set" sets both, "access" sets the
 // access cookie, "clear" deletes both, "clear access" deletes the access cookie, and
-// "" is an answer without cookies.
+// "" is an answer without cookies. Of any other answer it returns all lines.
 func CookiesOf(answer *httptest.ResponseRecorder) string {
-	switch cookies := answer.Result().Cookies(); {
-	case len(cookies) == 0:
+	var did []string
+	for _, c := range answer.Result().Cookies() {
+		switch {
+		case c.Name == AccessName && c.Value != "":
+			did = append(did, "access")
+		case c.Name == AccessName:
+			did = append(did, "no access")
+		case c.Name == RefreshName && c.Value != "":
+			did = append(did, "refresh")
+		case c.Name == RefreshName && c.MaxAge < 0:
+			did = append(did, "no refresh")
+		default:
+			did = append(did, c.Name)
+		}
+	}
+	slices.Sort(did)
+	switch strings.Join(did, ", ") {
+	case "":
 		return ""
-	case len(cookies) == 1 && cookies[0].Value == "":
-		return "clear access"
-	case len(cookies) == 1:
+	case "access":
 		return "access"
-	case cookies[0].Value == "" && cookies[1].MaxAge < 0:
+	case "access, refresh":
+		return "set"
+	case "no access":
+		return "clear access"
+	case "no access, no refresh":
 		return "clear"
 	}
-	return "set"
+	return strings.Join(answer.Header()["Set-Cookie"], "\n")
 }

@@ -36,14 +36,28 @@ func NewWorld(t testing.TB) *World {
 	w.Users.SetUser("ada", store.User{Roles: []string{"staff"}})
 	w.Users.SetUser("grace", store.User{Roles: []string{"admin"}})
 	w.Store = sessiontest.NewStore(w.Users)
+	w.Sessions = newManager(t, w.Store, session.Config{OnEvent: w.Events.handler()})
+	return w
+}
+
+// NewManager returns another Manager with the keys of every World: another node, or the
+// same one after a restart.
+func NewManager(t testing.TB, s store.Store) *session.Manager {
+	t.Helper()
+	return newManager(t, s, session.Config{})
+}
+
+func newManager(t testing.TB, s store.Store, cfg session.Config) *session.Manager {
+	t.Helper()
 	keys, err := session.ParseKeys(Key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w.Sessions, err = session.New(keys, w.Store, session.Config{OnEvent: w.Events.handler()}); err != nil {
+	sessions, err := session.New(keys, s, cfg)
+	if err != nil {
 		t.Fatal(err)
 	}
-	return w
+	return sessions
 }
 
 // LiveSessions returns the ids of the live sessions of ada and grace.
