@@ -112,8 +112,18 @@ func TestPlainHTTPIsForThisMachineOnly(t *testing.T) {
 	}
 }
 
+// The database may be one that a process on a loopback address has used before.
 func TestRun_NoDemoUsersOnANetwork(t *testing.T) {
-	_, port, err := net.SplitHostPort(strings.TrimPrefix(started(t, "-addr", "0.0.0.0:0", "-tls"), "https://"))
+	file := filepath.Join(t.TempDir(), "test.db")
+	db, err := openDatabase(t.Context(), options{db: file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := (&userTable{db.DB}).prepare(t.Context(), db.usersTable, true); err != nil {
+		t.Fatal(err)
+	}
+	_, port, err := net.SplitHostPort(strings.TrimPrefix(started(t, "-addr", "0.0.0.0:0", "-tls", "-db", file), "https://"))
 	if err != nil {
 		t.Fatal(err)
 	}
