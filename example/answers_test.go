@@ -6,6 +6,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/sessionkit/sessionkit/session"
 )
 
 func TestAPISession(t *testing.T) {
@@ -74,6 +78,22 @@ func TestADatabaseThatIsDownLogsNobodyOut(t *testing.T) {
 		}
 	}
 	b.get("/").shows(t, 200, "Hello, Ada Lovelace") // the access cookie is enough
+}
+
+// During an outage many requests are logged, and a path is as long as the client likes.
+func TestErrors_LogTheRouteAndNotThePath(t *testing.T) {
+	log := captureLog(t)
+	a := testApp(t, session.GenerateKey(), 2*time.Minute)
+	e := a.routes()
+	e.GET("/down/*", func(echo.Context) error { return errUnavailable })
+	b := newBrowser(t, serveApp(t, e))
+	b.login(ada, adaPassword)
+	before := len(log.String())
+	b.get("/down/"+strings.Repeat("x", 20_000)).shows(t, 503)
+	log.waitFor(t, "route=/down/* status=503")
+	if n := len(log.String()) - before; n > 1_000 {
+		t.Errorf("a request with a long path wrote %d bytes to the log", n)
+	}
 }
 
 func TestErrorsForPeopleAndPrograms(t *testing.T) {

@@ -38,7 +38,7 @@ func newApp(ctx context.Context, keys session.Keys, db database, opts options, d
 	if err := users.prepare(ctx, db.usersTable, demo); err != nil {
 		return nil, fmt.Errorf("the users table: %w", err)
 	}
-	passwords, err := newPasswords(users)
+	passwords, err := newPasswords(users, demo)
 	if err != nil {
 		return nil, err
 	}
@@ -117,11 +117,12 @@ func (a *app) routes() *echo.Echo {
 	e.POST("/login", a.login)
 	e.POST("/logout", a.guard.Logout)
 
+	// Whoever finds an unlocked computer must not log out its owner elsewhere (OWASP ASVS
+	// 7.5.2), nor change the password. The login page asks for the password again.
+	recent := a.guard.RequireRecentLogin(5 * time.Minute)
 	e.GET("/devices", a.devices)
-	e.POST("/devices/revoke", a.revokeDevice)
-	e.POST("/devices/revoke-others", a.revokeOtherDevices)
-
-	recent := a.guard.RequireRecentLogin(5 * time.Minute) // else the login page asks for the password again
+	e.POST("/devices/revoke", a.revokeDevice, recent)
+	e.POST("/devices/revoke-others", a.revokeOtherDevices, recent)
 	e.GET("/account", a.account, recent)
 	e.POST("/account/password", a.changePassword, recent)
 

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestLogin(t *testing.T) {
@@ -86,6 +87,38 @@ func TestDevices(t *testing.T) {
 	tablet.get("/devices").leadsTo(t, "/login?next=%2Fdevices")
 	laptop.get("/devices").shows(t, 200)
 	stranger.get("/devices").shows(t, 200)
+}
+
+// The routes for devices ask for the password again (OWASP ASVS 7.5.2). A login of less
+// than five minutes ago is enough: scripts log in and revoke.
+func TestDevices_RevokingNeedsARecentLogin(t *testing.T) {
+	a, server := testServer(t)
+	laptop, phone := newBrowser(t, server), newBrowser(t, server)
+	laptop.login(ada, adaPassword)
+	phone.login(ada, adaPassword)
+	id := hiddenID.FindStringSubmatch(laptop.get("/devices").body)[1]
+	age := func(d time.Duration) {
+		t.Helper()
+		if _, err := a.db.ExecContext(t.Context(), `UPDATE sessions SET authenticated_at = authenticated_at - ?`, d.Microseconds()); err != nil {
+			t.Fatal(err)
+		}
+		laptop.ExpireAccess() // its access cookie has the old time
+	}
+
+	age(6 * time.Minute)
+	for path, field := range map[string]string{"/devices/revoke": id, "/devices/revoke-others": ""} {
+		if got := laptop.post(path, "id", field); got.StatusCode != 303 || !strings.HasPrefix(got.Header.Get("Location"), "/login?") {
+			t.Errorf("%s, six minutes after the login: %d to %q; want the login", path, got.StatusCode, got.Header.Get("Location"))
+		}
+	}
+	phone.get("/devices").shows(t, 200)
+	laptop.get("/devices").shows(t, 200, "Log out all other devices") // to look at the list needs no password
+
+	laptop.login(ada, adaPassword)
+	age(4 * time.Minute)
+	laptop.post("/devices/revoke", "id", id).leadsTo(t, "/devices?done=device")
+	laptop.post("/devices/revoke-others").leadsTo(t, "/devices?done=others")
+	phone.get("/devices").leadsTo(t, "/login?next=%2Fdevices")
 }
 
 func TestPasswordChange(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	_ "embed"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -59,8 +60,8 @@ func openDatabase(ctx context.Context, opts options) (db database, err error) {
 
 func openMySQL(dsn string) (*sql.DB, error) {
 	cfg, err := mysql.ParseDSN(dsn)
-	if err != nil {
-		return nil, fmt.Errorf("-mysql: %w", err)
+	if err != nil { // its text can hold the password
+		return nil, errors.New("-mysql or SESSION_MYSQL is not a DSN such as user:password@tcp(127.0.0.1:3306)/app")
 	}
 	// A server that hangs sends no error. Without these a connection waits for ever.
 	cfg.Timeout = cmp.Or(cfg.Timeout, 2*time.Second)
@@ -68,7 +69,7 @@ func openMySQL(dsn string) (*sql.DB, error) {
 	cfg.WriteTimeout = cmp.Or(cfg.WriteTimeout, 5*time.Second)
 	connector, err := mysql.NewConnector(cfg)
 	if err != nil {
-		return nil, fmt.Errorf("-mysql: %w", err)
+		return nil, fmt.Errorf("-mysql or SESSION_MYSQL: %w", err)
 	}
 	return sql.OpenDB(connector), nil
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"log/slog"
 	"net/http"
 	"strconv"
 	"sync/atomic"
@@ -60,8 +59,7 @@ func (a *app) health(c echo.Context) error {
 	defer cancel()
 	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
 	if err := a.db.PingContext(ctx); err != nil {
-		slog.Warn("the database does not answer", "error", err)
-		return c.JSON(http.StatusServiceUnavailable, map[string]string{"status": "the database does not answer"})
+		return unavailable(err)
 	}
 	return c.JSON(http.StatusOK, map[string]string{"status": "ok"})
 }

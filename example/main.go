@@ -46,13 +46,16 @@ func main() {
 type options struct {
 	addr  string
 	db    string // the SQLite file; the key file is beside it, also with MySQL
-	mysql string // a DSN; empty: SQLite
+	mysql string // a DSN, which holds a password; empty: SQLite
 	tls   bool
 
 	accessTTL, refreshTTL, maxLifetime time.Duration // checked by session.New
 }
 
-const keysHelp = `
+const help = `
+Set a MySQL DSN with a real password as SESSION_MYSQL in the environment: every user of
+the machine can read the flag -mysql in the list of processes.
+
 The keys that seal the cookies come from SESSION_KEYS, or else from a file beside the
 database that ends in .keys, one key per line. To change the key without logging anybody
 out, take three steps, and send SIGHUP to every process after each (with SESSION_KEYS:
@@ -69,7 +72,7 @@ func parseFlags(flags *flag.FlagSet, args []string) (o options, err error) {
 	}
 	flags.StringVar(&o.addr, "addr", "localhost:8080", "`address` to listen on; port 0 takes a free one; only a loopback address has the demo users")
 	flags.StringVar(&o.db, "db", filepath.Join(folder, "sessionkit", "example.db"), "SQLite `file`; the key file is beside it")
-	flags.StringVar(&o.mysql, "mysql", "", "use MySQL instead: a `DSN` such as user:password@tcp(127.0.0.1:3306)/app")
+	flags.StringVar(&o.mysql, "mysql", "", "use MySQL instead: a `DSN` such as user:password@tcp(127.0.0.1:3306)/app; default: SESSION_MYSQL")
 	flags.BoolVar(&o.tls, "tls", false, "serve HTTPS with a self-signed certificate")
 	flags.DurationVar(&o.accessTTL, "access-ttl", 2*time.Minute, "how long an access cookie is accepted without asking the database")
 	flags.DurationVar(&o.refreshTTL, "refresh-ttl", 30*time.Minute, "how long a session lives without a request")
@@ -77,11 +80,12 @@ func parseFlags(flags *flag.FlagSet, args []string) (o options, err error) {
 	flags.Usage = func() {
 		fmt.Fprintln(flags.Output(), "The example is a small app with logins. Its flags:")
 		flags.PrintDefaults()
-		fmt.Fprint(flags.Output(), keysHelp)
+		fmt.Fprint(flags.Output(), help)
 	}
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
+	o.mysql = cmp.Or(o.mysql, os.Getenv("SESSION_MYSQL")) // no default of the flag: -h prints defaults
 	if flags.NArg() > 0 {
 		return o, fmt.Errorf("unexpected argument %q: the example takes flags only", flags.Arg(0))
 	}
@@ -136,6 +140,9 @@ func run(ctx context.Context, opts options, out io.Writer) (err error) {
 	fmt.Fprintf(out, "sessionkit example: %s://%s\n", scheme, net.JoinHostPort(cmp.Or(host, "localhost"), port))
 	for _, u := range a.demoUsers {
 		fmt.Fprintf(out, "  %-17s  %-19s  %s\n", u.Email, u.Password, u.Role)
+	}
+	if !loopback {
+		fmt.Fprintln(out, "  no demo users, because this is not a loopback address: add users to the table users")
 	}
 	return serve(ctx, newServer(a.routes()), listener)
 }

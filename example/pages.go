@@ -71,7 +71,7 @@ func handleError(err error, c echo.Context) {
 	switch {
 	case ok:
 	case errors.Is(err, errUnavailable) || errors.Is(err, session.ErrStoreUnavailable):
-		answer = echo.NewHTTPError(http.StatusServiceUnavailable, "The database does not answer. Try again in a few seconds. You stay logged in.")
+		answer = echo.NewHTTPError(http.StatusServiceUnavailable, "The server cannot answer this now. Try again in a few seconds. You stay logged in.")
 		c.Response().Header().Set(echo.HeaderRetryAfter, "5")
 	case errors.Is(err, errNoUser):
 		answer = echo.NewHTTPError(http.StatusNotFound, "There is no such user.")
@@ -79,7 +79,7 @@ func handleError(err error, c echo.Context) {
 		answer = echo.NewHTTPError(http.StatusInternalServerError, "This is an error of the server. It has been logged.")
 	}
 	if answer.Code >= 500 {
-		slog.Error("request failed", "method", c.Request().Method, "path", c.Request().URL.Path, "status", answer.Code, "error", err)
+		slog.Error("request failed", "method", c.Request().Method, "route", c.Path(), "status", answer.Code, "error", err)
 	}
 	if c.Response().Committed {
 		return

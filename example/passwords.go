@@ -6,8 +6,10 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"net/netip"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -32,17 +34,27 @@ func (e throttledError) Error() string {
 type passwords struct {
 	users    *userTable
 	throttle *throttle
+	demo     bool // the passwords of the demo users are accepted; they are public
 	// Only a few at a time: a hash takes a processor and 19 MiB of memory, and
 	// everybody can ask for one.
 	turns chan struct{}
+	// One at a time per account and network, so that one client does not take all
+	// turns, however many connections it has. The queue is chosen by a hash.
+	queues [1024]chan struct{}
+	seed   maphash.Seed
 	// The hash of a random password stands in for that of an unknown user.
 	dummy   string
 	compare func(password, hash string) (bool, error) // tests count the calls
 }
 
-func newPasswords(users *userTable) (*passwords, error) {
+func newPasswords(users *userTable, demo bool) (*passwords, error) {
 	dummy, err := argon2id.CreateHash(rand.Text(), hashParams)
-	return &passwords{users, &throttle{}, make(chan struct{}, min(4, runtime.GOMAXPROCS(0))), dummy, argon2id.ComparePasswordAndHash}, err
+	p := &passwords{users: users, throttle: &throttle{}, demo: demo, dummy: dummy, compare: argon2id.ComparePasswordAndHash}
+	p.turns, p.seed = make(chan struct{}, max(2, min(4, runtime.GOMAXPROCS(0)))), maphash.MakeSeed()
+	for i := range p.queues {
+		p.queues[i] = make(chan struct{}, 1)
+	}
+	return p, err
 }
 
 // check returns the user who has this e-mail address and this password. Otherwise the
@@ -58,11 +70,14 @@ func (p *passwords) check(ctx context.Context, email, password, ip string) (user
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	select {
-	case p.turns <- struct{}{}:
-		defer func() { <-p.turns }()
-	case <-ctx.Done():
-		return user{}, unavailable(ctx.Err())
+	queue := p.queues[maphash.String(p.seed, networkOf(ip)+" "+email)%uint64(len(p.queues))]
+	for _, limit := range []chan struct{}{queue, p.turns} {
+		select {
+		case limit <- struct{}{}:
+			defer func() { <-limit }()
+		case <-ctx.Done():
+			return user{}, unavailable(ctx.Err())
+		}
 	}
 	// After the turn: else many parallel guesses pass before the first failure counts.
 	if wait := p.throttle.wait(email, ip); wait > 0 {
@@ -76,7 +91,8 @@ func (p *passwords) check(ctx context.Context, email, password, ip string) (user
 	if err != nil {
 		return user{}, fmt.Errorf("users.password_hash of user %s: %w", u.ID, err)
 	}
-	if !ok || u.hash == "" || len(password) > maxPassword {
+	public := slices.ContainsFunc(demoUsers, func(d demoUser) bool { return d.Password == password })
+	if !ok || u.hash == "" || len(password) > maxPassword || public && !p.demo {
 		p.throttle.failed(email, ip)
 		return user{}, errWrongPassword
 	}

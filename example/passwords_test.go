@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,7 +14,7 @@ import (
 
 func testPasswords(t *testing.T) *passwords {
 	t.Helper()
-	p, err := newPasswords(testUsers(t))
+	p, err := newPasswords(testUsers(t), true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,28 +56,76 @@ func TestTheDummyHashIsNobodysPassword(t *testing.T) {
 
 // Many guesses at once must not all pass before the first of them has failed.
 func TestParallelGuessesAreThrottled(t *testing.T) {
-	p := testPasswords(t)
-	var mu sync.Mutex
-	var wrong, throttled int
-	var wg sync.WaitGroup
-	for range 100 {
-		wg.Go(func() {
-			_, err := p.check(context.Background(), ada, "guess", "192.0.2.1")
-			mu.Lock()
-			defer mu.Unlock()
-			if errors.Is(err, errWrongPassword) {
-				wrong++
-			} else if _, ok := errors.AsType[throttledError](err); ok {
-				throttled++
-			} else {
-				t.Error(err)
+	synctest.Test(t, func(t *testing.T) {
+		p := testPasswords(t)
+		p.compare = func(_, _ string) (bool, error) { return false, nil }
+		var wrong, throttled atomic.Int64
+		var wg sync.WaitGroup
+		for range 100 {
+			wg.Go(func() {
+				_, err := p.check(t.Context(), ada, "guess", "192.0.2.1")
+				if errors.Is(err, errWrongPassword) {
+					wrong.Add(1)
+				} else if _, ok := errors.AsType[throttledError](err); ok {
+					throttled.Add(1)
+				} else {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if wrong.Load() != perAccount || throttled.Load() != 100-perAccount {
+			t.Errorf("%d guesses were checked, %d throttled; want %d checked", wrong.Load(), throttled.Load(), perAccount)
+		}
+	})
+}
+
+// The right password is never throttled. So a client that sends it on hundreds of
+// connections asks for hundreds of hashes.
+func TestPasswords_OneClientDoesNotTakeAllTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := testPasswords(t)
+		adaRow, err := p.users.byEmail(t.Context(), ada)
+		if err != nil {
+			t.Fatal(err)
+		}
+		started, release := 0, make(chan struct{})
+		p.compare = func(_, hash string) (bool, error) {
+			if hash == adaRow.hash {
+				started++ // one at a time, or the race detector reports it
+				<-release
 			}
-		})
-	}
-	wg.Wait()
-	if most := perAccount - 1 + cap(p.turns); wrong > most || throttled != 100-wrong {
-		t.Errorf("%d guesses were checked, %d throttled; want %d checked at most", wrong, throttled, most)
-	}
+			return true, nil
+		}
+		const connections = 500
+		var flood sync.WaitGroup
+		for range connections {
+			flood.Go(func() {
+				if _, err := p.check(t.Context(), ada, adaPassword, "192.0.2.1"); err != nil && !errors.Is(err, errUnavailable) {
+					t.Error(err)
+				}
+			})
+		}
+		synctest.Wait()
+		if started != 1 {
+			t.Errorf("%d hashes for one account at once; want 1", started)
+		}
+
+		began := time.Now()
+		for who, client := range map[string][2]string{
+			"another account of the same network": {grace, "192.0.2.1"},
+			"the same account elsewhere":          {grace, "198.51.100.1"},
+		} {
+			if _, err := p.check(t.Context(), client[0], gracePassword, client[1]); err != nil || time.Since(began) > 0 {
+				t.Errorf("%s: error %v after %v; want a login at once", who, err, time.Since(began))
+			}
+		}
+		close(release)
+		flood.Wait()
+		if started != connections {
+			t.Errorf("%d of %d logins were checked in the end", started, connections)
+		}
+	})
 }
 
 func TestPasswords_NoTurnIsNoVerdict(t *testing.T) {

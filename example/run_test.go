@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -111,6 +112,57 @@ func TestPlainHTTPIsForThisMachineOnly(t *testing.T) {
 	}
 }
 
+// The database may be one that a process on a loopback address has used before.
+func TestRun_NoDemoUsersOnANetwork(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "test.db")
+	db, err := openDatabase(t.Context(), options{db: file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := (&userTable{db.DB}).prepare(t.Context(), db.usersTable, true); err != nil {
+		t.Fatal(err)
+	}
+	_, port, err := net.SplitHostPort(strings.TrimPrefix(started(t, "-addr", "0.0.0.0:0", "-tls", "-db", file), "https://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &browser{&sessiontest.Browser{Jar: &sessiontest.Jar{}, Origin: "https://127.0.0.1:" + port, Transport: &http.Transport{
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, // self-signed
+	}}, t}
+	b.post("/login", "email", grace, "password", gracePassword).shows(t, 401)
+	if page := b.get("/login"); strings.Contains(page.body, gracePassword) {
+		t.Error("the login page shows a demo password")
+	}
+}
+
+// Every user of the machine can read a flag in the list of processes.
+func TestParseFlags_TakesTheDSNFromTheEnvironment(t *testing.T) {
+	const fromEnv, fromFlag = "app:secret@tcp(db.example.com)/app", "other@tcp(127.0.0.1)/app"
+	t.Setenv("SESSION_MYSQL", fromEnv)
+	if opts, err := parse(io.Discard); err != nil || opts.mysql != fromEnv {
+		t.Errorf("DSN %q, error %v; want that of SESSION_MYSQL", opts.mysql, err)
+	}
+	if opts, err := parse(io.Discard, "-mysql", fromFlag); err != nil || opts.mysql != fromFlag {
+		t.Errorf("DSN %q, error %v; want that of the flag", opts.mysql, err)
+	}
+	var help strings.Builder
+	if _, err := parse(&help, "-h"); !errors.Is(err, flag.ErrHelp) {
+		t.Errorf("error %v; want flag.ErrHelp", err)
+	}
+	if strings.Contains(help.String(), "secret") {
+		t.Errorf("-h shows the DSN:\n%s", help.String())
+	}
+}
+
+func TestOpenMySQL_ErrorsDoNotShowTheDSN(t *testing.T) {
+	for _, dsn := range []string{"app:secret/app", "app:secret@tcp(db.example.com:3306", "app:secret@tcp(db.example.com)/app?tls=nope"} {
+		if _, err := openMySQL(dsn); err == nil || strings.Contains(err.Error(), "secret") || !strings.Contains(err.Error(), "SESSION_MYSQL") {
+			t.Errorf("%s: error %v; want one that names SESSION_MYSQL and not the password", dsn, err)
+		}
+	}
+}
+
 func TestWrongFlagsAreRefused(t *testing.T) {
 	for _, args := range [][]string{{"-nope"}, {"stray"}, {"-access-ttl", "soon"}} {
 		if _, err := parse(io.Discard, args...); err == nil {
@@ -129,7 +181,7 @@ func TestHelpSaysHowToChangeTheKey(t *testing.T) {
 	if _, err := parse(&help, "-h"); !errors.Is(err, flag.ErrHelp) {
 		t.Errorf("error %v; want flag.ErrHelp", err)
 	}
-	for _, text := range []string{"SIGHUP", "SESSION_KEYS", "three steps", "-access-ttl"} {
+	for _, text := range []string{"SIGHUP", "SESSION_KEYS", "SESSION_MYSQL", "three steps", "-access-ttl"} {
 		if !strings.Contains(help.String(), text) {
 			t.Errorf("-h does not have %q:\n%s", text, help.String())
 		}

@@ -8,9 +8,12 @@ package oidc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 
@@ -20,10 +23,10 @@ import (
 // Bearer returns Config.Credentials for requests that carry an ID token as
 // "Authorization: Bearer ...".
 //
-// The verifier checks the signature (with the provider's keys and an algorithm that was
-// agreed on), the issuer, the expiry and the audience. Skip none of them. Without the
-// audience, oidc.Config.ClientID, a token that the provider has issued for another app
-// logs in here too.
+// The verifier, for example from Verifier, checks the signature (with the provider's keys
+// and an algorithm that was agreed on), the issuer, the expiry and the audience. Skip
+// none of them. Without the audience, oidc.Config.ClientID, a token that the provider has
+// issued for another app logs in here too.
 //
 // userID finds the app's own id for the provider's subject. It returns an error that Is
 // session.ErrUnauthenticated if there is no such user, and any other error if it cannot
@@ -57,6 +60,49 @@ func Bearer(verifier *oidc.IDTokenVerifier, userID func(ctx context.Context, sub
 		}
 		return session.Login{UserID: id}, nil
 	}
+}
+
+// fetchEvery is the shortest time between two fetches of the provider's keys.
+const fetchEvery = 10 * time.Second
+
+// Verifier returns a verifier for Bearer. It accepts ID tokens that the provider has
+// issued for clientID, the app's own id at the provider.
+//
+// go-oidc fetches the provider's keys whenever none of those that it holds fits a token:
+// the provider may have a new key. But every stranger can write such a token. So
+// Verifier fetches the keys at most once in 10 seconds; in between, such a token is
+// refused at once. A token of a new key is accepted 10 seconds later at most. The same
+// holds when the provider is down. The verifier is safe for concurrent use.
+func Verifier(ctx context.Context, provider *oidc.Provider, clientID string) *oidc.IDTokenVerifier {
+	client := &http.Client{Transport: &keyFetches{base: http.DefaultTransport}, Timeout: 5 * time.Second}
+	return provider.VerifierContext(oidc.ClientContext(ctx, client), &oidc.Config{ClientID: clientID})
+}
+
+var errFetchedRecently = errors.New("the provider's keys have just been fetched")
+
+// keyFetches passes on one request in fetchEvery, and refuses the others.
+type keyFetches struct {
+	base http.RoundTripper
+	mu   sync.Mutex // guards next
+	next time.Time
+}
+
+func (k *keyFetches) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Response == nil && !k.begin() { // a redirect belongs to a request that was passed on
+		return nil, errFetchedRecently
+	}
+	return k.base.RoundTrip(r)
+}
+
+func (k *keyFetches) begin() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	now := time.Now()
+	if now.Before(k.next) {
+		return false
+	}
+	k.next = now.Add(fetchEvery)
+	return true
 }
 
 // bearer returns the token of the header (RFC 6750, section 2.1). The name of the scheme

@@ -8,7 +8,7 @@ import (
 // In an app the verifier comes from the provider:
 //
 //	provider, err := oidc.NewProvider(ctx, "https://id.example.com")
-//	verifier := provider.Verifier(&oidc.Config{ClientID: "our-app"})
+//	verifier := Verifier(ctx, provider, "our-app")
 //	guard, err := sessionmw.New(sessions, sessionmw.Config{Credentials: Bearer(verifier, accounts)})
 //	e.Use(guard.Protect)
 func ExampleBearer() {

@@ -11,7 +11,7 @@ func TestAdmin(t *testing.T) {
 	t.Parallel()
 	app := startApp(t, "-tls")
 
-	t.Run("a banned user is out at her next page, and stays out", func(t *testing.T) {
+	t.Run("a banned user is logged out at the next page, and cannot log in", func(t *testing.T) {
 		hers, admin := newDevice(t, app), newDevice(t, app)
 		hers.allowFetch()
 		hers.loginAt("/account", ada)
@@ -37,7 +37,7 @@ func TestAdmin(t *testing.T) {
 		hers.isAt("/account")
 	})
 
-	t.Run("a user without the role is told so, and stays logged in", func(t *testing.T) {
+	t.Run("a user without the role gets a 403, and stays logged in", func(t *testing.T) {
 		b := newDevice(t, app)
 		b.loginAt("/devices", ada)
 		if status := b.open("/admin"); status != 403 {
@@ -66,8 +66,9 @@ func TestAdmin(t *testing.T) {
 	})
 }
 
-// unfoldAndPress opens the fold around a form, and presses the form's button. What ends
-// sessions of other people is folded away, so that one click does nothing.
+// unfoldAndPress opens the details element around a form and presses the form's button.
+// Forms that end sessions of other users are in such an element, so that a single click
+// does nothing.
 func (b *tab) unfoldAndPress(form string) {
 	b.Helper()
 	ctx, cancel := b.limited()

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// app is the example as a process of its own, with a database of its own.
+// app is a process of the example with its own database.
 type app struct {
 	*testing.T
 	url   string // without a slash at the end
@@ -45,7 +45,7 @@ func runApp(t *testing.T, flags []string) *app {
 	t.Cleanup(func() {
 		a.kill()
 		if t.Failed() {
-			t.Logf("the example at %s said:\n%s", a.url, a.log.tail(40))
+			t.Logf("the log of the example at %s:\n%s", a.url, a.log.tail(40))
 		}
 	})
 	return a
@@ -74,7 +74,7 @@ func (a *app) start(addr string) {
 				ready <- url
 			}
 		}
-		_ = cmd.Wait() // how it ended is in the log
+		_ = cmd.Wait() // its error is in the log
 	}()
 	select {
 	case a.url = <-ready:
@@ -86,7 +86,7 @@ func (a *app) start(addr string) {
 	}
 }
 
-// stop ends the example as an operator does, and waits until it is gone.
+// stop stops the example as an operator does, and waits for its end.
 func (a *app) stop() {
 	a.Helper()
 	if err := a.process.Process.Signal(syscall.SIGTERM); err != nil {
@@ -100,7 +100,7 @@ func (a *app) stop() {
 	}
 }
 
-// restart brings it back on the same port.
+// restart starts it again on the same port.
 func (a *app) restart() {
 	a.Helper()
 	a.start(a.host())
@@ -111,7 +111,7 @@ func (a *app) kill() {
 	<-a.exited
 }
 
-// sawNoReuse fails if an honest browser was taken for two.
+// sawNoReuse fails if the example has reported reuse of a refresh cookie.
 func (a *app) sawNoReuse() {
 	a.Helper()
 	if n := a.log.count("kind=reuse"); n != 0 {
@@ -129,7 +129,7 @@ func (a *app) host() string {
 
 func (a *app) tls() bool { return strings.HasPrefix(a.url, "https:") }
 
-// The names that the two cookies have here.
+// The names of the two cookies, with TLS and without.
 func (a *app) access() string  { return a.prefix() + "session" }
 func (a *app) refresh() string { return a.prefix() + "refresh" }
 
@@ -140,7 +140,7 @@ func (a *app) prefix() string {
 	return ""
 }
 
-// lockedBuffer keeps what the process writes while the test may read it.
+// lockedBuffer holds the output of the process. It is safe for concurrent use.
 type lockedBuffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer

@@ -18,7 +18,7 @@ func TestCookies(t *testing.T) {
 		{"over plain HTTP on loopback", nil},
 	} {
 		app := startApp(t, c.flags...)
-		t.Run("the browser stores both as meant "+c.name, func(t *testing.T) {
+		t.Run("the browser stores both with their attributes "+c.name, func(t *testing.T) {
 			b := newDevice(t, app)
 			b.open("/login")
 			b.login(ada)
@@ -27,7 +27,7 @@ func TestCookies(t *testing.T) {
 			b.isStored(access, 2*time.Minute)
 			b.isStored(refresh, 30*time.Minute)
 		})
-		t.Run("no script sees them "+c.name, func(t *testing.T) {
+		t.Run("no script can read them "+c.name, func(t *testing.T) {
 			b := newDevice(t, app)
 			b.open("/login")
 			b.login(ada)
@@ -36,7 +36,7 @@ func TestCookies(t *testing.T) {
 				b.fatalf("document.cookie is %q", got)
 			}
 			access, refresh := b.hasBoth()
-			// Neither may a script overwrite them.
+			// A script cannot overwrite them either.
 			b.plant(app.access(), app.refresh())
 			if a, r := b.hasBoth(); a.Value != access.Value || r.Value != refresh.Value {
 				b.fatalf("a script overwrote a cookie")
@@ -54,7 +54,7 @@ func TestCookies(t *testing.T) {
 		b.isStored(refresh, 30*24*time.Hour)
 	})
 
-	t.Run("no script can make one over TLS", func(t *testing.T) {
+	t.Run("no script can set one over TLS", func(t *testing.T) {
 		app := startApp(t, "-tls")
 		b := newDevice(t, app)
 		b.open("/login")
@@ -62,14 +62,14 @@ func TestCookies(t *testing.T) {
 		if jar := b.jar(); len(jar) != 0 {
 			b.fatalf("a script stored %v", names(jar))
 		}
-		// The browser does store what a script may make.
+		// The browser stores cookies that a script may set.
 		b.plant("theirs")
 		if b.jar()["theirs"] == nil {
-			b.fatalf("the browser stores no cookies of scripts at all: this test proves nothing")
+			b.fatalf("the browser stores no cookies of scripts: this test proves nothing")
 		}
 	})
 
-	t.Run("values that nobody sealed lead to the login page, and are kept", func(t *testing.T) {
+	t.Run("unsealed values lead to the login page, and are not deleted", func(t *testing.T) {
 		app := startApp(t)
 		b := newDevice(t, app)
 		b.open("/login")
@@ -77,14 +77,14 @@ func TestCookies(t *testing.T) {
 		b.open("/devices")
 		b.isAtLogin("/devices")
 		if jar := b.jar(); len(jar) != 2 {
-			b.fatalf("the jar has %v: a newer node's key may open what this one cannot", names(jar))
+			b.fatalf("the jar has %v; want both cookies: another node may have the key for them", names(jar))
 		}
 		b.login(ada)
 		b.isAt("/devices")
 	})
 }
 
-// plant has a script try to set cookies.
+// plant lets a script try to set cookies.
 func (b *tab) plant(cookies ...string) {
 	b.Helper()
 	for _, name := range cookies {
@@ -94,7 +94,7 @@ func (b *tab) plant(cookies ...string) {
 	}
 }
 
-// isStored fails unless a cookie has all that keeps it from others.
+// isStored fails unless a cookie has all attributes that protect it.
 func (b *tab) isStored(c *network.Cookie, life time.Duration) {
 	b.Helper()
 	if c.Secure != b.app.tls() {

@@ -7,7 +7,7 @@ import (
 
 func TestTabs(t *testing.T) {
 	t.Parallel()
-	t.Run("two tabs that reload all the time, each from its own node, are never logged out", func(t *testing.T) {
+	t.Run("two tabs that reload continuously, each from its own node, are never logged out", func(t *testing.T) {
 		app := startApp(t, short...)
 		other := app.anotherNode()
 		one := newDevice(t, app)
@@ -67,7 +67,7 @@ func TestTabs(t *testing.T) {
 
 func TestDevices(t *testing.T) {
 	t.Parallel()
-	app := startApp(t, "-tls") // two minutes: nothing here happens by itself
+	app := startApp(t, "-tls") // no access cookie expires during this test
 
 	t.Run("one device logs the others out at once, and stays", func(t *testing.T) {
 		here, there := newDevice(t, app), newDevice(t, app)
@@ -84,7 +84,7 @@ func TestDevices(t *testing.T) {
 		here.open("/account")
 		here.isAt("/account")
 		if n := here.rows(); n != 1 {
-			here.fatalf("%d devices are left; want this one", n)
+			here.fatalf("%d devices remain; want only this one", n)
 		}
 	})
 
@@ -103,7 +103,7 @@ func TestDevices(t *testing.T) {
 		here.isAt("/account")
 	})
 
-	t.Run("a changed password logs the others out at once, and is the only one", func(t *testing.T) {
+	t.Run("a changed password logs the others out at once, and the old one is refused", func(t *testing.T) {
 		const changed = "a-new-password-for-ada"
 		here, there := newDevice(t, app), newDevice(t, app)
 		there.allowFetch()
@@ -116,7 +116,7 @@ func TestDevices(t *testing.T) {
 		there.isOut()
 		here.isAt("/account?done=password")
 		if now, _ := here.hasBoth(); now.Value == old.Value {
-			here.fatalf("the session is the one from before")
+			here.fatalf("the session is still the one from before")
 		}
 
 		there.open("/devices")
@@ -131,8 +131,8 @@ func TestDevices(t *testing.T) {
 	})
 }
 
-// isOut fails unless the server has forgotten the tab's session by now, and not
-// only a second later.
+// isOut fails unless the server refuses the tab's session immediately, and not only after
+// a second.
 func (b *tab) isOut() {
 	b.Helper()
 	if a := eval[answer](b, fetchSession); a.Status != 401 {

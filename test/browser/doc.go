@@ -1,3 +1,3 @@
-// Package browser holds a browser's day: tests that start the example as its
-// users do, with short lifetimes, and type and click in headless Chromium.
+// Package browser tests the example in headless Chromium: the tests start it with short
+// lifetimes, type and click.
 package browser

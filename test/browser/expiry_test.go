@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// short are lifetimes for a test that waits for them. The access cookie's two
-// seconds also set how slow an answer may be; the session must not run out
-// between two honest steps.
+// short are lifetimes for tests that wait for expiries. The two seconds of the access
+// cookie also limit the time of an answer. The session must not end between two steps of a
+// test.
 var short = []string{"-tls", "-access-ttl", "2s", "-refresh-ttl", "20s"}
 
 func TestExpiryIsNoticedByNobody(t *testing.T) {
@@ -56,14 +56,14 @@ func TestExpiryIsNoticedByNobody(t *testing.T) {
 			if after.SessionID != first.SessionID || after.UserID != first.UserID {
 				b.fatalf("round %d: the session is %+v; it began as %+v", rounds, after, first)
 			}
-			// Where two access lifetimes have passed, of at least 1.8 s each, there
-			// were two expiries: a busy machine.
+			// On a busy machine two access lifetimes, of at least 1.8 s each, may have
+			// passed: then there were two expiries.
 			if cost := after.Statements - before.Statements; cost < 1 || cost > 2 && after.IssuedAt.Sub(before.IssuedAt) < 3600*time.Millisecond {
 				b.fatalf("round %d: the expiry took %d statements; want 1 or 2", rounds, cost)
 			}
 		}
-		// An answer that takes longer than a quarter of the access lifetime leaves
-		// the refresh cookie as it is: on a busy machine that may happen.
+		// An answer that takes longer than a quarter of the access lifetime does not
+		// change the refresh cookie. This is possible on a busy machine.
 		if kept > rounds/2 {
 			b.fatalf("the refresh cookie was kept %d times in %d", kept, rounds)
 		}
@@ -72,7 +72,7 @@ func TestExpiryIsNoticedByNobody(t *testing.T) {
 
 func TestParallelRequestsAtExpiry(t *testing.T) {
 	t.Parallel()
-	t.Run("six at once, on two nodes, are all answered, again and again", func(t *testing.T) {
+	t.Run("six parallel requests on two nodes are all answered, in every round", func(t *testing.T) {
 		app := startApp(t, short...)
 		other := app.anotherNode()
 		b := newDevice(t, app)
@@ -82,8 +82,8 @@ func TestParallelRequestsAtExpiry(t *testing.T) {
 		const rounds = 10
 		for round := range rounds {
 			b.untilGone(app.access())
-			// Browsers do not keep ports apart: the cookies go to both nodes, and
-			// both answer with new ones. What the other node says may not be read.
+			// Browsers ignore the port of a cookie: they send it to both nodes, and both
+			// set new ones. The page may not read the answers of the other node.
 			answers := eval[[]answer](b, fmt.Sprintf(`Promise.all([1, 2, 3].flatMap(n => [
 				%s,
 				fetch(%q + n, {mode: 'no-cors', credentials: 'include', cache: 'no-store'}).then(() => null),

@@ -10,7 +10,7 @@ func TestIdleSessions(t *testing.T) {
 	const idle = 4 * time.Second // in place of 30 minutes
 	app := startApp(t, "-tls", "-access-ttl", "2s", "-refresh-ttl", idle.String())
 
-	t.Run("a page asked for too late comes back after the login", func(t *testing.T) {
+	t.Run("a request after the idle timeout leads back to its page after the login", func(t *testing.T) {
 		b := newDevice(t, app)
 		b.loginAt("/devices", ada)
 		b.untilGone(app.access(), app.refresh())
@@ -23,7 +23,7 @@ func TestIdleSessions(t *testing.T) {
 		b.isAt("/devices")
 	})
 
-	t.Run("cookies that are kept for longer open nothing", func(t *testing.T) {
+	t.Run("cookies that are kept for longer are refused", func(t *testing.T) {
 		b := newDevice(t, app)
 		b.loginAt("/devices", ada)
 		access, refresh := b.hasRefresh()
@@ -33,7 +33,7 @@ func TestIdleSessions(t *testing.T) {
 		b.isAtLogin("/devices")
 	})
 
-	t.Run("a form sent too late leads back to its page", func(t *testing.T) {
+	t.Run("a form sent after the idle timeout leads back to its page", func(t *testing.T) {
 		b := newDevice(t, app)
 		b.loginAt("/account", ada)
 		b.fill("#current", ada.password)
@@ -44,14 +44,14 @@ func TestIdleSessions(t *testing.T) {
 			b.fatalf("the redirects were %q", got)
 		}
 		b.isAtLogin("/account")
-		b.login(ada) // with the old password, which is hers still
+		b.login(ada) // the form was not executed: the password is still the old one
 		b.isAt("/account")
 	})
 }
 
 func TestTheAbsoluteEnd(t *testing.T) {
 	t.Parallel()
-	t.Run("a session that is never idle ends all the same", func(t *testing.T) {
+	t.Run("a session that is never idle ends at its maximum lifetime", func(t *testing.T) {
 		const idle, end = 4 * time.Second, 8 * time.Second
 		app := startApp(t, "-tls", "-access-ttl", "1s", "-refresh-ttl", idle.String(), "-max-lifetime", end.String())
 		b := newDevice(t, app)

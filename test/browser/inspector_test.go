@@ -22,7 +22,7 @@ func TestInspector(t *testing.T) {
 		if len(first) != 3 || !clockText.MatchString(first[1]) || !clockText.MatchString(first[2]) {
 			b.fatalf("the clocks show %q", first)
 		}
-		b.until("the access cookie has expired, and the others go on", func() bool {
+		b.until("the access cookie has expired, and the others have not", func() bool {
 			now := clocks()
 			return now[0] == "expired" && now[1] < first[1] && now[2] < first[2]
 		})

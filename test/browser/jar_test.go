@@ -10,8 +10,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// jar returns the device's cookies by name. An empty one holds nothing, and is
-// as good as none.
+// jar returns the cookies of the device by name, without those whose value is empty.
 func (b *tab) jar() map[string]*network.Cookie {
 	b.Helper()
 	jar := map[string]*network.Cookie{}
@@ -45,8 +44,8 @@ func (b *tab) hasBoth() (access, refresh *network.Cookie) {
 	return access, refresh
 }
 
-// hasRefresh fails unless the device has the refresh cookie. The access cookie
-// is nil if it has run out by now: two seconds are short on a busy machine.
+// hasRefresh fails unless the device has the refresh cookie. The access cookie is nil if
+// it has already expired, which is possible after two seconds on a busy machine.
 func (b *tab) hasRefresh() (access, refresh *network.Cookie) {
 	b.Helper()
 	jar := b.jar()
@@ -57,9 +56,8 @@ func (b *tab) hasRefresh() (access, refresh *network.Cookie) {
 	return access, refresh
 }
 
-// keepsNoAccess fails if the device has an access cookie. What is left of a session
-// that was ended elsewhere a moment ago is at most a refresh cookie that is good
-// for nothing.
+// keepsNoAccess fails if the device has an access cookie. After the session was ended on
+// another device, at most a refresh cookie remains, which is refused.
 func (b *tab) keepsNoAccess() {
 	b.Helper()
 	if jar := b.jar(); jar[b.app.access()] != nil {
@@ -67,16 +65,15 @@ func (b *tab) keepsNoAccess() {
 	}
 }
 
-// untilGone waits until the browser has let a cookie go.
+// untilGone waits until the browser has removed a cookie.
 func (b *tab) untilGone(cookies ...string) {
 	b.Helper()
 	for _, name := range cookies {
-		b.until("the browser has let go of "+name, func() bool { return b.jar()[name] == nil })
+		b.until("the browser has removed "+name, func() bool { return b.jar()[name] == nil })
 	}
 }
 
-// putBack stores cookies again, as somebody does who has copied them: they no
-// longer run out by themselves.
+// putBack stores copies of cookies again. The browser does not remove them at their expiry.
 func (b *tab) putBack(cookies ...*network.Cookie) {
 	b.Helper()
 	cookies = slices.DeleteFunc(slices.Clone(cookies), func(c *network.Cookie) bool { return c == nil })
@@ -92,7 +89,7 @@ func (b *tab) putBack(cookies ...*network.Cookie) {
 	jar := b.jar()
 	for _, c := range cookies {
 		if jar[c.Name] == nil || jar[c.Name].Value != c.Value {
-			b.fatalf("the browser did not take %s back", c.Name)
+			b.fatalf("the browser did not store %s", c.Name)
 		}
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// The users that the example comes with.
+// The demo users of the example.
 var (
 	ada   = user{"ada@example.com", "ada-demo-password"}
 	grace = user{"grace@example.com", "grace-demo-password"}
@@ -15,8 +15,7 @@ type user struct{ email, password string }
 
 const loginButton = `form[action="/login"] button`
 
-// login fills in the login page that the tab is at, and returns the status of
-// the page that follows.
+// login fills in the login page of the tab, and returns the status of the next page.
 func (b *tab) login(u user) int64 {
 	b.Helper()
 	b.fill("#email", u.email)
@@ -24,7 +23,7 @@ func (b *tab) login(u user) int64 {
 	return b.press(loginButton)
 }
 
-// loginAt asks for a page, and logs in on the way.
+// loginAt opens a page that redirects to the login, and logs in.
 func (b *tab) loginAt(path string, u user) {
 	b.Helper()
 	b.open(path)
@@ -37,7 +36,7 @@ func TestLogin(t *testing.T) {
 	t.Parallel()
 	for _, flags := range [][]string{nil, {"-tls"}} {
 		app := startApp(t, flags...)
-		t.Run("the page that was asked for comes back after the login "+strings.Join(flags, ""), func(t *testing.T) {
+		t.Run("the login leads back to the requested page "+strings.Join(flags, ""), func(t *testing.T) {
 			b := newDevice(t, app)
 			if status := b.open("/devices"); status != 200 {
 				b.fatalf("the login page's status is %d", status)
@@ -58,7 +57,7 @@ func TestLogin(t *testing.T) {
 			}
 			b.hasBoth()
 		})
-		t.Run("a wrong password is told, and the e-mail is kept "+strings.Join(flags, ""), func(t *testing.T) {
+		t.Run("a wrong password is reported, and the e-mail address stays in the form "+strings.Join(flags, ""), func(t *testing.T) {
 			b := newDevice(t, app)
 			b.open("/login?next=%2Fdevices")
 			if status := b.login(user{ada.email, "not-her-password"}); status != 401 {

@@ -10,7 +10,7 @@ import (
 
 const logoutButton = `form.who button`
 
-// logout presses the page's button.
+// logout presses the logout button of the page.
 func (b *tab) logout() {
 	b.Helper()
 	b.press(logoutButton)
@@ -33,18 +33,18 @@ func TestLogout(t *testing.T) {
 			b.loginAt(path, ada)
 			b.logout()
 			b.back()
-			b.until("the login page is there", func() bool {
+			b.until("the tab shows the login page", func() bool {
 				at, err := tryEval[string](b, `document.readyState + ' ' + location.pathname`)
 				return err == nil && at == "complete /login"
 			})
 			b.isAtLogin(path)
 			if got := b.text(); strings.Contains(got, "Lovelace") {
-				b.fatalf("the page still knows who it was:\n%s", got)
+				b.fatalf("the page still shows the user:\n%s", got)
 			}
 		})
 	}
 
-	t.Run("cookies that are put back after it open nothing", func(t *testing.T) {
+	t.Run("cookies that are restored after the logout are refused", func(t *testing.T) {
 		b := newDevice(t, app)
 		b.allowFetch()
 		b.loginAt("/devices", ada)
@@ -57,17 +57,17 @@ func TestLogout(t *testing.T) {
 			b.putBack(cookies...)
 			b.open("/devices")
 			if b.path() != "/login?next=%2Fdevices" {
-				b.fatalf("%s, the cookies that were put back open the page", when)
+				b.fatalf("%s, the restored cookies are accepted", when)
 			}
 			b.keepsNoAccess()
 			call(b, network.ClearBrowserCookies, struct{}{})
 		}
 		isRefused("at once", access, refresh)
-		isRefused("at once, with the refresh cookie alone", refresh)
-		b.until("an access cookie's life is over", func() bool { return time.Since(out) > 4*time.Second })
-		isRefused("after the access cookie's life", access, refresh)
+		isRefused("immediately, with the refresh cookie alone", refresh)
+		b.until("the lifetime of an access cookie has passed", func() bool { return time.Since(out) > 4*time.Second })
+		isRefused("after the lifetime of the access cookie", access, refresh)
 
-		// By now nothing that was under way can be meant: both are deleted.
+		// No answer of a request from before the logout can arrive any more: both are deleted.
 		b.putBack(refresh)
 		b.open("/devices")
 		if jar := b.jar(); len(jar) != 0 {

@@ -10,7 +10,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// audit is a script that lists what is wrong with the page as it stands.
+// audit is a script that lists the faults of the current page.
 //
 //go:embed testdata/audit.js
 var audit string
@@ -40,14 +40,14 @@ func TestPagesAreForEverybody(t *testing.T) {
 			b.fill("#new", "short")
 			b.press(`form[action="/account/password"] button`)
 		}},
-		{"the login once more", hers, func(b *tab) { b.open("/login?reauth=1&next=%2Faccount") }},
+		{"the repeated login", hers, func(b *tab) { b.open("/login?reauth=1&next=%2Faccount") }},
 		{"the users", admin, func(b *tab) { b.open("/admin") }},
 		{"a banned user", admin, func(b *tab) {
 			b.open("/admin")
 			b.unfoldAndPress(`form[action="/admin/ban"]`)
 			b.isAt("/admin?done=banned")
 		}},
-		{"a page that is not there", admin, func(b *tab) { b.open("/nowhere") }},
+		{"a page that does not exist", admin, func(b *tab) { b.open("/nowhere") }},
 		{"a page that she may not see", nobody, func(b *tab) {
 			admin.open("/admin")
 			admin.press(`button[aria-label^="Lift the ban of Ada"]`)
@@ -72,10 +72,10 @@ func TestPagesAreForEverybody(t *testing.T) {
 	}
 }
 
-// in returns the tab for a subtest, which its failures belong to.
+// in returns the tab with the t of a subtest, so that failures belong to it.
 func (b *tab) in(t *testing.T) *tab { return &tab{T: t, app: b.app, ctx: b.ctx} }
 
-// lookAs shows the page in a window of that width and with those colours.
+// lookAs sets the width of the window and the color scheme.
 func (b *tab) lookAs(width int64, scheme string) {
 	b.Helper()
 	call(b, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: 800, DeviceScaleFactor: 1})
@@ -86,8 +86,8 @@ func (b *tab) lookAs(width int64, scheme string) {
 	})
 }
 
-// tabThrough presses Tab until each thing that can be used has had the focus,
-// and looks whether that shows.
+// tabThrough presses Tab until each control has had the focus, and checks that the focus
+// is visible.
 func (b *tab) tabThrough() {
 	b.Helper()
 	eval[any](b, `globalThis.unseen = new Set([...document.querySelectorAll('a[href], button, input:not([type=hidden])')]

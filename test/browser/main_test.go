@@ -21,7 +21,7 @@ import (
 
 var (
 	example  string          // the example's program
-	chromium context.Context // the running browser: a parent of every device
+	chromium context.Context // the running browser: the parent context of every device
 )
 
 func TestMain(m *testing.M) {
@@ -56,16 +56,16 @@ func run(m *testing.M) (code int, err error) {
 	}
 	defer stop()
 
-	// The tests wait most of the time: more of them at once than there are
-	// processors is as well. -parallel=1 runs them one by one.
+	// The tests wait most of the time, so more tests than processors may run in parallel.
+	// -parallel=1 runs them one by one.
 	if p := flag.Lookup("test.parallel"); p != nil && p.Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
 		_ = flag.Set("test.parallel", strconv.Itoa(max(4, runtime.GOMAXPROCS(0))))
 	}
 	return m.Run(), nil
 }
 
-// findChromium fails where there is none: tests that quietly do not run would
-// say that all is well.
+// findChromium returns an error if there is no Chromium. If the tests were skipped, they
+// would seem to pass.
 func findChromium() (string, error) {
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"} {
 		if path, err := exec.LookPath(name); err == nil {
@@ -79,9 +79,9 @@ func startChromium(path, profile string) (context.Context, context.CancelFunc, e
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path),
 		chromedp.UserDataDir(profile),
-		chromedp.NoSandbox, // root has none
+		chromedp.NoSandbox, // the sandbox does not work for root
 		chromedp.DisableGPU,
-		chromedp.IgnoreCertErrors, // -tls makes its certificate on the spot
+		chromedp.IgnoreCertErrors, // the certificate of -tls is self-signed
 		chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-component-update", true),
 		chromedp.WSURLReadTimeout(time.Minute),

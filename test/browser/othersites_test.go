@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestOtherSites lets another site, and another port of this host, do what they
-// can: a link is a link, and a form does nothing.
+// TestOtherSites opens pages of another site and of another port of this host. Their links
+// work, and their forms are refused.
 func TestOtherSites(t *testing.T) {
 	t.Parallel()
 	app := startApp(t)
@@ -17,7 +17,7 @@ func TestOtherSites(t *testing.T) {
 	for _, host := range []string{"127.0.0.1", "localhost"} {
 		site := "http://" + net.JoinHostPort(host, port)
 
-		t.Run("a link there finds the user logged in, and forms do nothing: "+host, func(t *testing.T) {
+		t.Run("a link from there finds the user logged in, and forms are refused: "+host, func(t *testing.T) {
 			b := newDevice(t, app)
 			b.loginAt("/devices", ada)
 			b.open(site)
@@ -42,7 +42,7 @@ func TestOtherSites(t *testing.T) {
 	}
 }
 
-// anotherSite serves a page that means harm, and returns its port.
+// anotherSite serves a page with hostile forms, and returns its port.
 func anotherSite(t *testing.T, target string) string {
 	t.Helper()
 	page := fmt.Sprintf(`<!doctype html><title>Another site</title>

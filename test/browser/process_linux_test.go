@@ -2,8 +2,8 @@ package browser
 
 import "syscall"
 
-// diesWithTests makes the kernel end the example when the tests end in any way,
-// also by a panic at their time limit, which runs no clean-up.
+// diesWithTests makes the kernel kill the example when the test process ends, also by a
+// panic at its time limit, which runs no cleanup.
 func diesWithTests() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 }

@@ -29,7 +29,7 @@ func TestRestart(t *testing.T) {
 		}
 	})
 
-	t.Run("an access cookie from before the restart counts after it", func(t *testing.T) {
+	t.Run("an access cookie from before the restart is accepted after it", func(t *testing.T) {
 		app := startApp(t)
 		b := newDevice(t, app)
 		b.allowFetch()

@@ -14,8 +14,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// refusedPaths are the return paths that no login may lead to. The kit's own
-// tests read the same file.
+// refusedPaths returns the return paths that no login may lead to. The tests of the kit
+// read the same file.
 func refusedPaths(t *testing.T) (paths []string) {
 	t.Helper()
 	file, err := os.Open("../../middleware/nethttp/testdata/refused-paths")
@@ -38,17 +38,16 @@ func refusedPaths(t *testing.T) (paths []string) {
 	return paths
 }
 
-// keptPaths are return paths that stay as they are.
+// keptPaths are valid return paths.
 var keptPaths = []string{"/", "/devices", "/devices?a=b#c", "/view/?param=http://example.com", "/;@evil.example"}
 
-// Each return path is sent with a login: by the browser itself, which follows
-// where it is led, those that it would take for another host; the others by a
-// program, which looks at the answer.
+// Each return path is sent with a login. The browser sends those that it resolves to
+// another host, and follows the redirect. A program sends the others and checks the answer.
 func TestReturnPaths(t *testing.T) {
 	t.Parallel()
 	app := startApp(t)
 	b := newDevice(t, app)
-	b.allowFetch() // the pages' policy would keep the browser from going elsewhere, too
+	b.allowFetch() // else the policy of the pages alone would block other hosts
 	b.open("/login")
 	refused := refusedPaths(t)
 	var leaving, staying []string
@@ -60,7 +59,7 @@ func TestReturnPaths(t *testing.T) {
 		}
 	}
 	if len(leaving) < 100 {
-		t.Errorf("%d of the refused paths lead this browser elsewhere: this test proves little", len(leaving))
+		t.Errorf("this browser resolves only %d of the refused paths to another host: this test proves little", len(leaving))
 	}
 
 	for _, next := range leaving {
@@ -70,7 +69,7 @@ func TestReturnPaths(t *testing.T) {
 	if hosts := b.asked(); len(hosts) != 1 || !hosts[app.host()] {
 		t.Errorf("the browser sent requests to %v", hosts)
 	}
-	t.Logf("%d logins in a browser, with return paths that it would take for another host: it never left", len(leaving))
+	t.Logf("%d logins in a browser, with return paths that it resolves to another host: no request to one", len(leaving))
 
 	client := &http.Client{Timeout: patience, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	for i, next := range append(staying, keptPaths...) {
@@ -93,10 +92,10 @@ func TestReturnPaths(t *testing.T) {
 			t.Errorf("%q leads a browser to %s", keptPaths[i], host)
 		}
 	}
-	t.Logf("%d return paths: 0 sent; %d good ones: all sent", len(staying), len(keptPaths))
+	t.Logf("%d refused return paths: none in a Location; %d valid ones: all", len(staying), len(keptPaths))
 }
 
-// loginWith sends the login form from whatever page of the app's the tab is at.
+// loginWith sends the login form from the current page of the app.
 func (b *tab) loginWith(u user, next string) {
 	b.Helper()
 	fields, err := json.Marshal(map[string]string{"email": u.email, "password": u.password, "next": next})
@@ -120,7 +119,7 @@ func (b *tab) loginWith(u user, next string) {
 	}
 }
 
-// hosts are where the tab would go from here; "" is nowhere.
+// hosts returns the hosts to which the page resolves the paths; "" for none.
 func (b *tab) hosts(references []string) []string {
 	b.Helper()
 	list, err := json.Marshal(references)

@@ -8,7 +8,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// eval runs a script in the page and returns what it, or its promise, comes to.
+// eval runs a script in the page and returns its value, or that of its promise.
 func eval[T any](b *tab, script string) T {
 	b.Helper()
 	result, err := tryEval[T](b, script)
@@ -24,7 +24,7 @@ func tryEval[T any](b *tab, script string) (T, error) {
 	return chromedp.Run(ctx, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
 }
 
-// call asks the browser something about the tab.
+// call sends a DevTools command to the tab.
 func call[P, R any](b *tab, command cdp.Command[P, R], params P) R {
 	b.Helper()
 	ctx, cancel := b.limited()
@@ -36,7 +36,7 @@ func call[P, R any](b *tab, command cdp.Command[P, R], params P) R {
 	return result
 }
 
-// answer is one of /api/session.
+// answer is an answer of /api/session.
 type answer struct {
 	Status     int
 	UserID     string    `json:"user_id"`
@@ -49,14 +49,14 @@ type answer struct {
 const fetchSession = `fetch('/api/session?' + Math.random(), {cache: 'no-store'})
 	.then(async r => ({status: r.status, ...(r.ok ? await r.json() : {})}))`
 
-// allowFetch lets the scripts of the pages loaded from now on ask the server.
-// The example's pages have no such scripts, and so forbid it.
+// allowFetch allows fetch in the pages that are loaded from now on. The content security
+// policy of the example forbids it, because its scripts do not need it.
 func (b *tab) allowFetch() {
 	b.Helper()
 	call(b, page.SetBypassCSP, page.SetBypassCSPParams{Enabled: true})
 }
 
-// session asks who this is, from within the page.
+// session fetches /api/session from a script of the page.
 func (b *tab) session() answer {
 	b.Helper()
 	a := eval[answer](b, fetchSession)

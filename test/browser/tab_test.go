@@ -15,8 +15,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// patience is how long a test waits for what should come soon, on a machine
-// that is busy.
+// patience is the longest time that a test waits for one step, on a busy machine.
 const patience = 30 * time.Second
 
 // tab is a tab of a device: a browser profile with cookies of its own.
@@ -54,7 +53,7 @@ func newTab(t *testing.T, a *app, parent context.Context, options ...chromedp.Co
 	return b
 }
 
-// note remembers what the tab asks for.
+// note records the requests and redirects of the tab.
 func (b *tab) note(event any) {
 	sent, ok := event.(*network.EventRequestWillBeSent)
 	if !ok {
@@ -72,7 +71,7 @@ func (b *tab) note(event any) {
 	}
 }
 
-// redirects returns the redirects that led to the present page.
+// redirects returns the redirects that led to the current page.
 func (b *tab) redirects() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -100,7 +99,7 @@ func pathOf(raw string) string {
 	return u.RequestURI()
 }
 
-// fatalf ends the test, and says where the tab is.
+// fatalf ends the test with a message that has the URL of the tab.
 func (b *tab) fatalf(format string, args ...any) {
 	b.Helper()
 	b.Fatalf("%s\n\tat %s", fmt.Sprintf(format, args...), b.where())
@@ -114,7 +113,7 @@ func (b *tab) errorf(format string, args ...any) {
 func (b *tab) where() string {
 	place, err := tryEval[string](b, `location.href + ' "' + document.title + '"'`)
 	if err != nil {
-		return "a page that does not answer: " + err.Error()
+		return "an unknown URL: " + err.Error()
 	}
 	return place
 }
@@ -124,7 +123,7 @@ func (b *tab) limited() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(b.ctx, patience)
 }
 
-// visit loads a page of the app's, and returns the status of what was shown.
+// visit loads a page of the app, and returns the status of the page that is shown.
 func (b *tab) visit(path string) (int64, error) {
 	ctx, cancel := b.limited()
 	defer cancel()
@@ -148,7 +147,7 @@ func (b *tab) open(path string) int64 {
 	return status
 }
 
-// press clicks on something that leads to a page, and returns that page's status.
+// press clicks on a link or button, and returns the status of the next page.
 func (b *tab) press(selector string) int64 {
 	b.Helper()
 	ctx, cancel := b.limited()
@@ -179,7 +178,7 @@ func (b *tab) typeInto(selector, text string) {
 	}
 }
 
-// back presses the back button. The page that comes may lead on to another.
+// back presses the back button. The page may redirect to another one.
 func (b *tab) back() {
 	b.Helper()
 	history := call(b, page.GetNavigationHistory, struct{}{})
@@ -204,7 +203,7 @@ func (b *tab) text() string {
 	return eval[string](b, `document.body.innerText`)
 }
 
-// isAt fails unless the tab shows the page of the app's.
+// isAt fails unless the tab shows this page of the app.
 func (b *tab) isAt(path string) {
 	b.Helper()
 	if got := eval[string](b, `location.href`); got != b.app.url+path {
@@ -212,7 +211,7 @@ func (b *tab) isAt(path string) {
 	}
 }
 
-// isAtLogin fails unless the tab shows the login page, which leads back to next.
+// isAtLogin fails unless the tab shows the login page with this return path.
 func (b *tab) isAtLogin(next string) {
 	b.Helper()
 	path := "/login"
@@ -230,7 +229,7 @@ func (b *tab) until(what string, holds func() bool) {
 	b.Helper()
 	for end := time.Now().Add(patience); !holds(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
-			b.fatalf("waited %v in vain until %s", patience, what)
+			b.fatalf("after %v this is still not true: %s", patience, what)
 		}
 	}
 }

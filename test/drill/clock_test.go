@@ -12,11 +12,10 @@ import (
 	"github.com/sessionkit/sessionkit/test/internal/nodetest"
 )
 
-// A clock that is set while a process runs cannot be had from outside: Go reads
-// the kernel's by itself, and libraries that stand in for libc are not asked. So
-// the example is built once more, with time.Now of the standard library itself
-// changed by an overlay: it adds what SIGUSR1 and SIGUSR2 have set it forward and
-// back by, an hour each. As with a real clock, timers do not notice.
+// The clock of a running process cannot be changed from outside: Go reads the clock of
+// the kernel directly, without libc. So the example is built again with an overlay that
+// changes time.Now of the standard library: SIGUSR1 sets the clock forward by an hour,
+// SIGUSR2 sets it back by an hour. As with a real clock, timers are not affected.
 const (
 	setForward = "USR1"
 	setBack    = "USR2"
@@ -83,8 +82,8 @@ var buildShiftable = sync.OnceValues(func() (program string, err error) {
 	return program, nodetest.Build(program, "-overlay", filepath.Join(dir, "overlay.json"))
 })
 
-// shiftable is an example whose clock can be set. The build takes as long as that
-// of all it is made of, and is kept in Go's cache.
+// shiftable returns the path of an example whose clock can be set. The first build
+// compiles all packages; Go's cache keeps them.
 func shiftable(t *testing.T) string {
 	t.Helper()
 	program, err := buildShiftable()

@@ -12,11 +12,11 @@ import (
 	"github.com/sessionkit/sessionkit/test/internal/nodetest"
 )
 
-// What goes wrong with the database, or on the way to it.
+// Faults of the database and of the connections to it.
 
 func slow(by time.Duration) func(*world) {
 	return func(w *world) {
-		w.trouble(func() { w.toxic("latency", answers, map[string]any{"latency": by.Milliseconds()}) }, lasting(), w.noToxics)
+		w.outage(func() { w.toxic("latency", answers, map[string]any{"latency": by.Milliseconds()}) }, lasting(), w.noToxics)
 	}
 }
 
@@ -28,8 +28,8 @@ func breaking(rule nodetest.Rule) func(*world) {
 	}
 }
 
-// afterUpdates breaks so large a part of the connections on which a row was just
-// changed: the statement has arrived, and nobody will know what became of it.
+// afterUpdates breaks the given part of the connections after an UPDATE of a session: the
+// statement has arrived, and the node does not learn its result.
 func afterUpdates(part float64) nodetest.Rule {
 	return func(r *rand.Rand, packet []byte, statement bool) nodetest.Cut {
 		if statement && bytes.Contains(packet, []byte("UPDATE `sessions` SET")) && r.Float64() < part {
@@ -39,7 +39,7 @@ func afterUpdates(part float64) nodetest.Rule {
 	}
 }
 
-// breaksWere checks that enough connections were broken to say anything.
+// breaksWere checks that at least so many connections were broken.
 func (w *world) breaksWere(least int64) {
 	w.Helper()
 	var before, after, lost int64
@@ -47,12 +47,12 @@ func (w *world) breaksWere(least int64) {
 		before, after, lost = before+way.breaker.Before.Load(), after+way.breaker.After.Load(), lost+way.breaker.Lost.Load()
 	}
 	if before+after+lost < least {
-		w.Errorf("%d connections broken; too few to say anything", before+after+lost)
+		w.Errorf("%d connections broken: too few for this test", before+after+lost)
 	}
-	w.Logf("connections broken: %d before a statement arrived, %d after, %d on the answer's way back", before, after, lost)
+	w.Logf("connections broken: %d before a statement arrived, %d after, %d before its answer arrived", before, after, lost)
 }
 
-// begin begins a transaction on a connection of the drill's own.
+// begin begins a transaction of the drill itself.
 func (w *world) begin() *sql.Tx {
 	w.Helper()
 	tx, err := w.db.Begin()
@@ -62,10 +62,10 @@ func (w *world) begin() *sql.Tx {
 	return tx
 }
 
-// locked holds every row, so that none can be moved on, though all can be read.
+// locked locks every row: it can be read, but not changed.
 func locked(w *world) {
 	var tx *sql.Tx
-	w.trouble(func() {
+	w.outage(func() {
 		tx = w.begin()
 		if _, err := tx.Exec("UPDATE sessions SET user_agent = CONCAT(user_agent, '.')"); err != nil {
 			w.Fatal(err)
@@ -77,19 +77,19 @@ func locked(w *world) {
 	})
 }
 
-// deadlocks makes statements of the nodes victims of real deadlocks (error 1213).
-// A trigger makes each UPDATE of a session look at a row that somebody else holds,
-// who then wants the session's. Of the two the database gives up the one that has
-// changed less, and that is never the other: it has changed a whole table.
+// deadlocks makes statements of the nodes fail with real deadlocks (error 1213). The
+// drill's transaction locks a table. A trigger makes each UPDATE of a session wait for a
+// row of this table, and then the transaction asks for the session's row. The database
+// aborts the transaction that has changed fewer rows. That is always the node's.
 func deadlocks(w *world) {
-	w.do("CREATE TABLE drill_pit (id INT PRIMARY KEY, n INT NOT NULL)")
-	w.do("INSERT INTO drill_pit SELECT seq, 0 FROM seq_1_to_500")
-	w.do(`CREATE TRIGGER drill_pit BEFORE UPDATE ON sessions FOR EACH ROW
-		SET @drill_pit = (SELECT n FROM drill_pit WHERE id = 1 LOCK IN SHARE MODE)`)
+	w.do("CREATE TABLE drill_lock (id INT PRIMARY KEY, n INT NOT NULL)")
+	w.do("INSERT INTO drill_lock SELECT seq, 0 FROM seq_1_to_500")
+	w.do(`CREATE TRIGGER drill_lock BEFORE UPDATE ON sessions FOR EACH ROW
+		SET @drill_lock = (SELECT n FROM drill_lock WHERE id = 1 LOCK IN SHARE MODE)`)
 	before := w.status("Innodb_deadlocks")
 	for until := time.Now().Add(lasting()); time.Now().Before(until); {
 		tx := w.begin()
-		for _, statement := range []string{"UPDATE drill_pit SET n = n + 1", "DO SLEEP(0.1)", "SELECT COUNT(*) FROM (SELECT id FROM sessions FOR UPDATE) s"} {
+		for _, statement := range []string{"UPDATE drill_lock SET n = n + 1", "DO SLEEP(0.1)", "SELECT COUNT(*) FROM (SELECT id FROM sessions FOR UPDATE) s"} {
 			if _, err := tx.Exec(statement); err != nil {
 				w.Errorf("%s: %v", statement, err)
 			}
@@ -99,10 +99,10 @@ func deadlocks(w *world) {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	w.do("DROP TRIGGER drill_pit")
+	w.do("DROP TRIGGER drill_lock")
 	n := w.status("Innodb_deadlocks") - before
 	if n < 10 {
-		w.Errorf("%d deadlocks; too few to say anything", n)
+		w.Errorf("%d deadlocks: too few for this test", n)
 	}
 	w.Logf("%d deadlocks", n)
 }
@@ -115,7 +115,7 @@ func (w *world) status(name string) (n int) {
 	return n
 }
 
-// deleted removes the rows of a few sessions. Exactly those are over.
+// deleted deletes the rows of ten sessions. Only these sessions end.
 func deleted(w *world) {
 	for _, j := range w.surfers[:10] {
 		id, err := hex.DecodeString(j.Who.SessionID)
@@ -128,14 +128,14 @@ func deleted(w *world) {
 	time.Sleep(lasting())
 	for _, j := range w.surfers[:10] {
 		if a := w.send(w.Context(), j, request{Request: nodetest.Me, base: w.c.Front, with: j.Cookies()}); !a.Refused() {
-			w.Errorf("a session whose row is gone: %v", a)
+			w.Errorf("a session whose row was deleted: %v", a)
 		}
 	}
 }
 
-// tooManyConnections has other clients take all connections that there are.
+// tooManyConnections lets other clients take all connections of the server.
 func tooManyConnections(w *world) {
-	const most = 10 // the server takes no smaller number
+	const most = 10 // the smallest limit that the server accepts
 	others := make([]*sql.Conn, most)
 	for i := range others {
 		conn, err := w.db.Conn(w.Context())
@@ -145,7 +145,7 @@ func tooManyConnections(w *world) {
 		others[i] = conn
 	}
 	stop, stopped := make(chan struct{}), make(chan struct{})
-	w.trouble(func() {
+	w.outage(func() {
 		admin := others[0]
 		if _, err := admin.ExecContext(w.Context(), "SET GLOBAL max_connections = 10"); err != nil {
 			w.Fatal(err)
@@ -172,12 +172,12 @@ func tooManyConnections(w *world) {
 		conn.Close()
 	}
 	if n := w.status("Connection_errors_max_connections"); n < 10 {
-		w.Errorf("%d connections refused; too few to say anything", n)
+		w.Errorf("%d connections refused: too few for this test", n)
 	}
 }
 
-// replaced puts a copy of the rows in their place that is ten seconds old, as a
-// failover to a database does that has not heard of the latest.
+// replaced replaces the rows by a copy that is ten seconds old, as a failover does to a
+// replica that is behind.
 func replaced(w *world) {
 	w.do("CREATE TABLE drill_copy AS SELECT * FROM sessions")
 	time.Sleep(10 * time.Second)
@@ -201,9 +201,9 @@ func replaced(w *world) {
 }
 
 func wasAhead(w *world, r *result) {
-	ahead := len(w.events()["ahead"])
+	ahead := len(w.events()["store-behind"])
 	if ahead < 10 {
-		w.Errorf("%d cookies were ahead of their rows; too few to say anything", ahead)
+		w.Errorf("%d cookies were ahead of their rows: too few for this test", ahead)
 	}
-	w.Logf("%d cookies were ahead of their rows; %d ended sessions are good again", ahead, r.unrevoked)
+	w.Logf("%d cookies were ahead of their rows; %d ended sessions were restored", ahead, r.unrevoked)
 }

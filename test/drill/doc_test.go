@@ -1,15 +1,14 @@
-// Package drill puts several processes of the example under load and under one
-// fault after the other, writes down all that browsers were answered and all that
-// became of the rows, and has package history judge it.
+// Package drill runs several processes of the example under load and injects one fault
+// after the other. It records all answers to browsers and all changes of the rows, and
+// package history checks them.
 //
-// In short, with a few faults, it is a test like any other. In full it takes a
-// quarter of an hour, and is started from the repository's root:
+// By default it is a short test with a few faults. The full drill takes a quarter of an
+// hour and is started from the root of the repository:
 //
 //	make drill
 //
 // It needs a database server, see package dbtest, and fails without one.
-// Everything is on the loopback interface, bounded in number and time, and ends
-// with the test.
+// It uses only the loopback interface. All processes end with the test.
 package drill
 
 import (
@@ -27,9 +26,9 @@ import (
 )
 
 var (
-	full    = flag.Bool("full", false, "all faults and all loads, in a quarter of an hour")
-	soaking = flag.Duration("soak", 0, "for how long to surf with faults every two minutes; 0: not at all")
-	seedArg = flag.Uint64("seed", 0, "of a run that is to be repeated, as far as schedules allow; 0: another one each time")
+	full    = flag.Bool("full", false, "run all faults and all loads, in a quarter of an hour")
+	soaking = flag.Duration("soak", 0, "run the load for this time, with a fault every two minutes; 0: do not")
+	seedArg = flag.Uint64("seed", 0, "the seed of a run to repeat, as far as the scheduling allows; 0: a random one")
 )
 
 func TestMain(m *testing.M) {
@@ -38,7 +37,7 @@ func TestMain(m *testing.M) {
 	nodetest.Main(m)
 }
 
-// chosen is the seed of all tests of a run.
+// chosen returns the seed of all tests of a run.
 var chosen = sync.OnceValue(func() uint64 { return cmp.Or(*seedArg, rand.Uint64()) })
 
 func seed(t *testing.T) uint64 {
@@ -46,21 +45,21 @@ func seed(t *testing.T) uint64 {
 	return chosen()
 }
 
-// say prints what a full run has to tell, with or without -v.
+// say prints a line of the report of a full run, also without -v.
 func say(format string, args ...any) {
 	if *full || *soaking > 0 {
 		fmt.Fprintf(os.Stdout, format+"\n", args...)
 	}
 }
 
-// beside lets short tests run side by side: alone are those whose figures count.
-func beside(t *testing.T) {
+// parallelIfShort runs short tests in parallel. Full tests run alone, because they measure.
+func parallelIfShort(t *testing.T) {
 	if !*full && *soaking == 0 {
 		t.Parallel()
 	}
 }
 
-// inFull is the first where the drill is run in full.
+// inFull returns whole in a full run, and short otherwise.
 func inFull[T any](whole, short T) T {
 	if *full {
 		return whole
@@ -68,7 +67,7 @@ func inFull[T any](whole, short T) T {
 	return short
 }
 
-// accessTTL is short, so that refreshes are most of what there is. That nobody is
-// logged out holds while transit and twice the time of an answer stay below it: so
-// it is longer where the machine is busy with other tests.
+// accessTTL is short, so that most requests are refreshes. Nobody is logged out as long as
+// the network delay plus twice the time of an answer stay below it. It is longer in short
+// runs, because other tests run in parallel.
 func accessTTL() time.Duration { return inFull(2*time.Second, 3*time.Second) }

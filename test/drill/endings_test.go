@@ -7,9 +7,9 @@ import (
 	"github.com/sessionkit/sessionkit/test/internal/nodetest"
 )
 
-// cast is browsers whose sessions are ended on purpose, so that there are
-// endings to be told from those that should not be.
-type cast struct {
+// endings are browsers whose sessions the drill ends. The history must tell these ends
+// from ends without a cause.
+type endings struct {
 	*world
 	leavers []*jar
 	pairs   [][2]*jar // two devices of one user
@@ -18,10 +18,10 @@ type cast struct {
 
 const phases = 3 // before a fault, during it and after it
 
-// newCast logs so many of each kind in for each phase, and lets them surf.
-func (w *world) newCast(each int) *cast {
+// newEndings logs in each browsers of every kind for each phase, and starts their load.
+func (w *world) newEndings(each int) *endings {
 	w.Helper()
-	k := &cast{world: w}
+	k := &endings{world: w}
 	n := each * phases
 	k.leavers, k.stolen = w.login(n), w.login(n)
 	users := w.c.AddUsers(n, "pair", "[]")
@@ -37,9 +37,8 @@ func (w *world) newCast(each int) *cast {
 	return k
 }
 
-// leave ends the sessions that are due in a phase. The cookies of before are kept
-// by somebody, who goes on with them.
-func (k *cast) leave(phase int) {
+// end ends the sessions of a phase. Copies of their cookies stay in use.
+func (k *endings) end(phase int) {
 	each := len(k.leavers) / phases
 	nodetest.InParallel(each, each, func(i int) {
 		i += phase * each
@@ -58,7 +57,7 @@ func (k *cast) leave(phase int) {
 	})
 }
 
-// ended says that somebody has done something to the jar's session.
+// ended returns the ids of the sessions that an operation ended or may have ended.
 func ended(ops []history.Op) map[string]bool {
 	found := map[string]bool{}
 	for _, op := range ops {

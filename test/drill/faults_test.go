@@ -8,28 +8,28 @@ import (
 	"github.com/sessionkit/sessionkit/test/internal/nodetest"
 )
 
-// lasting is how long a fault lasts.
+// lasting is the duration of a fault.
 func lasting() time.Duration { return inFull(15*time.Second, 3*time.Second) }
 
-// faults is what goes wrong.
+// faults are the scenarios of the drill.
 var faults = []scenario{
 	{
 		name: "database stopped", short: true, direct: true,
 		fault: func(w *world) {
-			w.trouble(func() { w.server.Stop(w) }, lasting(), func() { w.server.Restart(w) })
+			w.outage(func() { w.server.Stop(w) }, lasting(), func() { w.server.Restart(w) })
 		},
 	},
 	{
 		name: "database silent",
 		fault: func(w *world) {
-			w.trouble(func() { w.toxic("timeout", both, map[string]any{"timeout": 0}) }, lasting(), w.noToxics)
+			w.outage(func() { w.toxic("timeout", both, map[string]any{"timeout": 0}) }, lasting(), w.noToxics)
 		},
 	},
 	{
 		name: "database killed and restarted, 5 times", direct: true,
 		fault: func(w *world) {
 			for range 5 {
-				w.trouble(func() { w.server.Kill(w) }, time.Second, func() { w.server.Restart(w) })
+				w.outage(func() { w.server.Kill(w) }, time.Second, func() { w.server.Restart(w) })
 				time.Sleep(2 * time.Second)
 			}
 		},
@@ -55,28 +55,27 @@ var faults = []scenario{
 	{
 		name: "database read-only",
 		fault: func(w *world) {
-			w.trouble(func() { w.do("SET GLOBAL read_only = 1") }, lasting(), func() { w.do("SET GLOBAL read_only = 0") })
+			w.outage(func() { w.do("SET GLOBAL read_only = 1") }, lasting(), func() { w.do("SET GLOBAL read_only = 0") })
 		},
 	},
-	{name: "rows locked by somebody else", fault: locked, store: time.Minute},
+	{name: "rows locked by another client", fault: locked, store: time.Minute},
 	{name: "deadlocks", fault: deadlocks, served: 0.99},
 	{name: "rows deleted", fault: deleted},
 	{
 		name: "table gone",
 		fault: func(w *world) {
-			w.trouble(func() { w.do("RENAME TABLE sessions TO sessions_gone") }, lasting(), func() { w.do("RENAME TABLE sessions_gone TO sessions") })
+			w.outage(func() { w.do("RENAME TABLE sessions TO sessions_gone") }, lasting(), func() { w.do("RENAME TABLE sessions_gone TO sessions") })
 		},
 	},
 	{name: "too many connections", fault: tooManyConnections, direct: true},
 	{name: "rows replaced by a copy 10 s old", fault: replaced, also: wasAhead},
 	{name: "nodes killed", short: true, breaksOff: true, fault: killed, served: 0.99},
 	{name: "nodes drained", fault: drained, served: 0.999},
-	{name: "browsers gone in mid-request", breaksOff: true, fault: gone, also: nothingStays},
+	{name: "browsers disconnect during a request", breaksOff: true, fault: gone, also: nothingStays},
 	{name: "a node's clock an hour fast, then slow", clocks: true, fault: clockSet, served: 0.999},
 }
 
-// TestNobodyIsLoggedOutByAFault puts the nodes under load and under one fault
-// after the other, and checks the history of each.
+// TestNobodyIsLoggedOutByAFault runs each scenario and checks its history.
 func TestNobodyIsLoggedOutByAFault(t *testing.T) {
 	begin := time.Now()
 	for _, s := range faults {

@@ -12,11 +12,11 @@ import (
 	"github.com/sessionkit/sessionkit/test/internal/nodetest"
 )
 
-// TestManyUsersRefreshAtOnce has users whose page loads make six requests each
-// with a cookie that has just run out, cycle after cycle. The answers reach the
-// jar late and in any order, and some not at all.
+// TestManyUsersRefreshAtOnce sends page loads of six parallel requests with an access
+// cookie that has just expired, in many cycles. The answers reach the jar late and in any
+// order, and some are lost.
 func TestManyUsersRefreshAtOnce(t *testing.T) {
-	beside(t)
+	parallelIfShort(t)
 	const parallel = 6
 	users, cycles := inFull(200, 20), inFull(30, 2)
 	w := build(t, seed(t), plan{nodes: 2, ttl: accessTTL(), direct: true})
@@ -49,7 +49,7 @@ func TestManyUsersRefreshAtOnce(t *testing.T) {
 	}
 	all.Wait()
 	took := time.Since(begin)
-	w.everybodyOnceMore()
+	w.refreshAll()
 	h, _ := w.judge("parallel refreshes", 0)
 
 	confirms := map[string]int{}
@@ -73,26 +73,25 @@ func TestManyUsersRefreshAtOnce(t *testing.T) {
 		}
 	}
 	if want := users * parallel * cycles; refreshes < want || refused > 0 {
-		t.Errorf("%d refreshes, %d of them without a good answer; want %d, and all good", refreshes, refused, want)
+		t.Errorf("%d refreshes, %d of them without a good answer; want %d with a good answer", refreshes, refused, want)
 	}
 	reuses := len(w.events()["reuse"])
 	if reuses > 0 {
-		t.Errorf("%d times reuse was suspected; want 0", reuses)
+		t.Errorf("%d reuse events; want 0", reuses)
 	}
-	t.Logf("%d users, %d cycles of %d requests: %d refreshes in %v, %d without a good answer, %d suspected of reuse",
+	t.Logf("%d users, %d cycles of %d requests: %d refreshes in %v, %d without a good answer, %d reuse events",
 		users, cycles, parallel, refreshes, took.Round(time.Second), refused, reuses)
-	say("%d users x %d parallel requests x %d cycles: %d refreshes in %v, %d without a good answer, %d suspected of reuse, %d confirms.",
+	say("%d users x %d parallel requests x %d cycles: %d refreshes in %v, %d without a good answer, %d reuse events, %d confirms.",
 		users, parallel, cycles, refreshes, took.Round(time.Second), refused, reuses, len(h.Rows)-users)
 	w.c.NoPanics()
 }
 
-// TestAHerdComesBackAfterAnOutage lets all access cookies run out while the
-// database is away. When it is back, all users come within a second, each on a
-// connection that is open, as browsers keep them, and to a node of its own: else
-// two cores would be busy with connections and a balancer, which is not what is
-// tried here.
+// TestAHerdComesBackAfterAnOutage lets all access cookies expire during an outage of the
+// database. After it all users send a request within a second. Each uses an open
+// connection, as browsers do, to one node without the balancer: otherwise the CPU time of
+// the balancer and of new connections would distort the result.
 func TestAHerdComesBackAfterAnOutage(t *testing.T) {
-	beside(t)
+	parallelIfShort(t)
 	sessions, lasting := inFull(5000, 200), inFull(30*time.Second, 3*time.Second)
 	w := build(t, seed(t), plan{nodes: 2, ttl: accessTTL(), direct: true, open: 2 * time.Minute})
 	w.login(sessions)
@@ -103,7 +102,7 @@ func TestAHerdComesBackAfterAnOutage(t *testing.T) {
 	time.Sleep(accessTTL())
 
 	meanwhile := make(chan struct{})
-	w.trouble(func() {
+	w.outage(func() {
 		w.server.Kill(t)
 		go func() {
 			defer close(meanwhile)
@@ -113,7 +112,7 @@ func TestAHerdComesBackAfterAnOutage(t *testing.T) {
 	<-meanwhile
 	back := time.Now()
 
-	var most atomic.Int64 // connections of the nodes
+	var most atomic.Int64 // the largest number of connections of the nodes
 	watched, stop := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(watched)
@@ -159,25 +158,25 @@ func TestAHerdComesBackAfterAnOutage(t *testing.T) {
 	h, _ := w.judge("herd", 0)
 	r := w.measure("herd", h)
 	if took.Max() > 30*time.Second {
-		t.Errorf("the last session was back after %v; want at most 30 s", took.Max())
+		t.Errorf("the last session was refreshed after %v; want at most 30 s", took.Max())
 	}
 	if r.slowest > slowestAnswer {
 		t.Errorf("the slowest answer took %v; want at most %v", r.slowest, slowestAnswer)
 	}
 	if limit := int64(len(w.c.Nodes) * 2 * 16); most.Load() > limit || most.Load() == 0 {
-		t.Errorf("the nodes had %d connections; their pools' limits are %d together", most.Load(), limit)
+		t.Errorf("the nodes had %d connections; the limit of their pools is %d", most.Load(), limit)
 	}
 	if r.unanswered > 0 || r.other > 0 || r.cookiesOn503 > 0 || r.ended > 0 {
-		t.Errorf("%d requests without an answer, %d answers that there should not be, %d times 503 with cookies, %d endings", r.unanswered, r.other, r.cookiesOn503, r.ended)
+		t.Errorf("%d requests without an answer, %d unexpected answers, %d times 503 with cookies, %d ended sessions", r.unanswered, r.other, r.cookiesOn503, r.ended)
 	}
-	line := "%d sessions came back within a second after %v: first answer after %v, all after %v, %d times told to come again; at most %d connections; slowest answer %v"
+	line := "%d sessions sent a request within a second after an outage of %v: first answer after %v, all after %v, %d times 503; at most %d connections; slowest answer %v"
 	args := []any{sessions, lasting, round(r.recovered), round(took.Max()), again.Load(), most.Load(), round(r.slowest)}
 	t.Logf(line, args...)
 	say(line+".", args...)
 	w.c.NoPanics()
 }
 
-// refresh asks with the refresh cookie alone.
+// refresh sends a request with the refresh cookie alone.
 func (w *world) refresh(j *jar) nodetest.Answer {
 	return w.send(w.Context(), j, request{Request: nodetest.Me, base: w.nodeOf(j), with: j.Cookies().But(nodetest.AccessCookie)})
 }

@@ -12,14 +12,14 @@ import (
 )
 
 const (
-	lateBy     = 50 * time.Millisecond // at most, on the answer's way to the jar
+	lateBy     = 50 * time.Millisecond // the longest delay of an answer
 	lostAnswer = 0.025
-	lostAccess = 0.2 // page loads without the access cookie, as of a browser that keeps too many
-	hoarded    = 0.1 // page loads with an access cookie that may be past its end
+	lostAccess = 0.2 // part of the page loads without the access cookie, as if the browser had removed it
+	hoarded    = 0.1 // part of the page loads with an access cookie that may have expired
 )
 
-// surf begins a load: so many browsers, that load a page on average so often,
-// which makes up to so many requests at once. It goes on until stopLoad.
+// surf starts the load: every is the mean time between two page loads of a browser, and
+// atOnce the largest number of parallel requests of a page. stopLoad ends the load.
 func (w *world) surf(browsers int, every time.Duration, atOnce int) {
 	w.Helper()
 	ctx, cancel := context.WithCancel(w.Context())
@@ -28,16 +28,16 @@ func (w *world) surf(browsers int, every time.Duration, atOnce int) {
 	for _, j := range w.login(browsers) {
 		w.join(j)
 	}
-	all.Go(func() { w.oversleep(ctx) })
+	all.Go(func() { w.measureNoise(ctx) })
 	w.stopLoad = func() {
 		cancel()
 		all.Wait()
 	}
-	w.Cleanup(w.stopLoad) // before the nodes go, if the test does not get so far
+	w.Cleanup(w.stopLoad) // before the nodes stop, if the test ends early
 }
 
-// oversleep measures how late this machine is, whatever the nodes do.
-func (w *world) oversleep(ctx context.Context) {
+// measureNoise measures how late this machine wakes a sleeping goroutine.
+func (w *world) measureNoise(ctx context.Context) {
 	const nap = 10 * time.Millisecond
 	for ctx.Err() == nil {
 		begin := time.Now()
@@ -46,7 +46,7 @@ func (w *world) oversleep(ctx context.Context) {
 	}
 }
 
-// login makes browsers with a session each, of a user each.
+// login returns n browsers, each with a session of a new user.
 func (w *world) login(n int) []*jar {
 	w.Helper()
 	return w.loginAs(w.c.AddUsers(n, fmt.Sprintf("surfer-%d", len(w.surfers)), "[]"))
@@ -61,7 +61,7 @@ func (w *world) loginAs(users []nodetest.User) []*jar {
 	return w.surfers[first:]
 }
 
-// known takes a browser that has just logged in into the history.
+// known adds a browser that has just logged in to the history.
 func (w *world) known(b *nodetest.Browser, u nodetest.User, began time.Time) *jar {
 	j := w.newJar(b, u)
 	w.add(history.Op{Jar: j.id, Kind: history.Login, User: b.Who.UserID, Session: b.Who.SessionID, Began: began, Ended: time.Now(),
@@ -81,31 +81,31 @@ func (w *world) surfer(ctx context.Context, j *jar, every time.Duration, atOnce 
 	}
 }
 
-// page is one page load. Its requests carry the cookies of the moment that each
-// starts at; the answers come late, in any order, and now and then not at all.
+// page is one page load. Each request has the cookies that the browser has at its start.
+// The answers arrive late and in any order, and some are lost.
 func (w *world) page(j *jar, r *rand.Rand, requests int) {
 	var all sync.WaitGroup
-	mood := r.Float64()
+	draw := r.Float64()
 	for range requests {
 		start, late, lost := nodetest.UpTo(r, lateBy), nodetest.UpTo(r, lateBy), r.Float64() < lostAnswer
 		all.Go(func() {
-			time.Sleep(start) // a page's parts are found one after the other
-			w.send(w.Context(), j, request{Request: nodetest.Me, base: w.c.Front, with: j.sends(mood), late: late, lost: lost})
+			time.Sleep(start) // the browser finds the parts of a page one after the other
+			w.send(w.Context(), j, request{Request: nodetest.Me, base: w.c.Front, with: j.sends(draw), late: late, lost: lost})
 		})
 	}
 	all.Wait()
 }
 
-// sends is the cookies that a page load is sent with.
-func (j *jar) sends(mood float64) nodetest.Cookies {
+// sends returns the cookies of a page load. draw is a random number from 0 to 1.
+func (j *jar) sends(draw float64) nodetest.Cookies {
 	with := j.held
 	if with == nil {
 		with = j.Cookies()
 	}
 	switch {
-	case mood < lostAccess:
+	case draw < lostAccess:
 		return with.But(nodetest.AccessCookie)
-	case mood < lostAccess+hoarded && j.held == nil:
+	case draw < lostAccess+hoarded && j.held == nil:
 		return j.Hoard()
 	}
 	return with

@@ -13,9 +13,9 @@ import (
 	"github.com/sessionkit/sessionkit/test/internal/nodetest"
 )
 
-// What goes wrong with the nodes, and with the browsers.
+// Faults of the nodes and of the browsers.
 
-// killed kills one node after the other, as kill -9 does, and starts it again.
+// killed sends SIGKILL to one node after the other and restarts it.
 func killed(w *world) {
 	for i := range inFull(10, 2) {
 		n := w.c.Nodes[i%len(w.c.Nodes)]
@@ -26,16 +26,16 @@ func killed(w *world) {
 	}
 }
 
-// drained ends one node after the other as a deployment does, and starts it
-// again. Its last requests are refreshes that the database takes a while for:
-// their answers come, with the cookies.
+// drained stops one node after the other as a deployment does, and restarts it. Its last
+// requests are refreshes during which the database is slow. They must be answered, with
+// cookies.
 func drained(w *world) {
 	const last = 20
 	renewed := 0
 	for i := range inFull(10, 2) {
 		n := w.c.Nodes[i%len(w.c.Nodes)]
 		n.TakeOut()
-		time.Sleep(200 * time.Millisecond) // what the balancer has handed it arrives
+		time.Sleep(200 * time.Millisecond) // requests that the balancer has sent before arrive
 		w.toxic("latency", answers, map[string]any{"latency": 120})
 		asked := make([]nodetest.Answer, last)
 		var all sync.WaitGroup
@@ -52,7 +52,7 @@ func drained(w *world) {
 		w.noToxics()
 		for _, a := range asked {
 			if err := a.Err; err != nil || a.Came.After(drained.Add(time.Second)) {
-				w.Errorf("under way on a node that was drained: %v", a)
+				w.Errorf("a request in progress on a drained node: %v", a)
 			}
 			if a.Cookie(nodetest.AccessCookie) != "" {
 				renewed++
@@ -62,13 +62,13 @@ func drained(w *world) {
 		time.Sleep(500 * time.Millisecond)
 	}
 	if renewed < last {
-		w.Errorf("%d answers under way brought cookies; too few to say anything", renewed)
+		w.Errorf("%d requests in progress were answered with cookies: too few for this test", renewed)
 	}
-	w.Logf("%d answers under way on nodes that were drained brought cookies", renewed)
+	w.Logf("%d requests in progress on drained nodes were answered with cookies", renewed)
 }
 
-// gone has a thousand browsers go away in the midst of a refresh. Some are
-// answered sooner, out of the node's memory.
+// gone makes a thousand browsers disconnect during a refresh. Some are answered before
+// that, from a node's outcome cache.
 func gone(w *world) {
 	const requests, atMost = 1000, 5000
 	var went atomic.Int64
@@ -89,23 +89,23 @@ func gone(w *world) {
 	w.noToxics()
 }
 
-// nothingStays looks at the nodes some time after the last request. A connection
-// is a file: those of two pools may stay.
+// nothingStays checks the open files of the nodes some time after the last request. Only
+// the connections of two pools may remain.
 func nothingStays(w *world, r *result) {
 	if r.unanswered < 1000 {
-		w.Errorf("%d browsers went away; too few to say anything", r.unanswered)
+		w.Errorf("%d browsers disconnected: too few for this test", r.unanswered)
 	}
 	time.Sleep(6 * time.Second)
 	all := w.usage()
 	for i, u := range all {
 		if u.files > 2*16+20 {
-			w.Errorf("node %d still has %v", i, u)
+			w.Errorf("after the load node %d has %v", i, u)
 		}
 	}
-	w.Logf("the nodes when all is over: %v", all)
+	w.Logf("the nodes after the load: %v", all)
 }
 
-// clockSet sets one node's clock, twice, and back.
+// clockSet sets the clock of one node an hour forward, then an hour back, then right.
 func clockSet(w *world) {
 	n := w.c.Nodes[0]
 	n.Signal(w.T, setForward)
@@ -118,12 +118,12 @@ func clockSet(w *world) {
 	now := time.Now()
 	for _, far := range []time.Duration{time.Hour, -time.Hour} {
 		if !strings.Contains(n.LogText(), now.Add(far).Format("2006/01/02 15")) {
-			w.Errorf("the node has not logged anything at %v, which would have been its time", now.Add(far))
+			w.Errorf("the log of the node has no line at %v, so its clock was not set", now.Add(far))
 		}
 	}
 }
 
-// usage is what a node takes up, as the kernel tells.
+// usage is the resource usage of a node, as the kernel reports it.
 type usage struct {
 	memory         int // kB, resident
 	threads, files int

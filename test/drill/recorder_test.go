@@ -11,19 +11,19 @@ import (
 	"github.com/sessionkit/sessionkit/test/internal/nodetest"
 )
 
-// jar is a browser, and what the history knows it by.
+// jar is a browser with its number and user in the history.
 type jar struct {
 	*nodetest.Browser
 	id   int
 	user nodetest.User
-	held nodetest.Cookies // not nil: somebody has kept these, and takes no new ones
+	held nodetest.Cookies // not nil: a copy of cookies that is used without taking new ones
 }
 
-// recorder writes down what browsers do.
+// recorder records the operations of browsers. It is safe for concurrent use.
 type recorder struct {
 	mu   sync.Mutex // guards what follows
 	ops  []history.Op
-	odd  []nodetest.Answer // answers that there should not be
+	odd  []nodetest.Answer // unexpected answers
 	jars int
 }
 
@@ -34,8 +34,8 @@ func (r *recorder) newJar(b *nodetest.Browser, u nodetest.User) *jar {
 	return &jar{Browser: b, id: r.jars, user: u}
 }
 
-// add writes an operation down. Renewed is filled in later, by what it returns:
-// when the answer has reached the jar.
+// add records an operation. The returned function sets Renewed, when the answer has
+// reached the jar.
 func (r *recorder) add(op history.Op, a nodetest.Answer) (renewed func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -51,31 +51,31 @@ func (r *recorder) add(op history.Op, a nodetest.Answer) (renewed func()) {
 	}
 }
 
-// history is what was written down so far.
+// history returns the operations so far.
 func (r *recorder) history() []history.Op {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return append([]history.Op(nil), r.ops...)
 }
 
-// mark writes down what the drill itself did to a session.
+// mark records what the drill itself did to a session.
 func (r *recorder) mark(kind history.Kind, j *jar) {
 	now := time.Now()
 	r.add(history.Op{Jar: j.id, Kind: kind, User: j.Who.UserID, Session: j.Who.SessionID, Began: now, Ended: now, Outcome: history.OK}, nodetest.Answer{})
 }
 
-// request is one on its way.
+// request is a request and what happens to its answer.
 type request struct {
 	kind history.Kind // "": Use or Refresh, by the cookies
 	nodetest.Request
 	base   string
 	with   nodetest.Cookies
-	target string // the session that it is to end, if not the jar's own
+	target string // the session that the request ends, if not the jar's own
 	late   time.Duration
 	lost   bool // the answer does not reach the jar
 }
 
-// send sends a request, writes down what came of it, and takes the answer in.
+// send sends a request, records its outcome, and stores the cookies of the answer.
 func (r *recorder) send(ctx context.Context, j *jar, q request) nodetest.Answer {
 	a := j.SendContext(ctx, q.base, q.Request, q.with)
 	op := history.Op{
@@ -103,7 +103,7 @@ func (r *recorder) send(ctx context.Context, j *jar, q request) nodetest.Answer 
 	return a
 }
 
-// outcome is what a browser knows from an answer.
+// outcome returns the outcome that a browser can tell from the answer.
 func outcome(kind history.Kind, a nodetest.Answer) history.Outcome {
 	switch {
 	case a.Err != nil || a.Status == http.StatusBadGateway:

@@ -11,32 +11,32 @@ import (
 	"github.com/sessionkit/sessionkit/test/internal/nodetest"
 )
 
-// result is a scenario's line in the table.
+// result is the line of a scenario in the table.
 type result struct {
 	name                                 string
 	requests, ok, ended, unavailable     int
 	unanswered, other                    int
 	falseLogouts, unexplained, unrevoked int
 	cookiesOn503                         int
-	slowest                              time.Duration // but for what was broken off
+	slowest                              time.Duration // without requests that got no answer
 	slowestOp                            history.Op
-	recovered                            time.Duration // from the end of the last trouble to the first refresh that is answered
-	troubles                             int
-	noise                                time.Duration // by which this machine has let the drill itself wait
+	recovered                            time.Duration // from the end of the last outage to the first refresh that is answered
+	outages                              int
+	noise                                time.Duration // the longest delay of the drill itself by this machine
 
-	// Of what was asked when an outage had lasted for a while.
+	// Requests that began at least settlesAfter after the start of an outage.
 	settled   int
 	refusals  nodetest.Durations
 	histories *history.History
 }
 
-// settlesAfter is how long a node may take to notice that an outage is one.
+// settlesAfter is the longest time until a node knows of an outage.
 const settlesAfter = 3 * time.Second
 
 func (w *world) measure(name string, h *history.History) *result {
 	report := h.Check()
 	r := &result{name: name, falseLogouts: report.FalseLogouts, unexplained: report.Unexplained, unrevoked: report.Unrevoked,
-		troubles: len(w.outages), noise: time.Duration(w.noise.Load()), recovered: -1, histories: h}
+		outages: len(w.outages), noise: time.Duration(w.noise.Load()), recovered: -1, histories: h}
 	var back time.Time
 	for _, o := range w.outages {
 		back = o.until
@@ -83,7 +83,7 @@ func (w *world) measure(name string, h *history.History) *result {
 	return r
 }
 
-// What every scenario has to show.
+// The bounds of every scenario.
 const (
 	slowestAnswer = 2200 * time.Millisecond
 	firstSuccess  = 2 * time.Second
@@ -91,30 +91,30 @@ const (
 
 func (r *result) targets(t *testing.T, s scenario) {
 	if r.falseLogouts > 0 || r.unexplained > 0 {
-		t.Errorf("%d false logouts, %d unexplained endings", r.falseLogouts, r.unexplained)
+		t.Errorf("%d false logouts, %d unexplained ends", r.falseLogouts, r.unexplained)
 	}
 	if r.cookiesOn503 > 0 {
 		t.Errorf("%d times 503 with cookies", r.cookiesOn503)
 	}
 	if r.other > 0 {
-		t.Errorf("%d answers that there should not be", r.other)
+		t.Errorf("%d unexpected answers", r.other)
 	}
 	if r.unanswered > 0 && !s.breaksOff {
 		t.Errorf("%d requests got no answer", r.unanswered)
 	}
 	if r.requests < 100 || r.ok == 0 {
-		t.Errorf("%d requests, %d ok: too few to say anything", r.requests, r.ok)
+		t.Errorf("%d requests, %d ok: too few for this test", r.requests, r.ok)
 	}
 	if !*full {
-		return // how fast it is counts where the drill has the machine to itself
+		return // times are only checked in the full drill, which runs alone
 	}
-	// A request goes through several processes, and each may have to wait for a core.
+	// A request passes several processes, and each may wait for a core.
 	slack := 2 * r.noise
 	if r.slowest > slowestAnswer+slack {
-		t.Errorf("the slowest answer took %v; want at most %v, and %v for this machine: %+v", r.slowest, slowestAnswer, slack, r.slowestOp)
+		t.Errorf("the slowest answer took %v; want at most %v plus %v for this machine: %+v", r.slowest, slowestAnswer, slack, r.slowestOp)
 	}
-	if r.troubles > 0 && (r.recovered < 0 || r.recovered > firstSuccess+slack) {
-		t.Errorf("the first refresh came %v after the recovery; want at most %v, and %v for this machine", r.recovered, firstSuccess, slack)
+	if r.outages > 0 && (r.recovered < 0 || r.recovered > firstSuccess+slack) {
+		t.Errorf("the first refresh was answered %v after the recovery; want at most %v plus %v for this machine", r.recovered, firstSuccess, slack)
 	}
 	if part := r.served(); part < s.served {
 		t.Errorf("%.2f %% of the requests were served; want %.2f %%", 100*part, 100*s.served)
@@ -123,12 +123,12 @@ func (r *result) targets(t *testing.T, s scenario) {
 
 func (r *result) served() float64 { return float64(r.ok+r.ended) / float64(r.requests) }
 
-const header = `| fault | requests | ok | session over | 503 | no answer | other | false logouts | unexplained endings | slowest | first refresh after it | 503 once it has lasted 3 s |
+const header = `| fault | requests | ok | session over | 503 | no answer | other | false logouts | unexplained ends | slowest | first refresh after it | 503 once it has lasted 3 s |
 |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|`
 
 func (r *result) String() string {
 	recovered, settled := "", ""
-	if r.troubles > 0 {
+	if r.outages > 0 {
 		recovered = round(r.recovered)
 	}
 	if r.settled > 0 {
@@ -148,7 +148,7 @@ func round(d time.Duration) string {
 	return d.Round(time.Millisecond).String()
 }
 
-// results are all lines.
+// results is the table of all scenarios.
 var results table
 
 type table struct {

@@ -10,9 +10,9 @@ import (
 	"github.com/sessionkit/sessionkit/test/drill/history"
 )
 
-// rows is what the database itself writes down of each change of a session: by
-// triggers, whoever makes it. The time is that of the change, by its own clock,
-// and not of the statement's start, which may have waited for a lock.
+// rowsTable is the table in which triggers of the database record each change of a
+// session's row. The time is that of the change, by the clock of the database. The start
+// of the statement may be earlier, because it may wait for a lock.
 const rowsTable = `CREATE TABLE drill_rows (
 	n          BIGINT AUTO_INCREMENT PRIMARY KEY,
 	at         BIGINT NOT NULL,
@@ -24,14 +24,15 @@ const rowsTable = `CREATE TABLE drill_rows (
 	reason     VARBINARY(32) NOT NULL
 )`
 
-// trigger writes one down; %s are the event, the change, and the row's name.
+// trigger records one change. Its parameters are the event, the change, and the name of
+// the row.
 const trigger = `CREATE TRIGGER drill_%s AFTER %[1]s ON sessions FOR EACH ROW
 	INSERT INTO drill_rows (at, what, id, user_id, generation, revoked, reason)
 	SELECT CAST(UNIX_TIMESTAMP(SYSDATE(6)) * 1000000 AS SIGNED), what, %[3]s.id, %[3]s.user_id, %[3]s.generation,
 		%[3]s.revoked_at IS NOT NULL, COALESCE(%[3]s.revoke_reason, '')
 	FROM (SELECT %[2]s AS what) w WHERE what <> ''`
 
-// whatChanged: the drill's own restoring says so in a variable of its connection.
+// whatChanged tells the kind of a change. When the drill restores rows, it sets the variable @drill_restores.
 const whatChanged = `CASE
 	WHEN @drill_restores IS NOT NULL THEN 'restored'
 	WHEN OLD.revoked_at IS NULL AND NEW.revoked_at IS NOT NULL THEN 'revoked'
@@ -53,8 +54,8 @@ func watchRows(t testing.TB, db *sql.DB) {
 	}
 }
 
-// readRows returns the changes, of each row in the order in which they were made:
-// the number is given under the row's lock.
+// readRows returns the changes. Those of one row are in their order, because the triggers
+// number them while the row is locked.
 func readRows(t testing.TB, db *sql.DB) (all []history.Entry) {
 	t.Helper()
 	rows, err := db.Query("SELECT at, what, id, user_id, generation, revoked, reason FROM drill_rows ORDER BY n")

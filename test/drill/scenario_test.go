@@ -10,23 +10,23 @@ import (
 	"github.com/sessionkit/sessionkit/test/internal/nodetest"
 )
 
-// scenario is a fault under load: some time before it, the fault, some time after.
+// scenario is a fault under load. The load begins before the fault and ends after it.
 type scenario struct {
 	name   string
-	short  bool // part of the short form too
+	short  bool // also part of the short drill
 	nodes  int  // 0: 2
 	ttl    time.Duration
-	direct bool // nothing in between: the database itself refuses
-	clocks bool // the nodes' clocks can be set
+	direct bool // no proxy between the nodes and the database
+	clocks bool // the clocks of the nodes can be set
 
-	// fault returns when the database and the nodes are well again.
+	// fault injects the fault. It returns after the database and the nodes have recovered.
 	fault func(w *world)
-	// also looks at what this scenario alone has to show.
+	// also makes the checks of this scenario alone.
 	also func(w *world, r *result)
 
-	store     time.Duration // for how long a statement may act after it was given up; 0: 2 s
-	served    float64       // at least so large a part of the requests is answered with 200, or the session's end
-	breaksOff bool          // requests may be left without an answer
+	store     time.Duration // for how long the database may still execute a statement after its request has ended; 0: 2 s
+	served    float64       // the least part of the requests that are answered, and not with 503
+	breaksOff bool          // requests may remain without an answer
 }
 
 func (s scenario) run(t *testing.T) {
@@ -43,26 +43,26 @@ func (s scenario) run(t *testing.T) {
 	}
 	w := build(t, seed(t), p)
 	w.surf(inFull(120, 60), 1500*time.Millisecond, 6)
-	cast := w.newCast(inFull(2, 1))
+	endings := w.newEndings(inFull(2, 1))
 
 	pause := inFull(8*time.Second, 3*time.Second)
 	time.Sleep(pause / 2)
-	cast.leave(0)
+	endings.end(0)
 	time.Sleep(pause / 2)
 	leaving := make(chan struct{})
 	go func() {
 		defer close(leaving)
 		time.Sleep(inFull(2*time.Second, time.Second))
-		cast.leave(1)
+		endings.end(1)
 	}()
 	s.fault(w)
 	<-leaving
 	time.Sleep(pause / 2)
-	cast.leave(2)
+	endings.end(2)
 	time.Sleep(pause / 2)
 	w.stopLoad()
-	w.everybodyOnceMore()
-	w.logoutsArrive()
+	w.refreshAll()
+	w.awaitLogouts()
 
 	h, planted := w.judge(s.name, s.store)
 	if planted < len(history.Plants)-1 && !t.Failed() {
@@ -76,29 +76,28 @@ func (s scenario) run(t *testing.T) {
 	results.add(r)
 	t.Log(r)
 	if t.Failed() || r.unavailable > 0 {
-		w.tell()
+		w.logStoreErrors()
 	}
 	w.c.NoPanics()
 }
 
-// tell prints what the nodes have said of the store's trouble, for whoever looks
-// for the cause of a failure.
-func (w *world) tell() {
+// logStoreErrors logs the store errors of the nodes, to find the cause of a failure.
+func (w *world) logStoreErrors() {
 	w.Helper()
-	said := map[string]int{}
+	counts := map[string]int{}
 	for _, n := range w.c.Nodes {
 		for line := range strings.Lines(n.LogText()) {
-			if _, trouble, ok := strings.Cut(line, "kind=store-error "); ok {
-				said[strings.TrimSpace(trouble)]++
+			if _, fault, ok := strings.Cut(line, "kind=store-error "); ok {
+				counts[strings.TrimSpace(fault)]++
 			}
 		}
 	}
-	w.Logf("the nodes' trouble: %v", said)
+	w.Logf("store errors of the nodes: %v", counts)
 }
 
-// everybodyOnceMore asks each session that nobody has ended once more, past its
-// access cookie, until it is more than a 503 that comes.
-func (w *world) everybodyOnceMore() {
+// refreshAll refreshes every session that has not been ended. It repeats a request that is
+// answered with 503.
+func (w *world) refreshAll() {
 	over := ended(w.history())
 	nodetest.InParallel(len(w.surfers), 10, func(i int) {
 		j := w.surfers[i]
@@ -115,9 +114,9 @@ func (w *world) everybodyOnceMore() {
 	})
 }
 
-// logoutsArrive waits for logouts that were answered while the database was away:
-// the node that did tells it afterwards, and asks less often the longer that takes.
-func (w *world) logoutsArrive() {
+// awaitLogouts waits until logouts that were answered during an outage are in the
+// database: their node repeats them with a growing backoff.
+func (w *world) awaitLogouts() {
 	w.Helper()
 	var out []any
 	for _, op := range w.history() {
@@ -132,30 +131,30 @@ func (w *world) logoutsArrive() {
 	took, _ := nodetest.Eventually(20*time.Second, 50*time.Millisecond, func() bool {
 		var n int
 		return w.db.QueryRow(arrived, out...).Scan(&n) == nil && n == len(out)
-	}) // whether they did, the history says
+	}) // the check of the history reports logouts that are missing
 	if took > time.Second {
-		w.Logf("the last logout was in its row %v after the end of the load", took.Round(time.Millisecond))
+		w.Logf("the last logout was in the database %v after the end of the load", took.Round(time.Millisecond))
 	}
 }
 
-// bounds are what the kit promises for this access lifetime.
+// bounds returns the times that the kit guarantees for this access lifetime.
 func (w *world) bounds(store time.Duration) history.Bounds {
 	return history.Bounds{
 		Access: w.ttl, Idle: cmp.Or(w.idle, 30*time.Minute),
-		Feed:   5 * time.Second, // a second, and what a busy machine takes; with a short lifetime that is the bound
+		Feed:   5 * time.Second, // a second, and more on a busy machine; with a short access lifetime that is the bound
 		Memory: min(time.Second, w.ttl/12), Store: max(store, 2*time.Second), Slack: 300 * time.Millisecond,
 	}
 }
 
-// judge has the history checked, and then the check: with faults planted in the
-// very same history, as many as there is something for in it.
+// judge checks the history. Then it tests the check: it plants faults in the same history,
+// each that the history has a place for, and expects the check to find them.
 func (w *world) judge(name string, store time.Duration) (h *history.History, planted int) {
 	w.Helper()
 	h = &history.History{Ops: w.history(), Rows: readRows(w, w.db), Events: w.events(), Bounds: w.bounds(store)}
 	report := h.Check()
 	for i, v := range report.Violations {
 		if i == 20 {
-			w.Errorf("and %d more", len(report.Violations)-i)
+			w.Errorf("%d more violations", len(report.Violations)-i)
 			break
 		}
 		w.Error(v)
@@ -171,7 +170,7 @@ func (w *world) judge(name string, store time.Duration) (h *history.History, pla
 			}
 		}
 	}
-	w.Logf("%s: %d answers, %d of requests after their session's end, %d endings, %d confirms, %d times 503: no violation; %d planted faults: all found",
+	w.Logf("%s: %d answers, %d requests after the end of their session, %d ends, %d confirms, %d times 503: no violation; all %d planted faults found",
 		name, report.Served, report.AfterEnd, report.Endings, report.Confirms, report.Unavailable, planted)
 	return h, planted
 }

@@ -12,22 +12,22 @@ import (
 	"github.com/sessionkit/sessionkit/test/internal/nodetest"
 )
 
-// TestSoak surfs for as long as -soak says, with a fault every two minutes: now a
-// node is killed, now answers of the database are lost. Users log out and in again
-// meanwhile, so that rows die and are removed. It looks for what grows.
+// TestSoak runs the load for the time of -soak, with a fault every two minutes: it kills a
+// node, or loses answers of the database. Meanwhile users log in and out, so that rows end
+// and are removed. It checks that memory and the number of rows do not grow.
 func TestSoak(t *testing.T) {
 	const (
 		users     = 200
 		idle      = 30 * time.Second
 		everySome = 2 * time.Minute
-		warmUp    = 10 * time.Minute // until what a node remembers is as much as it will be
+		warmUp    = 10 * time.Minute // until the caches of a node have their final size
 	)
-	// A row is kept for two idle lives after its last confirmation, and some slack.
+	// A row is kept for two idle timeouts after its last confirmation, and some slack.
 	rowLives := 2*idle + accessTTL() + time.Minute
-	beside(t)
+	parallelIfShort(t)
 	lasting := *soaking
 	if lasting == 0 {
-		lasting = 6 * time.Second // so that this is known to work before half an hour is spent on it
+		lasting = 6 * time.Second // a short run, to see that the test itself works
 	}
 	w := build(t, seed(t), plan{nodes: 2, ttl: accessTTL(), flags: []string{"-refresh-ttl", idle.String()}})
 	w.idle = idle
@@ -52,17 +52,17 @@ func TestSoak(t *testing.T) {
 					t.Error(err)
 				}
 				rows = append(rows, n)
-				samples = append(samples, w.usage()[1:]) // the first node's process is not the same for long
+				samples = append(samples, w.usage()[1:]) // the first node is restarted too often
 			}
 		}
 	})
-	all.Go(func() { // come and go
+	all.Go(func() { // logins and logouts
 		for i := 0; ctx.Err() == nil; i++ {
 			time.Sleep(time.Second)
 			began := time.Now()
 			b, err := w.c.Login(w.c.Front, guests[i%len(guests)])
 			if err != nil {
-				continue // a node was killed just now
+				continue // a node has just been killed
 			}
 			one := w.known(b, guests[i%len(guests)], began)
 			logins++
@@ -94,8 +94,8 @@ func TestSoak(t *testing.T) {
 	}
 	all.Wait()
 	w.stopLoad()
-	w.everybodyOnceMore()
-	w.logoutsArrive()
+	w.refreshAll()
+	w.awaitLogouts()
 	h, _ := w.judge("soak", 0)
 	r := w.measure("soak", h)
 	r.targets(t, scenario{breaksOff: true, served: inSoak(0.995, 0)})
@@ -109,36 +109,36 @@ func TestSoak(t *testing.T) {
 		slices.Sort(all)
 		return all[len(all)/2]
 	}
-	// The last fifth against one of after the warm-up, of 30 minutes.
+	// Compares the last fifth with the third fifth, which begins after the warm-up.
 	from := len(samples) * 2 / 5
 	early, late := memory(samples[from:from+fifth]), memory(samples[len(samples)-fifth:])
 	growth := float64(late-early) / float64(early)
 	if lasting >= warmUp*5/2 && growth > 0.05 {
 		t.Errorf("a node's memory has grown by %.1f %%; want at most 5 %%", 100*growth)
 	}
-	// One login a second, and what of them lives on until it is removed, which is
-	// looked at once a minute.
+	// There is one login a second. Its row is kept for rowLives, and rows are removed once a
+	// minute.
 	if most, limit := slices.Max(rows), surfers+int((rowLives+2*time.Minute)/time.Second); most > limit {
 		t.Errorf("there were %d rows; want at most %d", most, limit)
 	}
 	last := samples[len(samples)-1][0]
-	line := "%v with %d users, %d faults, %d more logins and logouts: %d requests, %d ok, %d times 503, %d without an answer, %d false logouts, %d unexplained endings; " +
-		"memory %.1f MB early, %.1f MB late (%+.1f %%), in the end %v; at most %d rows, %d in the end"
+	line := "%v with %d users, %d faults, %d more logins and logouts: %d requests, %d ok, %d times 503, %d without an answer, %d false logouts, %d unexplained ends; " +
+		"memory %.1f MB early, %.1f MB late (%+.1f %%), at the end %v; at most %d rows, %d at the end"
 	args := []any{lasting, surfers, faults, logins, r.requests, r.ok, r.unavailable, r.unanswered, r.falseLogouts, r.unexplained,
 		float64(early) / 1024, float64(late) / 1024, 100 * growth, last, slices.Max(rows), rows[len(rows)-1]}
 	t.Logf(line, args...)
 	say(line+".", args...)
 	w.c.NoPanics()
 
-	// What is left when the load has gone is the server's own, and idle connections.
+	// After the load only goroutines of the server and of idle connections remain.
 	n := w.c.Nodes[1].Goroutines(t)
 	if n == 0 || n > 500 {
-		t.Errorf("a node had %d goroutines in the end; want some, and not hundreds", n)
+		t.Errorf("a node had %d goroutines at the end; want 1 to 500", n)
 	}
-	say("In the end the node that was never killed had %d goroutines.", n)
+	say("At the end the node that was never killed had %d goroutines.", n)
 }
 
-// inSoak is the first where the drill soaks in earnest.
+// inSoak returns long in a run with -soak, and short otherwise.
 func inSoak[T any](long, short T) T {
 	if *soaking > 0 {
 		return long

@@ -19,46 +19,46 @@ import (
 	"github.com/sessionkit/sessionkit/test/internal/nodetest"
 )
 
-// world is some nodes, the database, and what is between them.
+// world is the nodes, the database, and the proxies between them.
 type world struct {
 	*testing.T
 	*recorder
 	seed     uint64
 	server   *dbtest.Server
-	db       *sql.DB // the drill's own way to the database, past all faults
+	db       *sql.DB // the connection of the drill, without proxies
 	ways     []*way
 	c        *nodetest.Cluster
 	ttl      time.Duration
 	idle     time.Duration // life of a refresh cookie; 0: the example's 30 minutes
 	outages  []outage
 	surfers  []*jar
-	join     func(*jar) // lets one more browser surf
+	join     func(*jar) // adds a browser to the load
 	stopLoad func()
-	noise    atomic.Int64 // the longest that this machine let a sleeper oversleep
+	noise    atomic.Int64 // the longest delay of a wake-up on this machine
 }
 
-// outage is a time of trouble, for the measurements.
+// outage is the period of an outage.
 type outage struct{ from, until time.Time }
 
-// way is one node's way to its database: a breaker for single packets, then a
-// proxy for all the rest.
+// way is the connection of one node to its database: a breaker for single packets, then a
+// proxy for all other faults.
 type way struct {
 	breaker *nodetest.Breaker
 	proxy   *toxiproxy.Proxy
 }
 
-// plan says what a world is made of.
+// plan configures a world.
 type plan struct {
 	nodes   int
 	ttl     time.Duration
-	direct  bool   // the nodes reach the database without anything in between
+	direct  bool   // no proxies between the nodes and the database
 	program string // of the nodes; empty: the example
 	flags   []string
-	open    time.Duration // as nodetest.Setup's KeepOpen
+	open    time.Duration // see nodetest.Setup.KeepOpen
 }
 
-// build starts a database, and the nodes on it. They reach it with an account
-// that may do what an app's may: it is bound by read_only.
+// build starts a database and the nodes. The nodes use an account with the rights of an
+// app: read_only applies to it.
 func build(t *testing.T, seed uint64, p plan) *world {
 	t.Helper()
 	server := dbtest.Start(t)
@@ -91,9 +91,8 @@ func build(t *testing.T, seed uint64, p plan) *world {
 	return w
 }
 
-// onDatabases starts the nodes, each on the database that its DSN leads to. What
-// is written in one of them must be readable in all; the drill's own DSN is for
-// watching the rows.
+// onDatabases starts the nodes, each on the database of its DSN. All DSNs must lead to the
+// same data. The drill itself uses the DSN own.
 func onDatabases(t *testing.T, seed uint64, p plan, own string, dsns []string) *world {
 	t.Helper()
 	w := &world{T: t, recorder: &recorder{}, seed: seed, ttl: p.ttl}
@@ -132,14 +131,14 @@ func newWay(t *testing.T, seed uint64, dsn string) (*way, string) {
 	return &way{breaker, proxy}, through
 }
 
-// breaks sets the rule for all nodes' packets.
+// breaks sets the rule for the packets of all nodes.
 func (w *world) breaks(rule nodetest.Rule) {
 	for _, way := range w.ways {
 		way.breaker.Breaks(rule)
 	}
 }
 
-// toxic adds one to all nodes' ways, in both directions or on the answers' alone.
+// toxic adds a fault to the proxies of all nodes, in the given directions.
 func (w *world) toxic(kind string, streams []string, attributes map[string]any) {
 	w.Helper()
 	for _, way := range w.ways {
@@ -163,7 +162,7 @@ func (w *world) noToxics() {
 
 var both, answers = []string{"upstream", "downstream"}, []string{"downstream"}
 
-// do runs a statement on the drill's own connection.
+// do runs a statement of the drill itself.
 func (w *world) do(statement string, args ...any) {
 	w.Helper()
 	if _, err := w.db.Exec(statement, args...); err != nil {
@@ -171,8 +170,8 @@ func (w *world) do(statement string, args ...any) {
 	}
 }
 
-// trouble is a time in which the database is not itself.
-func (w *world) trouble(begin func(), lasting time.Duration, end func()) {
+// outage begins an outage, waits, ends it, and records its period.
+func (w *world) outage(begin func(), lasting time.Duration, end func()) {
 	from := time.Now()
 	begin()
 	time.Sleep(lasting)
@@ -182,7 +181,7 @@ func (w *world) trouble(begin func(), lasting time.Duration, end func()) {
 
 var eventLine = regexp.MustCompile(` session kind=(\S+) session=([0-9a-f]{32})`)
 
-// events are what the nodes have logged: kind to sessions.
+// events returns the events that the nodes have logged: kind to session ids.
 func (w *world) events() map[string][]string {
 	found := map[string][]string{}
 	for _, n := range w.c.Nodes {

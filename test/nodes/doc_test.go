@@ -1,9 +1,9 @@
-// Package nodes tests the example as it would run in earnest: several processes
-// behind a load balancer, on one MariaDB, with browsers that lose answers, nodes
-// and databases that die, and thieves.
+// Package nodes tests the example as in production: several processes behind a load
+// balancer, on one MariaDB. Answers are lost, nodes and databases fail, and cookies are
+// stolen.
 //
-// It needs a database server, see package dbtest, and fails without one.
-// Every process dies with the test, however that ends.
+// It needs a database server, see package dbtest, and fails without one. Every process
+// ends with the test, even if the test is killed.
 package nodes
 
 import (

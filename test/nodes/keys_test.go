@@ -11,15 +11,15 @@ import (
 	"github.com/sessionkit/sessionkit/test/internal/nodetest"
 )
 
-// TestTheKeyChangesUnderLoadAndNobodyIsLoggedOut takes the three steps that the
-// example's -h tells of, five times, on one node after the other.
+// TestTheKeyChangesUnderLoadAndNobodyIsLoggedOut replaces the key five times, in the
+// three steps that the example's -h describes, on one node after the other.
 func TestTheKeyChangesUnderLoadAndNobodyIsLoggedOut(t *testing.T) {
 	const (
 		sessions  = 50
 		rotations = 5
 		ttl       = 3 * time.Second
 		life      = 9 * time.Second        // of a refresh cookie
-		apart     = 300 * time.Millisecond // what one node knows and the other does not yet
+		apart     = 300 * time.Millisecond // between the changes on the two nodes
 	)
 	seed := nodetest.NewSeed(t)
 	c := nodetest.NewCluster(t, nodetest.Setup{
@@ -42,13 +42,13 @@ func TestTheKeyChangesUnderLoadAndNobodyIsLoggedOut(t *testing.T) {
 		kept, fresh := b.Cookies().But(nodetest.AccessCookie), session.GenerateKey()
 		onEach(old, fresh)
 		onEach(fresh, old)
-		time.Sleep(life) // every cookie under the old key has run out, but for those that are in use
+		time.Sleep(life) // every cookie under the old key has expired or was replaced
 		onEach(fresh)
-		// The old key is really gone.
+		// No node accepts the old key any more.
 		for _, n := range c.Nodes {
 			before := nodetest.Total(n.Events("undecodable"))
 			if a := b.SendWith(n.Base(), nodetest.Me, kept); !a.Refused() || nodetest.Total(n.Events("undecodable")) != before+1 {
-				t.Errorf("a cookie under a key that was removed: %v; want a refusal, because no key opens it", a)
+				t.Errorf("a cookie under a removed key: %v; want a refusal and one undecodable event", a)
 			}
 		}
 		old = fresh
@@ -56,7 +56,7 @@ func TestTheKeyChangesUnderLoadAndNobodyIsLoggedOut(t *testing.T) {
 	stop()
 	s.allLoggedIn()
 	if n := nodetest.Total(c.Events("undecodable")); n != rotations*len(c.Nodes) {
-		t.Errorf("%d cookies could not be opened; want %d, those that were kept", n, rotations*len(c.Nodes))
+		t.Errorf("%d undecodable cookies; want %d, the copies from before", n, rotations*len(c.Nodes))
 	}
 	if s.unavailable.Load() > 0 || s.broken.Load() > 0 {
 		t.Errorf("%v; want none", s)
@@ -65,8 +65,8 @@ func TestTheKeyChangesUnderLoadAndNobodyIsLoggedOut(t *testing.T) {
 	c.NoPanics()
 }
 
-// TestAKeyInTheWrongOrderIsMendedByTheRollOut lets one node seal with a key that
-// the other does not have yet.
+// TestAKeyInTheWrongOrderIsMendedByTheRollOut lets one node seal with a key that the
+// other does not have yet. Nobody is logged out, and the next step ends the refusals.
 func TestAKeyInTheWrongOrderIsMendedByTheRollOut(t *testing.T) {
 	const ttl = 2 * time.Second
 	c := nodetest.NewCluster(t, nodetest.Setup{
@@ -88,23 +88,23 @@ func TestAKeyInTheWrongOrderIsMendedByTheRollOut(t *testing.T) {
 	for _, b := range affected {
 		for _, r := range []nodetest.Request{nodetest.Page("/devices"), nodetest.Me, nodetest.Submit("/devices/revoke-others")} {
 			if a := b.Visit(second.Base(), r); !a.Refused() || len(a.Cookies) > 0 {
-				t.Errorf("on the second node: %v; want the login, and no cookie cleared", a)
+				t.Errorf("on the second node: %v; want a redirect to the login that changes no cookie", a)
 			}
 		}
 		if a := b.Visit(second.Base(), nodetest.Page("/login")); a.Status != 200 || len(a.Cookies) > 0 {
-			t.Errorf("the login page: %v; want 200, and no cookie cleared", a)
+			t.Errorf("the login page: %v; want 200 and no changed cookie", a)
 		}
 		if a := b.Visit(first.Base(), nodetest.Me); a.Is(b.Who) != nil {
 			t.Errorf("on the first node meanwhile: %v", a)
 		}
 	}
 	if nodetest.Total(second.Events("undecodable")) < len(affected) || nodetest.Total(first.Events("undecodable")) > 0 {
-		t.Errorf("cookies that could not be opened: %d on the first node, %d on the second; want none, and %d or more",
+		t.Errorf("undecodable cookies: %d on the first node, %d on the second; want none and at least %d",
 			nodetest.Total(first.Events("undecodable")), nodetest.Total(second.Events("undecodable")), len(affected))
 	}
 	for _, b := range others {
 		if a := b.Visit(second.Base(), nodetest.Me); a.Is(b.Who) != nil {
-			t.Errorf("one who was not on the first node: %v", a)
+			t.Errorf("a browser that did not use the first node: %v", a)
 		}
 	}
 
@@ -112,15 +112,15 @@ func TestAKeyInTheWrongOrderIsMendedByTheRollOut(t *testing.T) {
 	for _, b := range browsers {
 		for _, n := range c.Nodes {
 			if a := b.Visit(n.Base(), nodetest.Me); a.Is(b.Who) != nil {
-				t.Errorf("when both have the key: %v", a)
+				t.Errorf("after both nodes have the key: %v", a)
 			}
 		}
 	}
 	c.NoPanics()
 }
 
-// TestAHalfDoneResetOfTheKeyIsRefusedOrFlagged is about a key that has leaked.
-// To reset it is to give every node a new key alone, and to end all sessions.
+// TestAHalfDoneResetOfTheKeyIsRefusedOrFlagged resets a leaked key, and makes mistakes.
+// A complete reset gives every node only the new key, and ends all sessions.
 func TestAHalfDoneResetOfTheKeyIsRefusedOrFlagged(t *testing.T) {
 	c := nodetest.NewCluster(t, nodetest.Setup{
 		DSN:   dbtest.Database(t),
@@ -132,32 +132,32 @@ func TestAHalfDoneResetOfTheKeyIsRefusedOrFlagged(t *testing.T) {
 	forged := &nodetest.Browser{C: c, Who: nodetest.Whoami{UserID: admin.ID}}
 	leaked := forge(t, c.Key, admin.ID)
 
-	// flags asks a node, and wants to be refused because no key opens the cookies.
+	// flags sends cookies to a node. The node must refuse them and report that no key opens them.
 	flags := func(n *nodetest.Node, b *nodetest.Browser, with nodetest.Cookies) {
 		t.Helper()
 		count := nodetest.Total(n.Events("undecodable"))
 		if a := b.SendWith(n.Base(), nodetest.Me, with); !a.Refused() || len(a.Cookies) > 0 || nodetest.Total(n.Events("undecodable")) == count {
-			t.Errorf("got %v and %d events of kind undecodable; want a refusal that clears nothing, and one or more",
+			t.Errorf("got %v and %d undecodable events; want a refusal that changes no cookie, and at least one event",
 				a, nodetest.Total(n.Events("undecodable"))-count)
 		}
 	}
 
-	// No key, and the same key twice: that was no reset.
+	// A node rejects a key file without a key, and one with the same key twice.
 	for name, keys := range map[string][]string{"an empty file": nil, "the same key": {c.Key, c.Key}} {
 		for _, n := range c.Nodes {
 			n.Reload(t, nodetest.NotReloaded, keys...)
 			for _, b := range before {
 				if err := stillIn(b, b.Who.UserID, n.Base()); err != nil {
-					t.Errorf("%s, which was refused: %v", name, err)
+					t.Errorf("after a rejected file (%s): %v", name, err)
 				}
 			}
 			if a := forged.SendWith(n.Base(), nodetest.Me, leaked); !isAdmin(a) {
-				t.Fatalf("the forged cookie is good for nothing, and this test with it: %v", a)
+				t.Fatalf("the forged cookie is not accepted, so this test proves nothing: %v", a)
 			}
 		}
 	}
 
-	// One node is left out: each opens nothing of what the other seals.
+	// Only one node has the new key: neither node opens cookies of the other.
 	fresh := session.GenerateKey()
 	first.Reload(t, nodetest.Reloaded, fresh)
 	flags(first, forged, leaked)
@@ -168,10 +168,10 @@ func TestAHalfDoneResetOfTheKeyIsRefusedOrFlagged(t *testing.T) {
 	flags(second, onFirst, onFirst.Cookies())
 	flags(first, onSecond, onSecond.Cookies())
 
-	// The rest of it.
+	// The reset is completed.
 	second.Reload(t, nodetest.Reloaded, fresh)
 	if err := stillIn(onFirst, users[0].ID, first.Base(), second.Base()); err != nil {
-		t.Errorf("a session of after the reset: %v", err)
+		t.Errorf("a session that began after the reset: %v", err)
 	}
 	grace := c.LoginAll([]nodetest.User{admin}, first.Base())[0]
 	if err := done(grace.Visit(first.Base(), nodetest.Submit("/admin/revoke-all"))); err != nil {
@@ -184,16 +184,16 @@ func TestAHalfDoneResetOfTheKeyIsRefusedOrFlagged(t *testing.T) {
 		}
 	}
 
-	// The old key stays in the list, or comes back with a backup of the file. That
-	// is flagged, and whoever still holds cookies under it was logged out for good.
+	// The old key is in the list again, for example from a backup of the file. The nodes
+	// report its use, and no session from before the reset is accepted.
 	if n := nodetest.Total(c.Events("old-key")); n > 0 {
-		t.Errorf("%d events of kind old-key while each node has one key", n)
+		t.Errorf("%d old-key events while each node has one key; want 0", n)
 	}
 	for _, n := range c.Nodes {
 		n.Reload(t, nodetest.Reloaded, fresh, c.Key)
 		forged.SendWith(n.Base(), nodetest.Me, leaked)
 		if nodetest.Total(n.Events("old-key")) == 0 {
-			t.Error("a cookie under the old key was opened, and no event tells of it")
+			t.Error("a cookie under the old key was opened without an old-key event")
 		}
 	}
 	for _, n := range c.Nodes {
@@ -201,14 +201,14 @@ func TestAHalfDoneResetOfTheKeyIsRefusedOrFlagged(t *testing.T) {
 			if _, ok := nodetest.Eventually(nodetest.FeedAtMost, 50*time.Millisecond, func() bool {
 				return b.SendWith(n.Base(), nodetest.Me, b.Cookies()).Refused()
 			}); !ok {
-				t.Error("a session of before the reset is back, with the old key")
+				t.Error("a session from before the reset is accepted again with the old key")
 			}
 		}
 	}
 	c.NoPanics()
 }
 
-// forge makes an access cookie as one can who has the key.
+// forge returns an access cookie of an administrator, made with the key alone.
 func forge(t *testing.T, key, userID string) nodetest.Cookies {
 	t.Helper()
 	keys, err := session.ParseKeys(key)

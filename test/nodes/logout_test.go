@@ -12,13 +12,13 @@ import (
 	"github.com/sessionkit/sessionkit/test/internal/nodetest"
 )
 
-// logoutTTL is longer than any node takes to hear of a logout: what ends an
-// access cookie in this test is the feed.
+// logoutTTL is longer than the time until every node knows of a logout: in this test the
+// revocation list ends access cookies before they expire.
 const logoutTTL = 6 * time.Second
 
-// TestALogoutBeatsRefreshesUnderWay sends a logout and six refreshes at once, to
-// two nodes. Half of the sessions come with the login's own cookie, half with a
-// child that is still to be confirmed.
+// TestALogoutBeatsRefreshesUnderWay sends a logout and six refreshes in parallel to two
+// nodes. Half of the sessions present the ticket of the login, the others a child that is
+// not confirmed yet.
 func TestALogoutBeatsRefreshesUnderWay(t *testing.T) {
 	const races = 500
 	seed := nodetest.NewSeed(t)
@@ -48,28 +48,28 @@ func TestALogoutBeatsRefreshesUnderWay(t *testing.T) {
 	for _, b := range browsers {
 		row, err := c.Row(b.Who.SessionID)
 		if revokedAt, ok := s.revoked.Load(b.Who.SessionID); err != nil || !ok || row.RevokedAt != revokedAt || row.Reason != "logout" {
-			t.Errorf("in the end the row is %+v, error %v; right after the logout it was revoked at %v", row, err, revokedAt)
+			t.Errorf("at the end the row is %+v, error %v; immediately after the logout it was revoked at %v", row, err, revokedAt)
 		}
 	}
 	if n := nodetest.Total(c.Events("reuse")); n > 0 {
-		t.Errorf("%d sessions were taken for stolen", n)
+		t.Errorf("%d reuse events; want 0", n)
 	}
-	if median := s.heard.Median(); median > nodetest.FeedWithin {
-		t.Errorf("the other node believed access cookies for %v as a rule; want at most %v", median, nodetest.FeedWithin)
+	if median := s.accepted.Median(); median > nodetest.FeedWithin {
+		t.Errorf("median time that the other node accepted access cookies after the logout: %v; want at most %v", median, nodetest.FeedWithin)
 	}
-	t.Logf("%d races in %v: of 6 refreshes each, %d were answered with cookies, %d refused, %d told to come again; "+
-		"%d were answered from the other node's memory, up to %v after the logout; it believed access cookies for %v",
-		races, time.Since(begin).Round(time.Second), s.won.Load(), s.lost.Load(), s.unsure.Load(), s.remembered.Load(), s.memory.Max().Round(time.Millisecond), &s.heard)
+	t.Logf("%d races in %v: of 6 refreshes each, %d were answered with cookies, %d refused, %d answered with 503; "+
+		"%d were answered from the other node's outcome cache, up to %v after the logout; it accepted access cookies for %v",
+		races, time.Since(begin).Round(time.Second), s.won.Load(), s.lost.Load(), s.unavailable.Load(), s.cached.Load(), s.cachedFor.Max().Round(time.Millisecond), &s.accepted)
 	c.NoPanics()
 }
 
 type logoutRaces struct {
 	c       *nodetest.Cluster
-	revoked sync.Map // session id: when, as the row said right after the logout
+	revoked sync.Map // session id to revoked_at of the row, immediately after the logout
 
-	won, lost, unsure, remembered atomic.Int64
+	won, lost, unavailable, cached atomic.Int64
 
-	memory, heard nodetest.Durations
+	cachedFor, accepted nodetest.Durations // after the logout
 }
 
 func (s *logoutRaces) race(b *nodetest.Browser, seed uint64, i int) error {
@@ -97,7 +97,7 @@ func (s *logoutRaces) race(b *nodetest.Browser, seed uint64, i int) error {
 		return failed("the logout", logout)
 	}
 
-	// The refresh cookie of before, at once.
+	// The refresh cookie from before the logout is refused immediately.
 	if a := b.SendWith(here, nodetest.Me, old); !a.Refused() || a.Cookie(nodetest.RefreshCookie) != "" {
 		return failed("on the node of the logout, after it", a)
 	}
@@ -110,7 +110,7 @@ func (s *logoutRaces) race(b *nodetest.Browser, seed uint64, i int) error {
 	}
 	s.revoked.Store(b.Who.SessionID, row.RevokedAt)
 
-	// Then all that the refreshes have brought, and what the browser had.
+	// So are all cookies that the refreshes have set, and those of the browser.
 	all.Wait()
 	hands := []nodetest.Cookies{old}
 	for _, a := range answers {
@@ -122,17 +122,17 @@ func (s *logoutRaces) race(b *nodetest.Browser, seed uint64, i int) error {
 			hands = append(hands, nodetest.Cookies{nodetest.AccessCookie: a.Cookie(nodetest.AccessCookie), nodetest.RefreshCookie: a.Cookie(nodetest.RefreshCookie)})
 		case a.Status == http.StatusServiceUnavailable && len(a.Cookies) == 0:
 			// The logout came between the store's answer and the cookies.
-			s.unsure.Add(1)
+			s.unavailable.Add(1)
 		default:
-			return failed("a refresh under way", a)
+			return failed("a parallel refresh", a)
 		}
 	}
 	for _, hand := range hands {
 		if a := b.SendWith(here, nodetest.Me, hand); !a.Refused() {
-			return failed("on the node of the logout, with what a refresh under way had brought", a)
+			return failed("on the node of the logout, with the cookies of a parallel refresh", a)
 		}
 		if a := b.SendWith(here, nodetest.Me, hand.But(nodetest.AccessCookie)); !a.Refused() {
-			return failed("on the node of the logout, with the refresh cookie that a refresh under way had brought", a)
+			return failed("on the node of the logout, with the refresh cookie of a parallel refresh", a)
 		}
 		if err := s.onTheOther(b, there, hand.But(nodetest.AccessCookie), out); err != nil {
 			return err
@@ -147,14 +147,13 @@ func (s *logoutRaces) race(b *nodetest.Browser, seed uint64, i int) error {
 			return failed("on the other node, after "+time.Since(out).String(), a)
 		}
 	}
-	s.heard.Add(time.Since(out))
+	s.accepted.Add(time.Since(out))
 	return nil
 }
 
-// onTheOther tries a refresh cookie on the node that has not seen the logout.
-// That asks the store, unless it has just settled the very same cookie: the rest
-// of a page load is answered from memory for a twelfth of the access lifetime,
-// and at most a second.
+// onTheOther sends a refresh cookie to the node that did not handle the logout. That node
+// asks the store, unless its outcome cache holds the outcome of this cookie: for 1/12 of
+// the access lifetime, and at most a second.
 func (s *logoutRaces) onTheOther(b *nodetest.Browser, there string, with nodetest.Cookies, out time.Time) error {
 	a := b.SendWith(there, nodetest.Me, with)
 	if a.Refused() && a.Cookie(nodetest.RefreshCookie) == "" {
@@ -164,8 +163,8 @@ func (s *logoutRaces) onTheOther(b *nodetest.Browser, there string, with nodetes
 	if a.Is(b.Who) != nil || late > min(time.Second, logoutTTL/12) {
 		return failed("a refresh on the other node, "+late.String()+" after the logout", a)
 	}
-	s.remembered.Add(1)
-	s.memory.Add(late)
+	s.cached.Add(1)
+	s.cachedFor.Add(late)
 	return nil
 }
 

@@ -11,30 +11,30 @@ import (
 )
 
 const (
-	// A refusal comes after the 2 s that the store has, and 0.2 s of work. The
-	// rest is for a machine that is busy with other tests.
+	// The Manager waits 2 s for the store, and the request takes 0.2 s. The rest is for a
+	// busy machine.
 	refusedWithin = 2200*time.Millisecond + 1300*time.Millisecond
 
-	// noWait is what a refusal takes that waits for nothing, on such a machine.
+	// noWait is the longest time of a refusal that does not wait for the store, on a busy
+	// machine.
 	noWait = 250 * time.Millisecond
 
-	// recoveredWithin is how long after its return the database may be unknown
-	// to be back: a probe that it swallowed may be waiting for 2 s, and Run does
-	// its rounds each second.
+	// recoveredWithin is the longest time until a node knows that the database is back:
+	// a probe may still wait for 2 s, and Run polls once a second.
 	recoveredWithin = 5 * time.Second
 )
 
-// TestTheDatabaseGoesAndComesBack stops it in both ways in which a database
-// fails to answer: it refuses connections, or keeps them and falls silent.
+// TestTheDatabaseGoesAndComesBack stops the database in two ways: it refuses connections,
+// or it keeps them and does not answer.
 func TestTheDatabaseGoesAndComesBack(t *testing.T) {
 	const (
 		sessions = 200
 		leaving  = 10 // log out during each outage
 	)
 	server := dbtest.Start(t)
-	// Access cookies are the first node's, and shown to it: they are good for
-	// minutes. Refreshes are tried on both. The second one is in a hurry: to it
-	// all are old enough to be confirmed.
+	// The first node issues the access cookies and receives them: they are valid for
+	// minutes. Refreshes go to both nodes. For the second node, with its short access
+	// lifetime, every ticket is old enough to be confirmed.
 	c := nodetest.NewCluster(t, nodetest.Setup{
 		DSN:   server.Database(t),
 		Nodes: []time.Duration{5 * time.Minute, 2 * time.Second},
@@ -51,7 +51,7 @@ func TestTheDatabaseGoesAndComesBack(t *testing.T) {
 		t.Run(outage.name, func(t *testing.T) {
 			gone, staying := browsers[:leaving], browsers[leaving:]
 			browsers = staying
-			time.Sleep(time.Second) // so long may a node answer a page load's later requests out of its memory
+			time.Sleep(time.Second) // until no outcome cache holds an entry
 			outage.down(t)
 			begin := time.Now()
 			everybodyMeanwhile(t, c, staying)
@@ -65,12 +65,12 @@ func TestTheDatabaseGoesAndComesBack(t *testing.T) {
 		})
 	}
 	if n := nodetest.Total(c.Events("reuse")); n > 0 {
-		t.Errorf("%d sessions were taken for stolen", n)
+		t.Errorf("%d reuse events; want 0", n)
 	}
 	c.NoPanics()
 }
 
-// everybodyMeanwhile asks with valid access cookies, and without.
+// everybodyMeanwhile sends requests during the outage, with valid access cookies and without.
 func everybodyMeanwhile(t *testing.T, c *nodetest.Cluster, browsers []*nodetest.Browser) {
 	var served, refused, public atomic.Int64
 	var valid, invalid nodetest.Durations
@@ -112,22 +112,22 @@ func everybodyMeanwhile(t *testing.T, c *nodetest.Cluster, browsers []*nodetest.
 	t.Logf("valid access cookies: %d served, %v; others: %d times 503, %v; public pages: %d served", served.Load(), &valid, refused.Load(), &invalid, public.Load())
 }
 
-// nobodyWaits refuses at once, now that the outage is known.
+// nobodyWaits checks that a known outage is answered without a wait.
 func nobodyWaits(t *testing.T, c *nodetest.Cluster, browsers []*nodetest.Browser) {
-	time.Sleep(refusedWithin) // for the probes
+	time.Sleep(refusedWithin) // until the first probes have failed
 	var refused nodetest.Durations
 	nodetest.InParallel(len(browsers), 4, func(i int) {
 		b := browsers[i]
 		a := b.SendWith(c.Nodes[i%len(c.Nodes)].Base(), nodetest.Me, b.Cookies().But(nodetest.AccessCookie))
 		if a.Err != nil || a.Status != http.StatusServiceUnavailable || len(a.Cookies) > 0 || a.Took() > noWait {
-			t.Errorf("in an outage that is known: %v after %v; want 503 and no cookies within %v", a, a.Took(), noWait)
+			t.Errorf("in a known outage: %v after %v; want 503 and no cookies within %v", a, a.Took(), noWait)
 		}
 		refused.Add(a.Took())
 	})
-	t.Logf("once it is known: %d times 503, %v", len(browsers), &refused)
+	t.Logf("in a known outage: %d times 503, %v", len(browsers), &refused)
 }
 
-// leaveMeanwhile logs browsers out, and returns the cookies that somebody has kept.
+// leaveMeanwhile logs browsers out during the outage, and returns copies of their cookies.
 func leaveMeanwhile(t *testing.T, c *nodetest.Cluster, browsers []*nodetest.Browser) []nodetest.Cookies {
 	kept := make([]nodetest.Cookies, len(browsers))
 	node := c.Nodes[0].Base()
@@ -140,21 +140,21 @@ func leaveMeanwhile(t *testing.T, c *nodetest.Cluster, browsers []*nodetest.Brow
 		}
 		a := b.Visit(node, r)
 		if a.Err != nil || a.Status != want || !a.Clears() || b.Cookies()[nodetest.RefreshCookie] != "" {
-			t.Errorf("logout: %v; want %d and both cookies taken away", a, want)
+			t.Errorf("logout: %v; want %d and both cookies removed", a, want)
 		}
 		if a.Took() > refusedWithin {
 			t.Errorf("the logout took %v; want at most %v", a.Took(), refusedWithin)
 		}
-		// Whatever the store knows, this node lets nobody in with them.
+		// This node refuses the old cookies, although the store does not know of the logout.
 		if a := b.SendWith(node, nodetest.Me, kept[i]); a.Status == http.StatusOK || len(a.Cookies) > 0 && !a.Clears() {
-			t.Errorf("the cookies of before the logout, on the node that did it: %v", a)
+			t.Errorf("the cookies from before the logout, on its node: %v", a)
 		}
 	})
 	return kept
 }
 
-// everybodyIsStillLoggedIn refreshes every session. A 503 is an answer to be
-// repeated, for a while; a login page is not.
+// everybodyIsStillLoggedIn refreshes every session. It repeats a request that is answered
+// with 503, for recoveredWithin. A redirect to the login page is a failure.
 func everybodyIsStillLoggedIn(t *testing.T, c *nodetest.Cluster, browsers []*nodetest.Browser, backAt time.Time) {
 	var retries atomic.Int64
 	var back nodetest.Durations
@@ -171,7 +171,7 @@ func everybodyIsStillLoggedIn(t *testing.T, c *nodetest.Cluster, browsers []*nod
 				}
 				b.Take(a)
 				back.Add(time.Since(backAt))
-				// For the next outage all need an access cookie of the first node's.
+				// The next outage needs an access cookie of the first node.
 				b.Take(b.SendWith(c.Nodes[0].Base(), nodetest.Me, b.Cookies().But(nodetest.AccessCookie)))
 				return
 			}
@@ -179,16 +179,16 @@ func everybodyIsStillLoggedIn(t *testing.T, c *nodetest.Cluster, browsers []*nod
 				t.Errorf("a 503 with cookies: %v", a)
 			}
 			retries.Add(1)
-			time.Sleep(50 * time.Millisecond) // as a program that reads Retry-After, and is in a hurry
+			time.Sleep(50 * time.Millisecond) // sooner than Retry-After says
 		}
 	})
-	t.Logf("%d sessions are back, after %v, and %d further 503s", len(browsers), &back, retries.Load())
+	t.Logf("%d sessions were refreshed after %v; %d more times 503", len(browsers), &back, retries.Load())
 }
 
-// leaversAreGone waits until the store has been told of the logouts. From then
-// on the cookies that were kept are good for nothing, on any node.
+// leaversAreGone waits until the logouts are in the store. After that every node refuses
+// the copies of the cookies.
 func leaversAreGone(t *testing.T, c *nodetest.Cluster, browsers []*nodetest.Browser, kept []nodetest.Cookies, backAt time.Time) {
-	var told, heard nodetest.Durations
+	var written, propagated nodetest.Durations
 	for i, b := range browsers {
 		var row nodetest.SessionRow
 		var err error
@@ -197,23 +197,23 @@ func leaversAreGone(t *testing.T, c *nodetest.Cluster, browsers []*nodetest.Brow
 			return err == nil && row.RevokedAt.Valid
 		})
 		if !ok || row.Reason != "logout" {
-			t.Errorf("a logout of the outage is not in the row after %v: %+v, error %v", time.Since(backAt), row, err)
+			t.Errorf("a logout during the outage is not in the row after %v: %+v, error %v", time.Since(backAt), row, err)
 			continue
 		}
-		told.Add(time.Since(backAt))
+		written.Add(time.Since(backAt))
 		for k, n := range c.Nodes {
 			if a := b.SendWith(n.Base(), nodetest.Me, kept[i].But(nodetest.AccessCookie)); !a.Refused() {
-				t.Errorf("a refresh cookie of before the logout, on node %d: %v", k, a)
+				t.Errorf("a refresh cookie from before the logout, on node %d: %v", k, a)
 			}
 			if _, ok := nodetest.Eventually(time.Until(backAt.Add(recoveredWithin)), 50*time.Millisecond, func() bool {
 				return b.SendWith(n.Base(), nodetest.Me, kept[i]).Refused()
 			}); !ok {
-				t.Errorf("an access cookie of before the logout is still believed by node %d", k)
+				t.Errorf("node %d still accepts an access cookie from before the logout", k)
 			}
 			if k > 0 {
-				heard.Add(time.Since(backAt))
+				propagated.Add(time.Since(backAt))
 			}
 		}
 	}
-	t.Logf("%d logouts of the outage: the store knew after its return in %v; the other node in %v", len(browsers), &told, &heard)
+	t.Logf("%d logouts during the outage: after the return in the store within %v, on the other node within %v", len(browsers), &written, &propagated)
 }

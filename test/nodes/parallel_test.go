@@ -10,9 +10,8 @@ import (
 	"github.com/sessionkit/sessionkit/test/internal/nodetest"
 )
 
-// TestParallelRequestsOnAnExpiredCookie lets 50 requests start together on one
-// access cookie that has run out, on two nodes. The browser takes the answers in
-// in any order, and loses some.
+// TestParallelRequestsOnAnExpiredCookie sends 50 parallel requests with one expired access
+// cookie to two nodes. The answers reach the browser in any order, and some are lost.
 func TestParallelRequestsOnAnExpiredCookie(t *testing.T) {
 	const (
 		sessions = 20
@@ -32,13 +31,13 @@ func TestParallelRequestsOnAnExpiredCookie(t *testing.T) {
 	var took nodetest.Durations
 	begin := time.Now()
 	var all sync.WaitGroup
-	// A few bursts at a time: more would measure this machine, not the nodes.
+	// Only a few bursts in parallel: with more the machine itself would be the limit.
 	turns := make(chan struct{}, 4)
 	for i, b := range browsers {
 		all.Go(func() {
 			r := nodetest.Dice(seed, i)
 			generation := uint64(0)
-			// Rounds of different sessions stand side by side, not on each other.
+			// The rounds of different sessions begin at different times.
 			expires := b.Who.ExpiresAt.Add(ttl * time.Duration(i) / sessions)
 			for round := range rounds {
 				nodetest.SleepUntil(expires.Add(10 * time.Millisecond))
@@ -57,7 +56,7 @@ func TestParallelRequestsOnAnExpiredCookie(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				want := uint64(min(round, 1)) // the first round brings the login's own cookie
+				want := uint64(min(round, 1)) // the first round presents the ticket of the login
 				if row.Generation-generation != want {
 					t.Errorf("session %d, round %d: the row's generation went from %d to %d; want %d confirm", i, round, generation, row.Generation, want)
 				}
@@ -80,7 +79,7 @@ func TestParallelRequestsOnAnExpiredCookie(t *testing.T) {
 					}
 				}
 			}
-			// Whatever came in last, in whatever order, is good.
+			// The cookies that arrived last are valid.
 			nodetest.SleepUntil(expires)
 			if err := b.Visit(c.Front, nodetest.Me).Is(b.Who); err != nil {
 				t.Errorf("session %d, after its last round: %v", i, err)
@@ -90,7 +89,7 @@ func TestParallelRequestsOnAnExpiredCookie(t *testing.T) {
 	all.Wait()
 	over := nodetest.Total(c.Events("reuse")) + nodetest.Total(c.Events("ended"))
 	if over > 0 {
-		t.Errorf("%d requests were told that their session was over, or stolen; want none", over)
+		t.Errorf("%d ended or reuse events; want none", over)
 	}
 	t.Logf("%d rounds of %d requests in %v: %d answered as their user, %d confirms, %d times logged out; answers took %v",
 		sessions*rounds, parallel, time.Since(begin).Round(time.Second), answered.Load(), confirms.Load(), over, &took)

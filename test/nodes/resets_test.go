@@ -31,12 +31,12 @@ func TestLostAnswersOfTheDatabaseLogNobodyOut(t *testing.T) {
 
 	resets := breaker.Before.Load() + breaker.After.Load() + breaker.Lost.Load()
 	if resets < 100 {
-		t.Errorf("%d resets in %v; too few to say anything", resets, lasting)
+		t.Errorf("%d resets in %v: too few for this test", resets, lasting)
 	}
 	if n := s.broken.Load(); n > 0 {
-		t.Errorf("%d requests were broken off, the first: %v", n, s.breaks[0])
+		t.Errorf("%d requests failed without an answer, the first: %v", n, s.breaks[0])
 	}
-	t.Logf("%v; resets: %d before a statement arrived, %d after, %d on the way back; the database was called down %d times",
+	t.Logf("%v; resets: %d before a statement arrived, %d after, %d before its answer arrived; %d store-down events",
 		s, breaker.Before.Load(), breaker.After.Load(), breaker.Lost.Load(), nodetest.Total(c.Events("store-down")))
 	c.NoPanics()
 }

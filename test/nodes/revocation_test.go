@@ -11,12 +11,12 @@ import (
 	"github.com/sessionkit/sessionkit/test/internal/nodetest"
 )
 
-// way is how sessions of a user with two devices are ended.
+// way is a way to end sessions of a user with two devices.
 type way struct {
 	name         string
 	call         func(first, second *nodetest.Browser) nodetest.Request
-	byAdmin      bool  // else the first device makes the call
-	ends, spares []int // of the devices
+	byAdmin      bool  // an administrator makes the call, else the first device
+	ends, spares []int // the devices whose sessions end, and those whose do not
 }
 
 var ways = []way{
@@ -25,7 +25,7 @@ var ways = []way{
 		return nodetest.Submit("/devices/revoke", "id", second.Who.SessionID)
 	}, false, []int{1}, []int{0}},
 	{"other devices", func(_, _ *nodetest.Browser) nodetest.Request { return nodetest.Submit("/devices/revoke-others") }, false, []int{1}, []int{0}},
-	// The device that changes the password gets a new session for its old one.
+	// The device that changes the password gets a new session.
 	{"password", func(_, _ *nodetest.Browser) nodetest.Request {
 		return nodetest.Submit("/account/password", "current", nodetest.Password, "new", "another "+nodetest.Password)
 	}, false, []int{0, 1}, []int{0}},
@@ -37,9 +37,9 @@ var ways = []way{
 	}, true, []int{0, 1}, nil},
 }
 
-// TestAnEndedSessionIsServedNowhere ends 500 sessions, in every way there is,
-// while 200 users surf and must not notice. The access cookies are good for
-// minutes: what ends them is the feed.
+// TestAnEndedSessionIsServedNowhere ends 500 sessions in every way, while 200 other users
+// send requests and must not be affected. The access cookies are valid for minutes: only
+// the revocation list ends them.
 func TestAnEndedSessionIsServedNowhere(t *testing.T) {
 	const (
 		surfers   = 200
@@ -63,8 +63,8 @@ func TestAnEndedSessionIsServedNowhere(t *testing.T) {
 
 	stop := s.begin(seed)
 	nodetest.InParallel(len(leavers), atOnce, func(i int) {
-		// A node looks around after a call of its own. So first all calls are made
-		// on the one, then on the other: what ends sessions there are its polls.
+		// A node polls immediately after a call of its own. So all calls go to one node
+		// first, then to the other: on the other node only its regular polls end sessions.
 		way, half := ways[i%len(ways)], 2*i/len(leavers)
 		here, there := c.Nodes[half].Base(), c.Nodes[1-half].Base()
 		if err := try(c, way, leavers[i], grace, here, there, &served); err != nil {
@@ -78,7 +78,7 @@ func TestAnEndedSessionIsServedNowhere(t *testing.T) {
 	users := c.AddUsers(of, "everybody", "[]")
 	for i := range everybody {
 		here, there := c.Nodes[i%2].Base(), c.Nodes[1-i%2].Base()
-		browsers := c.LoginAll(users, here, there) // so nobody is locked out by the time before
+		browsers := c.LoginAll(users, here, there) // sessions that began after the previous revoke-all
 		if err := grace.Login(there, admin[0], nodetest.Password); err != nil {
 			t.Fatal(err)
 		}
@@ -89,13 +89,13 @@ func TestAnEndedSessionIsServedNowhere(t *testing.T) {
 		}
 	}
 	if p99 := served.At(0.99); p99 > nodetest.FeedWithin || served.Len() != sessions {
-		t.Errorf("99%% of %d sessions were served for at most %v after their end; want %v, of %d", served.Len(), p99, nodetest.FeedWithin, sessions)
+		t.Errorf("99%% of %d sessions were served for at most %v after their end; want at most %v, of %d", served.Len(), p99, nodetest.FeedWithin, sessions)
 	}
 	t.Logf("%d sessions ended in %v: served for %v; meanwhile %v", sessions, time.Since(begin).Round(time.Second), &served, s)
 	c.NoPanics()
 }
 
-// try ends sessions of a user's in one way, and no others.
+// try ends sessions of a user in one way, and checks that the others go on.
 func try(c *nodetest.Cluster, way way, u nodetest.User, grace *nodetest.Browser, here, there string, served *nodetest.Durations) error {
 	var devices []*nodetest.Browser
 	for _, base := range []string{here, there} {
@@ -118,13 +118,13 @@ func try(c *nodetest.Cluster, way way, u nodetest.User, grace *nodetest.Browser,
 	})
 	for _, i := range way.spares {
 		if fault := stillIn(devices[i], u.ID, here, there); fault != nil {
-			err = errors.Join(err, fmt.Errorf("the session that was to stay: %w", fault))
+			err = errors.Join(err, fmt.Errorf("a session that must go on: %w", fault))
 		}
 	}
 	return err
 }
 
-// done says that a form did what it was for.
+// done returns an error unless a form was successful.
 func done(a nodetest.Answer) error {
 	if a.Err != nil || a.Status != http.StatusSeeOther || a.Refused() {
 		return fmt.Errorf("%v; want 303 to a page", a)
@@ -132,9 +132,9 @@ func done(a nodetest.Answer) error {
 	return nil
 }
 
-// endsAt makes a call here that ends the browsers' sessions, whose cookies
-// somebody has kept, and adds to served for how long they were still good for
-// something there. Here nobody is let in with them from the answer on.
+// endsAt makes a call on the node here that ends the sessions of the browsers. The node
+// must refuse copies of their cookies from its answer on. endsAt adds to served for how
+// long the node there accepts them.
 func endsAt(here, there string, browsers []*nodetest.Browser, served *nodetest.Durations, call func() error) error {
 	kept := make([]nodetest.Cookies, len(browsers))
 	for i, b := range browsers {
@@ -162,9 +162,9 @@ func endsAt(here, there string, browsers []*nodetest.Browser, served *nodetest.D
 	return errors.Join(faults...)
 }
 
-// servedUntil makes requests with the cookies of a session that has ended, until
-// well after all nodes should know, and returns how long after the end the last
-// one began that was served.
+// servedUntil sends requests with the cookies of a session that has ended, until all nodes
+// must know of it. It returns how long after the end the last request began that was
+// served.
 func servedUntil(b *nodetest.Browser, base string, with nodetest.Cookies, end time.Time, every time.Duration) (last time.Duration, err error) {
 	for {
 		a := b.SendWith(base, nodetest.Me, with)
@@ -176,7 +176,7 @@ func servedUntil(b *nodetest.Browser, base string, with nodetest.Cookies, end ti
 			}
 			last = began
 		case began > 2*nodetest.FeedWithin:
-			// The refresh cookie alone does not help either.
+			// The refresh cookie alone is refused too.
 			if a := b.SendWith(base, nodetest.Me, with.But(nodetest.AccessCookie)); !a.Refused() {
 				return began, fmt.Errorf("without the access cookie, %v after the end: %v", began, a)
 			}
@@ -186,7 +186,7 @@ func servedUntil(b *nodetest.Browser, base string, with nodetest.Cookies, end ti
 	}
 }
 
-// stillIn asks both nodes, and both with and without the access cookie.
+// stillIn returns an error unless every base serves the user, with the access cookie and without.
 func stillIn(b *nodetest.Browser, userID string, bases ...string) error {
 	for _, base := range bases {
 		for _, with := range []nodetest.Cookies{b.Cookies(), b.Cookies().But(nodetest.AccessCookie)} {

@@ -12,9 +12,9 @@ import (
 	"github.com/sessionkit/sessionkit/test/internal/nodetest"
 )
 
-// TestAChangedRoleReachesEveryDevice makes users administrators and takes that
-// away again, while others surf. The access cookies are good for minutes: what
-// lets the nodes ask for the new roles is Reload and the feed.
+// TestAChangedRoleReachesEveryDevice gives users the role admin and removes it again,
+// while others send requests. The access cookies are valid for minutes: ForceRefresh and
+// the revocation list make the nodes read the new roles.
 func TestAChangedRoleReachesEveryDevice(t *testing.T) {
 	const (
 		surfers = 100
@@ -30,7 +30,7 @@ func TestAChangedRoleReachesEveryDevice(t *testing.T) {
 	s := &surfing{t: t, c: c, browsers: c.LoginAll(c.AddUsers(surfers, "surfer", "[]"), c.Front), every: 4 * time.Second}
 	grace := c.LoginAll(c.AddUsers(1, "admin", `["admin"]`), c.Front)[0]
 	rising := c.AddUsers(users, "rising", "[]")
-	var stale nodetest.Durations // how long after the change a node still went by the old roles
+	var stale nodetest.Durations // how long after the change the other node still used the old roles
 	begin := time.Now()
 
 	stop := s.begin(seed)
@@ -54,7 +54,7 @@ func TestAChangedRoleReachesEveryDevice(t *testing.T) {
 		}
 		for _, b := range all {
 			if err := stillIn(b, u.ID, here, there); err != nil {
-				t.Errorf("in the end: %v", err)
+				t.Errorf("at the end: %v", err)
 			}
 		}
 	})
@@ -66,17 +66,17 @@ func TestAChangedRoleReachesEveryDevice(t *testing.T) {
 		}
 	}
 	if p99 := stale.At(0.99); p99 > nodetest.FeedWithin || stale.Len() != 2*users*devices {
-		t.Errorf("the other node went by the old roles for %v in 99%% of %d cases; want at most %v, of %d",
+		t.Errorf("the other node used the old roles for %v in 99%% of %d cases; want at most %v, of %d",
 			p99, stale.Len(), nodetest.FeedWithin, 2*users*devices)
 	}
-	t.Logf("%d changes for %d devices each in %v: the other node went by the old roles for %v; meanwhile %v",
+	t.Logf("%d changes for %d devices each in %v: the other node used the old roles for %v; meanwhile %v",
 		2*users, devices, time.Since(begin).Round(time.Second), &stale, s)
 	c.NoPanics()
 }
 
-// rolesAt changes a user's role here, and looks at the devices: each knows at its
-// next request here, and there soon after, whatever cookies it brings. None is
-// ever refused.
+// rolesAt changes a user's role on the node here. Each device of the user must have the
+// new role at its next request here, and soon after there, with new cookies and with old
+// ones. No request is refused.
 func rolesAt(here, there string, devices []*nodetest.Browser, admin bool, stale *nodetest.Durations, change func() error) error {
 	before := make([]nodetest.Cookies, len(devices))
 	for i, b := range devices {
@@ -93,7 +93,7 @@ func rolesAt(here, there string, devices []*nodetest.Browser, admin bool, stale 
 			faults[i] = knowsNow(b, admin, here, there)
 			return
 		}
-		// The device knows nothing of what it is told here meanwhile.
+		// These requests keep the cookies from before the change.
 		var last time.Duration
 		var fault error
 		if _, ok := nodetest.Eventually(nodetest.FeedAtMost, 50*time.Millisecond, func() bool {
@@ -104,19 +104,19 @@ func rolesAt(here, there string, devices []*nodetest.Browser, admin bool, stale 
 			last = a.Sent.Sub(changed)
 			return false
 		}); !ok {
-			fault = fmt.Errorf("the other node goes by the old roles %v after the change", last)
+			fault = fmt.Errorf("the other node uses the old roles %v after the change", last)
 		}
 		stale.Add(last)
 		if fault == nil && isAdmin(b.SendWith(there, nodetest.Me, with)) != admin {
-			fault = errors.New("the other node has known better, and goes by the old roles again")
+			fault = errors.New("the other node used the new roles, and then the old ones again")
 		}
 		faults[i] = fault
 	})
 	return errors.Join(faults...)
 }
 
-// knowsNow makes the device's next requests here, and the one after them there:
-// that one brings the new cookie.
+// knowsNow sends the device's next requests to here, and one more with the new cookies to
+// there.
 func knowsNow(b *nodetest.Browser, admin bool, here, there string) error {
 	want := http.StatusForbidden
 	if admin {

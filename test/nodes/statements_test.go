@@ -10,11 +10,11 @@ import (
 	"github.com/sessionkit/sessionkit/test/internal/nodetest"
 )
 
-// statement is a line of MariaDB's own log of all that it is asked.
+// statement is a line of MariaDB's general log.
 type statement struct{ command, text string }
 
-// statements turns that log on. The function it returns gives what was asked
-// since the last call.
+// statements turns the general log on. The returned function returns the lines since the
+// previous call.
 func statements(c *nodetest.Cluster) func() []statement {
 	c.Helper()
 	do := func(statement string) {
@@ -52,15 +52,15 @@ func statements(c *nodetest.Cluster) func() []statement {
 	}
 }
 
-// ran says that the statement was run: it may have been prepared before.
+// ran reports whether the line is an execution, and not the preparation of a statement.
 func (s statement) ran() bool { return s.command == "Query" || s.command == "Execute" }
 
-// Feed and clean-up, which no request makes.
+// The polls of the revocation list and the removal of old rows: no request causes them.
 func (s statement) isPoll() bool    { return strings.Contains(s.text, "s.changed_at >=") }
 func (s statement) isCleanUp() bool { return strings.Contains(s.text, "`sessions` WHERE expires_at <") }
 
-// ofSessions is what was run on the sessions for the sake of a request. The
-// tests' own reading of a row writes the name without quotes.
+// ofSessions returns the statements on the sessions table that requests caused. The tests
+// write the name of the table without quotes.
 func ofSessions(all []statement) (found []string) {
 	for _, s := range all {
 		if s.ran() && strings.Contains(s.text, "`sessions`") && !s.isPoll() && !s.isCleanUp() {
@@ -70,8 +70,8 @@ func ofSessions(all []statement) (found []string) {
 	return found
 }
 
-// TestAnAccessCookieCostsNoStatement looks at all that two nodes ask the
-// database while they serve 10,000 requests: the feed's polls, and nothing else.
+// TestAnAccessCookieCostsNoStatement records all statements of two nodes while they serve
+// 10,000 requests: the polls of the revocation list, and nothing else.
 func TestAnAccessCookieCostsNoStatement(t *testing.T) {
 	const (
 		requests = 10_000
@@ -101,7 +101,7 @@ func TestAnAccessCookieCostsNoStatement(t *testing.T) {
 			return
 		}
 		if who, err := a.Session(); err != nil || who.Statements != counted[k] {
-			t.Errorf("the node has counted %d statements, error %v; want %d as before", who.Statements, err, counted[k])
+			t.Errorf("the node counts %d statements, error %v; want %d as before", who.Statements, err, counted[k])
 		}
 		if len(a.Cookies) > 0 {
 			t.Errorf("a valid access cookie was answered with new ones: %v", a)
@@ -119,19 +119,19 @@ func TestAnAccessCookieCostsNoStatement(t *testing.T) {
 			if s.ran() {
 				polls++
 			}
-		case s.command == "Close stmt" || s.isCleanUp(): // of a poll; once a minute
-		case s.command == "Connect" || s.command == "Quit": // of the pools
+		case s.command == "Close stmt" || s.isCleanUp(): // of a poll; the removal runs once a minute
+		case s.command == "Connect" || s.command == "Quit": // of the connection pools
 		default:
-			t.Errorf("the database was asked, in %v: %s", s.command, s.text)
+			t.Errorf("unexpected statement, command %v: %s", s.command, s.text)
 		}
 	}
-	// A node waits from 0.8 to 1.2 s between two polls. What is more than that is
-	// left to a machine that is busy with other tests.
+	// A node waits from 0.8 to 1.2 s between two polls. The lower bound also allows for a
+	// busy machine.
 	seconds := took.Seconds()
 	if least, most := 2*(seconds/1.5-1), 2*(seconds/0.8+1); float64(polls) < least || float64(polls) > most {
 		t.Errorf("%d polls by 2 nodes in %v; want one a second from each", polls, took)
 	}
-	t.Logf("%d requests in %v; in %v the database was asked %d times, for %d polls",
+	t.Logf("%d requests in %v; in %v the log has %d lines, for %d polls",
 		requests, served.Round(time.Millisecond), took.Round(time.Millisecond), len(found), polls)
 	c.NoPanics()
 }
@@ -139,7 +139,7 @@ func TestAnAccessCookieCostsNoStatement(t *testing.T) {
 func TestARefreshCostsAtMostTwoStatements(t *testing.T) {
 	const (
 		refreshes = 8
-		parallel  = 20 // requests of the last one
+		parallel  = 20 // requests of the last refresh
 		ttl       = time.Second
 	)
 	c := nodetest.NewCluster(t, nodetest.Setup{
@@ -155,7 +155,7 @@ func TestARefreshCostsAtMostTwoStatements(t *testing.T) {
 	var costs []int64
 	for range refreshes {
 		nodetest.SleepUntil(last.ExpiresAt.Add(10 * time.Millisecond))
-		statements() // those of before
+		statements() // discards the earlier ones
 		a := b.Visit(node, nodetest.Me)
 		who, err := a.Session()
 		if err != nil {
@@ -170,7 +170,7 @@ func TestARefreshCostsAtMostTwoStatements(t *testing.T) {
 	}
 	row, err := c.Row(b.Who.SessionID)
 	if err != nil || row.Generation != refreshes-1 {
-		t.Errorf("%d refreshes were confirmed, error %v; want %d: each but the first, whose cookie is the login's", row.Generation, err, refreshes-1)
+		t.Errorf("%d refreshes were confirmed, error %v; want %d: each except the first, which presents the ticket of the login", row.Generation, err, refreshes-1)
 	}
 
 	nodetest.SleepUntil(last.ExpiresAt.Add(10 * time.Millisecond))
@@ -187,7 +187,7 @@ func TestARefreshCostsAtMostTwoStatements(t *testing.T) {
 	all.Wait()
 	shared := statements()
 	if len(shared) > 4 {
-		t.Errorf("%d parallel requests on one node cost %d statements; want 2, or twice that where some came late:\n%s",
+		t.Errorf("%d parallel requests on one node cost %d statements; want 2, or 4 if some requests were late:\n%s",
 			parallel, len(shared), strings.Join(shared, "\n"))
 	}
 	t.Logf("statements per refresh: %v; of %d parallel requests together: %d", costs, parallel, len(shared))

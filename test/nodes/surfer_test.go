@@ -14,37 +14,35 @@ import (
 	"github.com/sessionkit/sessionkit/test/internal/nodetest"
 )
 
-// surfing is the load that faults are put under: browsers with two tabs each,
-// whose pages make up to four requests at once. Answers reach the jar late, in
-// any order, and now and then not at all.
+// surfing is the load during faults: browsers with two tabs each, whose pages send up to
+// four parallel requests. Answers reach the jar late and in any order, and some are lost.
 //
-// That nobody is logged out holds while transit and twice the time of an answer
-// stay below the access lifetime. So that is some seconds here: this machine may
-// be busy with other tests.
+// Nobody is logged out as long as the network delay plus twice the time of an answer stay
+// below the access lifetime. It is some seconds here, because the machine may be busy.
 type surfing struct {
 	t        *testing.T
 	c        *nodetest.Cluster
 	browsers []*nodetest.Browser
-	every    time.Duration // a page in each tab, on average; 0: pageEvery
+	every    time.Duration // mean time between two pages of a tab; 0: pageEvery
 
 	ok, unavailable, broken atomic.Int64
 	took                    nodetest.Durations
 
 	mu     sync.Mutex        // guards breaks
-	breaks []nodetest.Answer // what the balancer or the connection gave up on
+	breaks []nodetest.Answer // requests that failed without an answer of a node
 }
 
 const (
 	tabs       = 2
-	lateBy     = 50 * time.Millisecond // at most
+	lateBy     = 50 * time.Millisecond // the longest delay of an answer
 	lostAnswer = 0.025
-	lostAccess = 0.2 // page loads without the access cookie, as of a browser that keeps too many
+	lostAccess = 0.2 // part of the page loads without the access cookie, as if the browser had removed it
 	pageEvery  = 800 * time.Millisecond
-	atOnce     = 12 // page loads: more would measure this machine
+	atOnce     = 12 // parallel page loads: with more the machine itself would be the limit
 )
 
-// begin surfs until the function that it returns is called, which waits for what
-// is under way.
+// begin starts the load. The returned function stops it and waits for the requests in
+// progress.
 func (s *surfing) begin(seed uint64) (end func()) {
 	ctx, cancel := context.WithCancel(s.t.Context())
 	var all sync.WaitGroup
@@ -53,11 +51,11 @@ func (s *surfing) begin(seed uint64) (end func()) {
 		cancel()
 		all.Wait()
 	}
-	s.t.Cleanup(end) // before the nodes go, if the test does not get so far
+	s.t.Cleanup(end) // before the nodes stop, if the test ends early
 	return end
 }
 
-// until surfs until the context ends, then waits for what is under way.
+// until runs the load until the context ends, then waits for the requests in progress.
 func (s *surfing) until(ctx context.Context, seed uint64) {
 	var all sync.WaitGroup
 	turns := make(chan struct{}, atOnce)
@@ -82,20 +80,20 @@ func (s *surfing) until(ctx context.Context, seed uint64) {
 	all.Wait()
 }
 
-// load is one page load. Its requests carry the cookies of the moment that each starts at.
+// load is one page load. Each request has the cookies that the browser has at its start.
 func (s *surfing) load(b *nodetest.Browser, r *rand.Rand) {
 	var all sync.WaitGroup
 	forgetful := r.Float64() < lostAccess
 	for range 1 + r.IntN(4) {
 		start, late, lost := nodetest.UpTo(r, lateBy), nodetest.UpTo(r, lateBy), r.Float64() < lostAnswer
 		all.Go(func() {
-			time.Sleep(start) // a page's parts are found one after the other
+			time.Sleep(start) // the browser finds the parts of a page one after the other
 			with := b.Cookies()
 			if forgetful {
 				with = with.But(nodetest.AccessCookie)
 			}
 			a := b.SendWith(s.c.Front, nodetest.Me, with)
-			time.Sleep(late) // the network's way back
+			time.Sleep(late) // network delay of the answer
 			s.judge(b, a)
 			if !lost && a.Err == nil {
 				b.Take(a)
@@ -105,8 +103,8 @@ func (s *surfing) load(b *nodetest.Browser, r *rand.Rand) {
 	all.Wait()
 }
 
-// judge counts an answer. What fails the test is a login page, another user's
-// answer, or an error that nobody has asked for.
+// judge counts an answer. A redirect to the login page, the answer of another user and an
+// unexpected error fail the test.
 func (s *surfing) judge(b *nodetest.Browser, a nodetest.Answer) {
 	switch {
 	case a.Err != nil || a.Status == http.StatusBadGateway:
@@ -121,15 +119,14 @@ func (s *surfing) judge(b *nodetest.Browser, a nodetest.Answer) {
 		}
 	default:
 		if err := a.Is(b.Who); err != nil {
-			s.t.Errorf("a browser that has done nothing wrong: %v", err)
+			s.t.Errorf("an honest browser: %v", err)
 		}
 		s.ok.Add(1)
 		s.took.Add(a.Took())
 	}
 }
 
-// allLoggedIn asks each browser's session once more, past its access cookie,
-// when the faults are over.
+// allLoggedIn checks that every session is refreshed after the faults.
 func (s *surfing) allLoggedIn() {
 	nodetest.InParallel(len(s.browsers), 10, func(i int) {
 		b := s.browsers[i]
@@ -141,17 +138,17 @@ func (s *surfing) allLoggedIn() {
 			s.t.Errorf("browser %d after the faults: %v", i, last)
 		}
 	})
-	for kind, what := range map[string]string{"reuse": "stolen", "ended": "over", "store-behind": "ahead of the row"} {
+	for kind, what := range map[string]string{"reuse": "reused", "ended": "ended", "store-behind": "ahead of the row"} {
 		events := s.c.Events(kind)
 		for _, b := range s.browsers {
 			if n := events[b.Who.SessionID]; n > 0 {
-				s.t.Errorf("the nodes took %d honest cookies of a session for %s", n, what)
+				s.t.Errorf("the nodes reported %d cookies of an honest session as %s", n, what)
 			}
 		}
 	}
 }
 
-// confirmed is how often the rows were moved on in all.
+// confirmed returns the number of confirmations of all rows.
 func confirmed(c *nodetest.Cluster) (n int) {
 	c.Helper()
 	if err := c.DB.QueryRow("SELECT SUM(generation) FROM sessions").Scan(&n); err != nil {
@@ -161,6 +158,6 @@ func confirmed(c *nodetest.Cluster) (n int) {
 }
 
 func (s *surfing) String() string {
-	return fmt.Sprintf("%d requests answered, %d times 503, %d broken off; answers took %v; %d confirms",
+	return fmt.Sprintf("%d requests answered, %d times 503, %d without an answer; answers took %v; %d confirms",
 		s.ok.Load(), s.unavailable.Load(), s.broken.Load(), &s.took, confirmed(s.c))
 }

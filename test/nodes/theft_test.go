@@ -14,8 +14,8 @@ import (
 
 const theftTTL = time.Second
 
-// TestAStolenRefreshCookieIsCaught copies a refresh cookie at a random moment.
-// Victim and thief both go on, in either order, now and then at the same time.
+// TestAStolenRefreshCookieIsCaught copies a refresh cookie at a random time. Victim and
+// thief both send requests, in either order, and sometimes in parallel.
 func TestAStolenRefreshCookieIsCaught(t *testing.T) {
 	const runs = 200
 	seed := nodetest.NewSeed(t)
@@ -46,35 +46,35 @@ func TestAStolenRefreshCookieIsCaught(t *testing.T) {
 	reuses := c.Events("reuse")
 	for id, n := range reuses {
 		if _, ok := sessions.Load(id); !ok || n != 1 {
-			t.Errorf("session %s: %d events of reuse; want one, for a session of a run that was caught", id, n)
+			t.Errorf("session %s: %d reuse events; want one, for a session of a successful run", id, n)
 		}
 	}
 	if len(reuses) != runs {
-		t.Errorf("events of reuse for %d sessions; want %d", len(reuses), runs)
+		t.Errorf("reuse events for %d sessions; want %d", len(reuses), runs)
 	}
 	lives := func(d time.Duration) float64 { return d.Seconds() / theftTTL.Seconds() }
 	t.Logf("from the copy to the end, in access lifetimes: median %.1f, 95 %% %.1f, max %.1f", lives(until.Median()), lives(until.At(0.95)), lives(until.Max()))
-	t.Logf("%d thefts in %v: %d caught, with %d events of reuse; %.1f steps from the copy to the end; %d requests served without cookies in the straggler's window",
+	t.Logf("%d thefts in %v: %d detected, with %d reuse events; %.1f steps from the copy to the end; %d stragglers served without cookies",
 		runs, time.Since(begin).Round(time.Second), caught.Load(), nodetest.Total(reuses), float64(steps.Load())/runs, stragglers.Load())
 	c.NoPanics()
 }
 
-// holder is one who has the session's cookies.
+// holder has cookies of the session: the victim or the thief.
 type holder struct {
 	name string
 	*nodetest.Browser
-	due  time.Time // when the access cookie has run out
-	own  bool      // holds a refresh cookie that was minted for it alone, after the theft
-	past bool      // and the row has confirmed one of those
+	due  time.Time // when the access cookie expires
+	own  bool      // has a refresh cookie that was minted for it alone, after the theft
+	past bool      // the row has confirmed such a cookie
 }
 
-// theft is one run.
+// theft is one run of the test.
 type theft struct {
 	c                 *nodetest.Cluster
 	r                 *rand.Rand
 	victim, thief     *holder
-	other             *nodetest.Browser // the victim's session on another device
-	confirmedAt       time.Time         // when the first of the two got past a refresh
+	other             *nodetest.Browser // another session of the victim
+	confirmedAt       time.Time         // when the first cookie of one holder alone was confirmed
 	stolenAt, endedAt time.Time
 	stragglers        int
 	steps             int
@@ -93,7 +93,7 @@ func newTheft(c *nodetest.Cluster, u nodetest.User, r *rand.Rand) (*theft, error
 }
 
 func (s *theft) run() error {
-	// The victim has been around for up to two refreshes.
+	// The session has had up to two refreshes before the theft.
 	for range s.r.IntN(3) {
 		nodetest.SleepUntil(s.victim.due.Add(nodetest.UpTo(s.r, theftTTL/4)))
 		if _, err := s.step(s.victim); err != nil {
@@ -107,7 +107,7 @@ func (s *theft) run() error {
 	for s.steps = 1; s.steps <= 12; s.steps++ {
 		going := []*holder{s.victim, s.thief}
 		if together := s.r.IntN(3) == 0; !together {
-			// Either, but not one of them for ever: both go on.
+			// One of them, and rarely the same one again: both go on.
 			k := s.r.IntN(2)
 			if going[k] == last && s.r.IntN(3) > 0 {
 				k = 1 - k
@@ -128,17 +128,17 @@ func (s *theft) run() error {
 			return s.aftermath()
 		}
 	}
-	return fmt.Errorf("both go on after %d steps", s.steps)
+	return fmt.Errorf("after %d steps both are still authenticated", s.steps)
 }
 
-// steal copies the refresh cookie: the access cookie alone is of no interest here.
+// steal copies the refresh cookie. This test does not use the access cookie of the victim.
 func (s *theft) steal() {
 	s.stolenAt = time.Now()
 	s.thief = &holder{name: "the thief", Browser: s.victim.CopyOf("thief", nodetest.RefreshCookie)}
 }
 
-// step lets holders make a request each, at the same time, and reports whether
-// the session was ended by it.
+// step sends one request of each holder, in parallel, and reports whether that has ended
+// the session.
 func (s *theft) step(going ...*holder) (over bool, err error) {
 	before, err := s.c.Row(s.victim.Who.SessionID)
 	if err != nil {
@@ -155,8 +155,8 @@ func (s *theft) step(going ...*holder) (over bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	// Two who come at once with a child of the same ticket: one is confirmed. Two
-	// with the ticket itself: none, or both if it was itself a child.
+	// Two parallel requests with children of the same ticket confirm one child. With the
+	// same ticket they confirm it once, if it is a child that is not confirmed yet.
 	if after.Generation > before.Generation+1 {
 		return false, fmt.Errorf("one step moved the row from generation %d to %d", before.Generation, after.Generation)
 	}
@@ -180,13 +180,13 @@ func (s *theft) step(going ...*holder) (over bool, err error) {
 		}
 		switch {
 		case rival.past && len(a.Cookies) == 0:
-			s.stragglers++ // served, and earned nothing
+			s.stragglers++ // served without cookies
 		case rival.past && a.Sent.After(s.confirmedAt.Add(theftTTL/12)):
-			return false, fmt.Errorf("%s was let in %v after %s had got past a refresh: %v", h.name, a.Sent.Sub(s.confirmedAt), rival.name, a)
+			return false, fmt.Errorf("%s was authenticated %v after a child of %s was confirmed: %v", h.name, a.Sent.Sub(s.confirmedAt), rival.name, a)
 		}
 		if confirmed && h.own && len(going) == 1 {
 			if rival.past {
-				return false, fmt.Errorf("both got past a refresh, %s last: %v", h.name, a)
+				return false, fmt.Errorf("children of both were confirmed, of %s last: %v", h.name, a)
 			}
 			if !h.past {
 				h.past, s.confirmedAt = true, a.Came
@@ -195,7 +195,7 @@ func (s *theft) step(going ...*holder) (over bool, err error) {
 	}
 	if over {
 		if s.thief == nil || after.Reason != "reuse" {
-			return true, fmt.Errorf("the session is over, the row's reason is %q: %v", after.Reason, answers)
+			return true, fmt.Errorf("the session has ended, with the reason %q in the row: %v", after.Reason, answers)
 		}
 		return true, nil
 	}
@@ -209,34 +209,34 @@ func (s *theft) step(going ...*holder) (over bool, err error) {
 		}
 	}
 	if len(going) == 2 && confirmed && s.victim.own && s.thief.own && (s.victim.past || s.thief.past) {
-		return false, fmt.Errorf("a step of both was confirmed and ended nothing, after one of them had got past a refresh: %v", answers)
+		return false, fmt.Errorf("a step of both confirmed a ticket and ended nothing, although a child of one of them was already confirmed: %v", answers)
 	}
 	return false, nil
 }
 
-// aftermath: the session is dead for both, with whatever they hold; the user's
-// other one lives. A node that has just answered a refresh of that ticket may
-// answer it again out of its memory, for a twelfth of the access lifetime.
+// aftermath checks that the session has ended for both, with all their cookies, and that
+// the other session of the user goes on. It first waits until no outcome cache holds the
+// last refresh: 1/12 of the access lifetime.
 func (s *theft) aftermath() error {
 	nodetest.SleepUntil(time.Now().Add(theftTTL / 12))
 	for _, h := range []*holder{s.victim, s.thief} {
 		for _, n := range s.c.Nodes {
 			if a := h.SendWith(n.Base(), nodetest.Me, h.Cookies().But(nodetest.AccessCookie)); !a.Refused() {
-				return fmt.Errorf("%s goes on after the end: %v", h.name, a)
+				return fmt.Errorf("%s is authenticated after the end: %v", h.name, a)
 			}
-			// The nodes believe an access cookie until they hear of the end.
+			// The nodes accept an access cookie until they know of the end.
 			var a nodetest.Answer
 			took, ok := nodetest.Eventually(nodetest.FeedAtMost, 50*time.Millisecond, func() bool {
 				a = h.Send(n.Base(), nodetest.Me)
 				return a.Refused()
 			})
 			if !ok {
-				return fmt.Errorf("%s is still believed %v after the end: %v", h.name, took, a)
+				return fmt.Errorf("%s is still authenticated %v after the end: %v", h.name, took, a)
 			}
 		}
 	}
 	if a := s.other.SendWith(s.c.Front, nodetest.Me, s.other.Cookies().But(nodetest.AccessCookie)); a.Is(s.other.Who) != nil {
-		return fmt.Errorf("the user's other session is over, too: %v", a)
+		return fmt.Errorf("the other session of the user has ended too: %v", a)
 	}
 	return nil
 }

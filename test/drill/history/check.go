@@ -7,28 +7,28 @@ import (
 	"time"
 )
 
-// Report is what Check found, and how much it looked at.
+// Report is the result of Check.
 type Report struct {
 	Violations []Violation
 
-	Served       int // answers that were held against their session's end, their jar's user and their cookie's end
-	AfterEnd     int // requests that began after their session's end
-	Endings      int // times that a browser was told to log in
+	Served       int // answers that were checked
+	AfterEnd     int // requests that began after the end of their session
+	Endings      int // redirects to the login, and 401
 	Confirms     int
 	Unavailable  int
-	FalseLogouts int // sessions that were taken for stolen, and were not
-	Unexplained  int // endings without a cause
-	Unrevoked    int // sessions whose end was undone by putting an older copy of the rows in place
+	FalseLogouts int // sessions that were revoked for reuse without a theft
+	Unexplained  int // ends without a cause
+	Unrevoked    int // ended sessions that an older copy of the rows restored
 }
 
-// session is all that is known of one.
+// session is the history of one session.
 type session struct {
 	id   string
-	ops  []Op // by the time they began
+	ops  []Op // sorted by Began
 	rows []Entry
 }
 
-// checker goes through a history.
+// checker is a run of Check.
 type checker struct {
 	*History
 	Report
@@ -37,7 +37,7 @@ type checker struct {
 	logins   []Op
 }
 
-// Check holds a history against the promises.
+// Check checks the history against the rules.
 func (h *History) Check() Report {
 	c := &checker{History: h, sessions: map[string]*session{}, jars: map[int][]Op{}}
 	for _, op := range h.Ops {
@@ -92,14 +92,14 @@ func (c *checker) wrong(rule Rule, session string, at time.Time, format string, 
 	c.Violations = append(c.Violations, Violation{rule, session, at, fmt.Sprintf(format, args...)})
 }
 
-// answer looks at one answer by itself: whose it is (D4), what a 503 carries
-// (D5), and until when the access ticket is good that it rests on (D6).
+// answer checks one answer: it is for the right user (D4), a 503 sets no cookies (D5), and
+// its access ticket has not expired (D6).
 func (c *checker) answer(op Op) {
 	switch {
 	case op.Outcome == Unavailable:
 		c.Unavailable++
-		// A logout or a revocation asks the store for something of its own, and may
-		// get no answer to that after a refresh that was good.
+		// A logout or a revocation may refresh the session first, and then fail with a
+		// store error.
 		if op.Cookies && (op.Kind == Use || op.Kind == Refresh) {
 			c.wrong(D5, op.Session, op.Ended, "a 503 sets cookies")
 		}
@@ -107,19 +107,19 @@ func (c *checker) answer(op Op) {
 		c.Served++
 		got := *op.Got
 		if got.User != op.User || got.Session != op.Session {
-			c.wrong(D4, op.Session, op.Ended, "user %s is answered as user %s, session %s", op.User, got.User, got.Session)
+			c.wrong(D4, op.Session, op.Ended, "user %s got an answer for user %s, session %s", op.User, got.User, got.Session)
 		}
 		if late := op.Began.Sub(got.ExpiresAt); late > c.Bounds.Slack {
-			c.wrong(D6, op.Session, op.Began, "an access cookie is believed %v after its end", late)
+			c.wrong(D6, op.Session, op.Began, "an access cookie is accepted %v after its expiry", late)
 		}
 		if life := got.ExpiresAt.Sub(got.IssuedAt); life > c.Bounds.Access {
-			c.wrong(D6, op.Session, op.Began, "an access cookie lives for %v; want at most %v", life, c.Bounds.Access)
+			c.wrong(D6, op.Session, op.Began, "the lifetime of an access cookie is %v; want at most %v", life, c.Bounds.Access)
 		}
 	}
 }
 
-// generations looks at what was confirmed (D3). Where an older copy was put in
-// place, counting begins anew.
+// generations checks the order of the confirmations (D3). After a restored row it begins
+// with the generation of that row.
 func (c *checker) generations(s *session) {
 	var last uint64
 	for _, e := range s.rows {
@@ -138,20 +138,20 @@ func (c *checker) generations(s *session) {
 	}
 }
 
-// effects looks for a request that can have made each confirmation (D7). One
-// that got no answer, or a 503, may have acted for a while after it was given up.
+// effects looks for a request that can have made each confirmation (D7). The database may
+// execute the statement of a request that got no answer, or a 503, some time later.
 func (c *checker) effects(s *session) {
 	for _, e := range s.rows {
 		if e.Change != Confirmed {
 			continue
 		}
 		if !slices.ContainsFunc(s.ops, func(op Op) bool { return op.Session == s.id && c.may(op, e.At) }) {
-			c.wrong(D7, s.id, e.At, "generation %d is confirmed, and no request was under way", e.Generation)
+			c.wrong(D7, s.id, e.At, "generation %d is confirmed, and no request was in progress", e.Generation)
 		}
 	}
 }
 
-// may reports whether an operation can have acted at a moment.
+// may reports whether an operation can have had its effect at the given time.
 func (c *checker) may(op Op, at time.Time) bool {
 	last := op.Ended.Add(c.Bounds.Slack)
 	if op.Outcome == Unavailable || op.Outcome == Unknown {

@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// end is a time in which a session must not be served.
+// end is a period in which a session must not be served.
 type end struct {
 	from, until time.Time
-	silent      bool // no node hears of it: an access cookie is believed to its own end
+	silent      bool // no node learns of it: an access cookie is accepted until it expires
 }
 
-// ends are a session's revocations, as its row says, and the loss of the row. Each
-// begins when whoever asked for it was told, if they were; it ends only where an
-// older copy of the row was put in place.
+// ends returns the periods in which a session is revoked or its row is deleted. A period
+// begins when the request that caused it was answered, if there is one. It ends only when
+// an older copy of the row is restored.
 func (c *checker) ends(s *session) (all []end) {
 	var open *end
 	for _, e := range s.rows {
@@ -32,7 +32,7 @@ func (c *checker) ends(s *session) (all []end) {
 			all, open = append(all, *open), nil
 			c.Unrevoked++
 		case e.Change == Unrevoked:
-			c.wrong(D1, s.id, e.At, "the row of an ended session is good again")
+			c.wrong(D1, s.id, e.At, "the row of an ended session is no longer revoked")
 		}
 	}
 	if open != nil {
@@ -41,14 +41,14 @@ func (c *checker) ends(s *session) (all []end) {
 	return all
 }
 
-// afterTheEnd looks for answers to requests that began when their session was
-// over (D1). An access cookie is believed on other nodes until they hear of it,
-// and at most for its life; a refresh may be answered out of a node's memory.
+// afterTheEnd looks for answers to requests that began after the end of their session
+// (D1). Other nodes accept an access cookie until they learn of the end, and at most for
+// its lifetime. A node may answer a refresh from its outcome cache.
 func (c *checker) afterTheEnd(s *session) {
 	for _, end := range c.ends(s) {
-		believed := min(c.Bounds.Access, c.Bounds.Feed)
+		accepted := min(c.Bounds.Access, c.Bounds.Feed)
 		if end.silent {
-			believed = c.Bounds.Access
+			accepted = c.Bounds.Access
 		}
 		for _, op := range s.ops {
 			late := op.Began.Sub(end.from)
@@ -56,42 +56,41 @@ func (c *checker) afterTheEnd(s *session) {
 				continue
 			}
 			c.AfterEnd++
-			bound := believed
+			bound := accepted
 			if op.Cookies {
 				bound = c.Bounds.Memory
 			}
 			if op.Outcome == OK && late > bound+c.Bounds.Slack {
-				c.wrong(D1, s.id, op.Began, "a request is served that began %v after the session's end", late)
+				c.wrong(D1, s.id, op.Began, "a request is served that began %v after the end of the session", late)
 			}
 		}
 		for _, e := range s.rows {
 			if e.Change == Confirmed && e.At.After(end.from.Add(c.Bounds.Slack)) && (end.until.IsZero() || e.At.Before(end.until)) {
-				c.wrong(D1, s.id, e.At, "generation %d is confirmed after the session's end", e.Generation)
+				c.wrong(D1, s.id, e.At, "generation %d is confirmed after the end of the session", e.Generation)
 			}
 		}
 	}
 }
 
-// lostLogouts looks for logouts that were answered, and that the row has never
-// heard of (D1). A node that ends before the database is back says so.
+// lostLogouts looks for logouts that were answered but are not in the row (D1). A node
+// that stops before the database is back reports that the logout is lost.
 func (c *checker) lostLogouts(s *session) {
 	if len(s.rows) == 0 || slices.Contains(c.Events["revocation-lost"], s.id) {
 		return
 	}
-	// A row that was removed when its time was over knew of no logout before that.
+	// A row that was removed after its expiry may have been removed before the logout.
 	deleted := slices.ContainsFunc(s.ops, func(op Op) bool { return op.Kind == Delete })
 	for _, op := range s.ops {
 		over := func(e Entry) bool {
 			return e.Change == Revoked || e.Change == Deleted && (deleted || !e.At.After(op.Ended))
 		}
 		if (op.Kind == Logout || op.Kind == Revoke) && op.ends() == s.id && op.Outcome == OK && !slices.ContainsFunc(s.rows, over) {
-			c.wrong(D1, s.id, op.Ended, "the %s was answered, and the row does not know of it", op.Kind)
+			c.wrong(D1, s.id, op.Ended, "the %s was answered, and the row is not revoked", op.Kind)
 		}
 	}
 }
 
-// asked reports whether an operation can be what a revocation of its session
-// goes back to.
+// asked reports whether an operation can be the cause of a revocation.
 func (c *checker) asked(op Op, e Entry) bool {
 	if op.ends() != e.Session {
 		return false
@@ -108,15 +107,14 @@ func (c *checker) asked(op Op, e Entry) bool {
 	}
 }
 
-// byNewLogin: a login may end the user's older sessions.
+// byNewLogin reports whether a later login of the user can be the cause of a revocation.
 func (c *checker) byNewLogin(e Entry) bool {
 	return (e.Reason == "replaced" || e.Reason == "limit") && slices.ContainsFunc(c.logins, func(op Op) bool {
 		return op.User == e.User && op.Session != e.Session && !op.Began.After(e.At.Add(c.Bounds.Slack))
 	})
 }
 
-// causes asks of each revocation who wanted it, and of each login page that a
-// browser saw why it did (D2, D5).
+// causes looks for the cause of each revocation and of each redirect to the login (D2, D5).
 func (c *checker) causes(s *session) {
 	for _, e := range s.rows {
 		if e.Change != Revoked || c.byNewLogin(e) {
@@ -128,9 +126,9 @@ func (c *checker) causes(s *session) {
 		}
 		if e.Reason == "reuse" {
 			c.FalseLogouts++
-			c.wrong(D2, s.id, e.At, "taken for stolen at generation %d, and nobody has stolen it", e.Generation)
+			c.wrong(D2, s.id, e.At, "revoked for reuse at generation %d without a theft", e.Generation)
 		} else {
-			c.wrong(D2, s.id, e.At, "revoked for reason %q, and nobody has asked for it", e.Reason)
+			c.wrong(D2, s.id, e.At, "revoked for reason %q without a request for it", e.Reason)
 		}
 	}
 	for _, op := range s.ops {
@@ -143,17 +141,17 @@ func (c *checker) causes(s *session) {
 		}
 		c.Unexplained++
 		if before, ok := c.previous(op); ok && before.Outcome == Unavailable {
-			c.wrong(D5, s.id, op.Ended, "after a 503 the browser is told to log in, and there is no cause")
+			c.wrong(D5, s.id, op.Ended, "after a 503 the browser is sent to the login without a cause")
 		} else {
-			c.wrong(D2, s.id, op.Ended, "the browser is told to log in, and there is no cause")
+			c.wrong(D2, s.id, op.Ended, "the browser is sent to the login without a cause")
 		}
 	}
 }
 
-// explained reports whether there is a cause for a login page.
+// explained reports whether there is a cause for a redirect to the login.
 func (c *checker) explained(s *session, at Op) bool {
 	for _, e := range s.rows {
-		// That a revocation is itself in order is looked at elsewhere.
+		// Whether the revocation itself has a cause is checked elsewhere.
 		if (e.Change == Revoked) && !e.At.After(at.Ended.Add(c.Bounds.Slack)) {
 			return true
 		}
@@ -164,7 +162,7 @@ func (c *checker) explained(s *session, at Op) bool {
 		case op.Began.After(at.Ended):
 			continue
 		case (op.Kind == Logout || op.Kind == Revoke || op.Kind == Delete) && op.ends() == s.id:
-			return true // whatever became of it
+			return true // whatever its outcome
 		case op.Jar == at.Jar && op.Renewed && op.Ended.After(renewed):
 			renewed = op.Ended
 		}
@@ -172,7 +170,7 @@ func (c *checker) explained(s *session, at Op) bool {
 	return at.Ended.After(renewed.Add(c.Bounds.Idle - c.Bounds.Slack))
 }
 
-// previous is the operation of the same jar that ended last before this one began.
+// previous returns the last operation of the same jar that ended before op began.
 func (c *checker) previous(op Op) (found Op, ok bool) {
 	for _, before := range c.jars[op.Jar] {
 		if before.Ended.Before(op.Began) && (!ok || before.Ended.After(found.Ended)) {

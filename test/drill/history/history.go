@@ -1,11 +1,11 @@
-// Package history judges what happened while sessions were under load and under
-// faults. It knows nothing of how the kit works inside: what browsers did and what
-// they were answered is one log, what became of the rows is another, and Check
-// says where the two contradict the promises of the kit.
+// Package history checks what happened to sessions under load and during faults. It is
+// independent of the implementation of the kit. One log has the requests and answers of
+// the browsers, another has the changes of the rows. Check reports where they break the
+// guarantees of the kit.
 //
-// The method is that of Jepsen: every operation is written down with when it
-// began and when it ended, and one whose answer is unknown may have happened or
-// not. A history is good if there is a way in which all of it can have happened.
+// The method is that of Jepsen: each operation is recorded with its begin and its end, and
+// an operation whose answer is unknown may have happened or not. A history is valid if
+// there is an order of events that explains all of it.
 package history
 
 import (
@@ -13,98 +13,98 @@ import (
 	"time"
 )
 
-// Kind is what an operation was.
+// Kind is the kind of an operation.
 type Kind string
 
 const (
 	Login   Kind = "login"
 	Use     Kind = "use"     // a request with an access cookie
-	Refresh Kind = "refresh" // a request whose access cookie has run out, or was lost
+	Refresh Kind = "refresh" // a request without a valid access cookie
 	Logout  Kind = "logout"
-	Revoke  Kind = "revoke" // of the session, by its user elsewhere or an administrator
+	Revoke  Kind = "revoke" // of a session, from another device of the user or by an administrator
 
-	// What the drill itself did to a session.
-	Steal  Kind = "steal"  // its refresh cookie is in the hands of two from now on
+	// Operations of the drill itself.
+	Steal  Kind = "steal"  // two clients have the refresh cookie from now on
 	Delete Kind = "delete" // its row was deleted
 )
 
-// Outcome is what an operation's browser knows of it.
+// Outcome is the outcome of an operation as its browser sees it.
 type Outcome string
 
 const (
 	OK          Outcome = "ok"
-	Refused     Outcome = "refused"     // nobody's: 401, or sent to the login page
+	Refused     Outcome = "refused"     // not authenticated: 401, or a redirect to the login page
 	Unavailable Outcome = "unavailable" // 503: it may have happened, or not
 	Unknown     Outcome = "unknown"     // no answer: it may have happened, or not
-	Other       Outcome = "other"       // an answer that there should not be
+	Other       Outcome = "other"       // an unexpected answer
 )
 
 // Op is one operation of a browser.
 type Op struct {
-	Jar     int // whose cookies
+	Jar     int // the number of the browser
 	Kind    Kind
 	User    string // of the jar's login
 	Session string // of the jar's login
-	Target  string // the session that it is to end; "": the jar's own
+	Target  string // the session that the operation ends; "": the session of the jar
 	Began   time.Time
-	Ended   time.Time // the answer came, or was given up
+	Ended   time.Time // when the answer arrived, or the request failed
 	Outcome Outcome
 	Cookies bool // the answer sets cookies
-	Renewed bool // and a refresh cookie that has reached the jar is among them
+	Renewed bool // the jar has stored a refresh cookie of the answer
 	Got     *Identity
 }
 
-// ends is the session that a logout, say, is about.
+// ends returns the session that a logout or a revocation ends.
 func (op Op) ends() string { return cmp.Or(op.Target, op.Session) }
 
-// Identity is who the answer is for, as it says itself.
+// Identity is the user and the session that an answer names.
 type Identity struct {
 	User, Session       string
-	IssuedAt, ExpiresAt time.Time // of the access ticket that the answer rests on
+	IssuedAt, ExpiresAt time.Time // of the access ticket of the answer
 }
 
-// Change is what happened to a row.
+// Change is a kind of change of a row.
 type Change string
 
 const (
 	Created   Change = "created"
-	Confirmed Change = "confirmed" // another refresh cookie is the confirmed one
+	Confirmed Change = "confirmed" // another ticket was confirmed
 	Revoked   Change = "revoked"
 	Unrevoked Change = "unrevoked"
 	Deleted   Change = "deleted"
-	Restored  Change = "restored" // the drill put an older copy in its place
+	Restored  Change = "restored" // the drill restored an older copy
 )
 
-// Entry is one change of a row, in the order in which they were made.
+// Entry is one change of a row.
 type Entry struct {
-	At         time.Time // by the database's clock: when the statement began
+	At         time.Time // when the row changed, by the clock of the database
 	Change     Change
 	Session    string
 	User       string
-	Generation uint64 // after it
-	Revoked    bool   // after it
+	Generation uint64 // after the change
+	Revoked    bool   // after the change
 	Reason     string // of the revocation
 }
 
-// History is all that is known.
+// History is the input of Check.
 type History struct {
 	Ops    []Op
-	Rows   []Entry
-	Events map[string][]string // kind to sessions: what the nodes have logged
+	Rows   []Entry             // those of one row in the order of the changes
+	Events map[string][]string // events that the nodes have logged: kind to session ids
 	Bounds Bounds
 }
 
-// Bounds are the times that the kit promises.
+// Bounds are the times that the kit guarantees.
 type Bounds struct {
-	Access time.Duration // life of an access cookie
-	Idle   time.Duration // life of a refresh cookie
+	Access time.Duration // lifetime of an access cookie
+	Idle   time.Duration // lifetime of a refresh cookie
 	Feed   time.Duration // until every node knows of a revocation
-	Memory time.Duration // for how long a node answers a refresh again without asking
-	Store  time.Duration // for how long a statement may go on after its request was given up
-	Slack  time.Duration // of a busy machine, and of times in hundredths of a second
+	Memory time.Duration // for how long a node answers a refresh from its outcome cache
+	Store  time.Duration // for how long the database may still execute a statement after its request has ended
+	Slack  time.Duration // for a busy machine, and for times rounded to hundredths of a second
 }
 
-// Rule is a promise.
+// Rule is a guarantee of the kit.
 type Rule string
 
 const (
@@ -112,12 +112,12 @@ const (
 	D2 Rule = "D2" // every end has a cause
 	D3 Rule = "D3" // generations only grow, and none is confirmed twice
 	D4 Rule = "D4" // an answer is for the user who logged in
-	D5 Rule = "D5" // the store's trouble ends no session, and sets no cookie
-	D6 Rule = "D6" // no access cookie is good for longer than it says
-	D7 Rule = "D7" // nothing happens to a row that nobody can have asked for
+	D5 Rule = "D5" // a store error ends no session and sets no cookie
+	D6 Rule = "D6" // no access cookie is accepted after its expiry
+	D7 Rule = "D7" // every confirmation has a request that can have caused it
 )
 
-// Violation is a promise that was not kept.
+// Violation is a broken rule.
 type Violation struct {
 	Rule    Rule
 	Session string

@@ -12,8 +12,8 @@ var bounds = Bounds{
 	Memory: 170 * time.Millisecond, Store: 2 * time.Second, Slack: 100 * time.Millisecond,
 }
 
-// life makes the history of one session that refreshes as it should. It may be
-// logged out in the end, or stolen.
+// life makes the history of one session without a violation. At the end it may be logged
+// out, or stolen.
 func life(h *History, r *rand.Rand, jar int, begin time.Time, end Kind) {
 	id, user, at := fmt.Sprintf("s%02d", jar), fmt.Sprint(jar), begin
 	op := func(kind Kind, outcome Outcome) *Op {
@@ -36,10 +36,10 @@ func life(h *History, r *rand.Rand, jar int, begin time.Time, end Kind) {
 		}
 		at = at.Add(bounds.Access)
 		switch r.IntN(8) {
-		case 0: // nothing came of it
+		case 0: // it was not executed
 			op(Refresh, Unavailable)
 			at = at.Add(time.Second)
-		case 1: // it was confirmed, and nobody was told; asking again confirms nothing
+		case 1: // it was confirmed without an answer; the next one confirms nothing
 			op(Refresh, Unknown)
 			row.Generation++
 			entry(Confirmed)
@@ -68,12 +68,12 @@ func life(h *History, r *rand.Rand, jar int, begin time.Time, end Kind) {
 	row.Revoked = true
 	entry(Revoked)
 	at = at.Add(time.Second)
-	op(Use, OK).Got = &Identity{user, id, at.Add(-time.Second), at} // on a node that has not heard of it
+	op(Use, OK).Got = &Identity{user, id, at.Add(-time.Second), at} // on a node that does not know of the end yet
 	at = at.Add(5 * time.Second)
 	op(Refresh, Refused)
 }
 
-// good makes a history without a fault.
+// good makes a history without a violation.
 func good(r *rand.Rand) *History {
 	h := &History{Bounds: bounds}
 	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -83,8 +83,7 @@ func good(r *rand.Rand) *History {
 	return h
 }
 
-// Every planted fault is found, under its name, in the session that it is in,
-// and nothing else is.
+// Every planted fault is found: its rule is broken in its session, and no other rule is.
 func TestEachPlantedFaultIsFoundAndNamed(t *testing.T) {
 	const histories = 50
 	found := map[string]int{}
@@ -96,7 +95,7 @@ func TestEachPlantedFaultIsFoundAndNamed(t *testing.T) {
 		for i, plant := range Plants {
 			planted, session, ok := plant.Planted(h, rand.New(rand.NewPCG(seed, uint64(i+1))))
 			if !ok {
-				continue // this one is about what the history does not have
+				continue // this history has no place for the fault
 			}
 			report := planted.Check()
 			if err := plant.Found(report, session); err != nil {

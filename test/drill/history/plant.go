@@ -7,17 +7,17 @@ import (
 	"time"
 )
 
-// Plant is a fault that is put into a good history, to see whether Check finds it.
+// Plant is a fault that is added to a valid history, to test that Check finds it.
 type Plant struct {
 	Name string
-	Rule Rule // "" for what is no fault
+	Rule Rule // the rule that it breaks; "" for a change that breaks none
 
-	// do returns false where the history has nothing to do it with.
+	// do returns false if the history has no place for the fault.
 	do func(p *planting) bool
 }
 
 // Planted returns a copy of the history with the fault in it, and the session
-// that it is about.
+// that has it. The last result is false if the history has no place for the fault.
 func (p Plant) Planted(h *History, r *rand.Rand) (*History, string, bool) {
 	planted := *h
 	planted.Ops, planted.Rows = slices.Clone(h.Ops), slices.Clone(h.Rows)
@@ -26,14 +26,14 @@ func (p Plant) Planted(h *History, r *rand.Rand) (*History, string, bool) {
 	return &planted, x.session, ok
 }
 
-// planting is one fault on its way into a history.
+// planting is the copy of a history in which a fault is planted.
 type planting struct {
 	*History
 	*rand.Rand
-	session string // that it is about
+	session string // that has the fault
 }
 
-// op finds an operation, by chance.
+// op returns a random operation that fits.
 func (p *planting) op(fits func(Op) bool) (*Op, bool) {
 	for _, i := range p.Perm(len(p.Ops)) {
 		if fits(p.Ops[i]) {
@@ -44,7 +44,7 @@ func (p *planting) op(fits func(Op) bool) (*Op, bool) {
 	return nil, false
 }
 
-// row finds an entry, by chance.
+// row returns the index of a random entry that fits.
 func (p *planting) row(fits func(Entry) bool) (int, bool) {
 	for _, i := range p.Perm(len(p.Rows)) {
 		if fits(p.Rows[i]) {
@@ -57,14 +57,14 @@ func (p *planting) row(fits func(Entry) bool) (int, bool) {
 
 func (p *planting) served(op Op) bool { return op.Outcome == OK && op.Got != nil }
 
-// alive says that nobody has done anything to the session.
+// alive reports whether no operation ended the session.
 func (p *planting) alive(id string) bool {
 	return !slices.ContainsFunc(p.Ops, func(op Op) bool {
 		return op.ends() == id && (op.Kind == Logout || op.Kind == Revoke || op.Kind == Steal || op.Kind == Delete)
 	}) && !slices.ContainsFunc(p.Rows, func(e Entry) bool { return e.Session == id && e.Revoked })
 }
 
-// after is a time when all that the history tells of is over.
+// after returns a time after the whole history.
 func (p *planting) after() time.Time {
 	last := p.Ops[0].Ended
 	for _, op := range p.Ops {
@@ -75,7 +75,7 @@ func (p *planting) after() time.Time {
 	return last.Add(p.Bounds.Access + p.Bounds.Feed + p.Bounds.Store + 4*p.Bounds.Slack)
 }
 
-// again appends an operation like another, later.
+// again appends a later copy of an operation.
 func (p *planting) again(op Op, kind Kind, outcome Outcome, at time.Time) *Op {
 	op.Kind, op.Outcome, op.Cookies, op.Renewed, op.Target = kind, outcome, false, false, ""
 	op.Began, op.Ended = at, at.Add(10*time.Millisecond)
@@ -91,7 +91,7 @@ func (p *planting) entry(e Entry, change Change, at time.Time) {
 	p.Rows = append(p.Rows, e)
 }
 
-// last is the newest entry of a session.
+// last returns the newest entry of a session.
 func (p *planting) last(id string) (last Entry) {
 	for _, e := range p.Rows {
 		if e.Session == id {
@@ -101,9 +101,9 @@ func (p *planting) last(id string) (last Entry) {
 	return last
 }
 
-// Plants are all faults there are, and the last ones are none.
+// Plants are all faults, and at the end changes that break no rule.
 var Plants = []Plant{
-	{"a session that was logged out is served", D1, func(p *planting) bool {
+	{"a logged-out session is served", D1, func(p *planting) bool {
 		i, ok := p.row(func(e Entry) bool { return e.Change == Revoked && p.last(e.Session).Revoked })
 		if ok {
 			p.again(Op{User: p.Rows[i].User, Session: p.session}, Use, OK, p.after())
@@ -117,7 +117,7 @@ var Plants = []Plant{
 		}
 		return ok
 	}},
-	{"a revoked row is good again", D1, func(p *planting) bool {
+	{"a revoked row is no longer revoked", D1, func(p *planting) bool {
 		i, ok := p.row(func(e Entry) bool { return e.Change == Revoked })
 		if ok {
 			e := p.Rows[i]
@@ -126,12 +126,12 @@ var Plants = []Plant{
 		}
 		return ok
 	}},
-	{"a logout is forgotten", D1, func(p *planting) bool {
+	{"a logout is lost", D1, func(p *planting) bool {
 		_, ok := p.op(func(op Op) bool { return op.Kind == Logout && op.Outcome == OK })
 		p.Rows = slices.DeleteFunc(p.Rows, func(e Entry) bool { return e.Session == p.session && e.Change == Revoked })
 		return ok
 	}},
-	{"an ending without a cause", D2, func(p *planting) bool {
+	{"an end without a cause", D2, func(p *planting) bool {
 		op, ok := p.op(func(op Op) bool { return p.served(op) && p.alive(op.Session) })
 		if ok {
 			p.again(*op, Refresh, OK, p.after())
@@ -139,7 +139,7 @@ var Plants = []Plant{
 		}
 		return ok
 	}},
-	{"an honest session taken for stolen", D2, func(p *planting) bool {
+	{"an honest session revoked for reuse", D2, func(p *planting) bool {
 		_, ok := p.op(func(op Op) bool { return p.served(op) && p.alive(op.Session) })
 		if ok {
 			e := p.last(p.session)
@@ -148,7 +148,7 @@ var Plants = []Plant{
 		}
 		return ok
 	}},
-	{"a revocation that nobody asked for", D2, func(p *planting) bool {
+	{"a revocation without a request", D2, func(p *planting) bool {
 		_, ok := p.op(func(op Op) bool { return p.served(op) && p.alive(op.Session) })
 		if ok {
 			e := p.last(p.session)
@@ -173,7 +173,7 @@ var Plants = []Plant{
 		}
 		return ok
 	}},
-	{"somebody else's page", D4, func(p *planting) bool {
+	{"the page of another user", D4, func(p *planting) bool {
 		_, ok := p.op(p.served)
 		other := p.session
 		op, found := p.op(func(op Op) bool { return p.served(op) && op.Session != other })
@@ -191,7 +191,7 @@ var Plants = []Plant{
 		}
 		return ok
 	}},
-	{"an ending after a 503", D5, func(p *planting) bool {
+	{"an end after a 503", D5, func(p *planting) bool {
 		op, ok := p.op(func(op Op) bool { return p.served(op) && p.alive(op.Session) })
 		if ok {
 			at, like := p.after(), *op
@@ -200,7 +200,7 @@ var Plants = []Plant{
 		}
 		return ok
 	}},
-	{"an access cookie past its end", D6, func(p *planting) bool {
+	{"an expired access cookie", D6, func(p *planting) bool {
 		op, ok := p.op(func(op Op) bool { return p.served(op) && !op.Cookies && p.alive(op.Session) })
 		if ok {
 			late := *op
@@ -209,7 +209,7 @@ var Plants = []Plant{
 		}
 		return ok
 	}},
-	{"an access cookie with a long life", D6, func(p *planting) bool {
+	{"an access cookie with a long lifetime", D6, func(p *planting) bool {
 		op, ok := p.op(p.served)
 		if ok {
 			got := *op.Got
@@ -218,7 +218,7 @@ var Plants = []Plant{
 		}
 		return ok
 	}},
-	{"a confirmation that nobody asked for", D7, func(p *planting) bool {
+	{"a confirmation without a request", D7, func(p *planting) bool {
 		_, ok := p.op(func(op Op) bool { return p.served(op) && p.alive(op.Session) })
 		if ok {
 			e := p.last(p.session)
@@ -260,18 +260,18 @@ var Plants = []Plant{
 	}},
 }
 
-// Found says how a report of a planted history differs from what it should be:
-// the fault's own rule, broken in that session, and nothing else.
+// Found returns an error unless the report of a planted history has exactly the expected
+// violations: the rule of the fault, in its session.
 func (p Plant) Found(report Report, session string) error {
 	found := false
 	for _, v := range report.Violations {
 		if v.Rule != p.Rule {
-			return fmt.Errorf("planted %q in session %s, and found: %v", p.Name, session, v)
+			return fmt.Errorf("planted %q in session %s, but found: %v", p.Name, session, v)
 		}
 		found = found || v.Session == session
 	}
 	if !found && p.Rule != "" {
-		return fmt.Errorf("planted %q in session %s, and %s was not found to be broken there: %v", p.Name, session, p.Rule, report.Violations)
+		return fmt.Errorf("planted %q in session %s, but no violation of %s was found there: %v", p.Name, session, p.Rule, report.Violations)
 	}
 	return nil
 }

@@ -15,15 +15,15 @@ import (
 	"time"
 )
 
-// newTransport serves thousands of requests at once without a new connection for
-// each. It lets go of connections before the nodes do, which wait 5 s for the
-// first request on one: a request would break off that came at that very moment.
+// newTransport returns a transport that keeps thousands of connections open. It closes
+// an idle connection after 4 s. A node closes a connection without a request after 5 s,
+// and a request sent at that moment would fail.
 func newTransport() *http.Transport {
 	return &http.Transport{MaxIdleConnsPerHost: 8192, IdleConnTimeout: 4 * time.Second, DisableCompression: true}
 }
 
-// balancer hands requests to the nodes in turn. A node that takes no connection
-// is passed over, as any balancer does; a request that broke off is not repeated.
+// balancer sends requests to the nodes round robin. It skips a node that accepts no
+// connection, as every balancer does. It does not repeat a request that failed later.
 type balancer struct {
 	nodes     []*Node
 	turn      atomic.Uint64
@@ -45,8 +45,8 @@ func (b *balancer) RoundTrip(r *http.Request) (*http.Response, error) {
 		out := r.Clone(r.Context())
 		out.URL.Scheme, out.URL.Host = to.Scheme, to.Host
 		if out.Body == nil {
-			// Empty, but one that the transport cannot know to be: it would
-			// repeat the request of itself.
+			// Without a body the transport itself would repeat the request. It
+			// cannot see that this body is empty.
 			out.Body = io.NopCloser(strings.NewReader(""))
 		}
 		var answer *http.Response
@@ -61,7 +61,7 @@ func (b *balancer) RoundTrip(r *http.Request) (*http.Response, error) {
 	return nil, err
 }
 
-// startBalancer returns the URL that browsers use.
+// startBalancer starts a balancer and returns its URL.
 func startBalancer(t *testing.T, nodes []*Node) string {
 	b := &balancer{nodes: nodes, transport: newTransport()}
 	server := httptest.NewServer(&httputil.ReverseProxy{
@@ -70,7 +70,7 @@ func startBalancer(t *testing.T, nodes []*Node) string {
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
 			http.Error(w, err.Error(), http.StatusBadGateway)
 		},
-		ErrorLog: log.New(io.Discard, "", 0), // browsers that go away; failed requests are counted by the tests
+		ErrorLog: log.New(io.Discard, "", 0), // browsers that disconnect; the tests count the failed requests
 	})
 	t.Cleanup(func() {
 		server.Close()

@@ -10,8 +10,9 @@ import (
 	"github.com/go-sql-driver/mysql"
 )
 
-// Breaker is a way to the database that breaks at packets of its rule's choice:
-// before a statement has arrived, after that, or on its answer's way back.
+// Breaker is a proxy in front of the database. Its rule chooses packets at which it
+// breaks the connection: before a statement arrives, after it has arrived, or before
+// its answer arrives.
 type Breaker struct {
 	network, addr string // of the database
 	listener      net.Listener
@@ -21,10 +22,10 @@ type Breaker struct {
 	dice  *rand.Rand
 	conns map[net.Conn]bool
 
-	Before, After, Lost atomic.Int64 // breaks, by what became of the packet
+	Before, After, Lost atomic.Int64 // breaks: before a statement, after a statement, before an answer
 }
 
-// StartBreaker returns a breaker and the DSN that leads through it.
+// StartBreaker starts a breaker, and returns it with the DSN of the database behind it.
 func StartBreaker(t *testing.T, dsn string, seed uint64) (*Breaker, string) {
 	t.Helper()
 	cfg, err := mysql.ParseDSN(dsn)
@@ -58,7 +59,7 @@ func StartBreaker(t *testing.T, dsn string, seed uint64) (*Breaker, string) {
 	return b, cfg.FormatDSN()
 }
 
-// serve copies in both directions until one side ends or a packet is hit.
+// serve copies in both directions until one side closes or the rule breaks the connection.
 func (b *Breaker) serve(client *net.TCPConn) {
 	server, err := net.Dial(b.network, b.addr)
 	if err != nil {
@@ -105,7 +106,7 @@ func (b *Breaker) copy(client *net.TCPConn, from, to net.Conn, statements bool) 
 			} else {
 				b.Lost.Add(1)
 			}
-			client.SetLinger(0) // a reset, not an orderly end
+			client.SetLinger(0) // a reset in place of an orderly close
 			return
 		}
 		if _, err := to.Write(packet[:n]); err != nil {
@@ -125,13 +126,13 @@ type Cut int
 const (
 	NoCut     Cut = iota
 	CutBefore     // the packet does not arrive
-	CutAfter      // it does, and nothing after it
+	CutAfter      // the packet arrives, and nothing after it
 )
 
-// Rule chooses for one packet, of a statement or else of an answer.
+// Rule decides about one packet, of a statement or of an answer.
 type Rule func(r *rand.Rand, packet []byte, statement bool) Cut
 
-// AnyPacket breaks connections at so large a part of all packets.
+// AnyPacket breaks the connection at the given part of all packets, 0 to 1.
 func AnyPacket(part float64) Rule {
 	return func(r *rand.Rand, _ []byte, statement bool) Cut {
 		hit, late := r.Float64() < part, r.IntN(2) == 0
@@ -156,7 +157,7 @@ func (b *Breaker) judge(packet []byte, statement bool) Cut {
 	return (*choose)(b.dice, packet, statement)
 }
 
-// Breaks sets the rule; nil ends all breaking.
+// Breaks sets the rule. With nil no connection breaks any more.
 func (b *Breaker) Breaks(r Rule) {
 	if r == nil {
 		b.rule.Store(nil)

@@ -14,19 +14,19 @@ import (
 	"time"
 )
 
-// The cookies' names over plain HTTP.
+// The names of the cookies over plain HTTP.
 const (
 	AccessCookie  = "session"
 	RefreshCookie = "refresh"
 )
 
-// Browser keeps cookies as browsers do: by name, the last one wins, until their
-// Max-Age is over. It does not keep ports apart, as browsers do not, so that it
-// may talk to the balancer or to one node. It is safe for concurrent use.
+// Browser stores cookies as browsers do: by name, the last one wins, until Max-Age has
+// passed. Like browsers it ignores the port, so it may use the balancer or one node. It
+// is safe for concurrent use.
 type Browser struct {
 	C     *Cluster
 	agent string
-	Who   Whoami // as the login found
+	Who   Whoami // the session of the login
 
 	mu  sync.Mutex // guards jar
 	jar map[string]kept
@@ -40,7 +40,7 @@ type kept struct {
 // Cookies are values by name.
 type Cookies map[string]string
 
-// Cookies is what the browser would send now.
+// Cookies returns the cookies that the browser sends now.
 func (b *Browser) Cookies() Cookies {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -53,8 +53,8 @@ func (b *Browser) Cookies() Cookies {
 	return found
 }
 
-// Hoard is the browser's cookies also past their Max-Age, as of one that keeps
-// them for too long.
+// Hoard returns all cookies, also those past their Max-Age, as a browser sends them
+// that keeps cookies for too long.
 func (b *Browser) Hoard() Cookies {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -65,7 +65,7 @@ func (b *Browser) Hoard() Cookies {
 	return found
 }
 
-// CopyOf is another browser, with some of this one's cookies.
+// CopyOf returns another browser with copies of the named cookies.
 func (b *Browser) CopyOf(agent string, names ...string) *Browser {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -76,7 +76,7 @@ func (b *Browser) CopyOf(agent string, names ...string) *Browser {
 	return other
 }
 
-// But is the cookies without one.
+// But returns the cookies without the named one.
 func (c Cookies) But(name string) Cookies {
 	c = maps.Clone(c)
 	delete(c, name)
@@ -87,15 +87,15 @@ func (c Cookies) But(name string) Cookies {
 type Request struct {
 	path string
 	form url.Values // nil: a GET
-	Page bool       // a page load, not a script's fetch
+	Page bool       // a page load, else a fetch of a script
 }
 
 func fetch(path string) Request { return Request{path: path} }
 
-// Page is a page load.
+// Page returns a page load.
 func Page(path string) Request { return Request{path: path, Page: true} }
 
-// Submit sends a form, given as names and values.
+// Submit returns a form submission. The fields are names and values in turn.
 func Submit(path string, fields ...string) Request {
 	r := Request{path: path, form: url.Values{}, Page: true}
 	for i := 0; i < len(fields); i += 2 {
@@ -104,7 +104,7 @@ func Submit(path string, fields ...string) Request {
 	return r
 }
 
-// Answer is what came back.
+// Answer is the answer to a request, or the error of the connection.
 type Answer struct {
 	Request
 	Status     int
@@ -120,7 +120,7 @@ func (b *Browser) SendWith(base string, r Request, with Cookies) Answer {
 	return b.SendContext(b.C.Context(), base, r, with)
 }
 
-// SendContext is SendWith for a browser that goes away when ctx ends.
+// SendContext is SendWith for a browser that disconnects when ctx ends.
 func (b *Browser) SendContext(ctx context.Context, base string, r Request, with Cookies) (a Answer) {
 	a.Request, a.Sent = r, time.Now()
 	defer func() { a.Came = time.Now() }()
@@ -162,11 +162,11 @@ func (b *Browser) SendContext(ctx context.Context, base string, r Request, with 
 	return a
 }
 
-// Send sends a request with the browser's cookies. What the answer brings is
-// taken in by take, or lost.
+// Send sends a request with the browser's cookies. It does not store the cookies of the
+// answer: call Take for that.
 func (b *Browser) Send(base string, r Request) Answer { return b.SendWith(base, r, b.Cookies()) }
 
-// Take puts the answer's cookies into the jar.
+// Take stores the cookies of the answer.
 func (b *Browser) Take(a Answer) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -182,7 +182,7 @@ func (b *Browser) Take(a Answer) {
 	}
 }
 
-// Visit sends a request, and takes in what the answer brings.
+// Visit sends a request and stores the cookies of the answer.
 func (b *Browser) Visit(base string, r Request) Answer {
 	a := b.Send(base, r)
 	b.Take(a)
@@ -199,16 +199,16 @@ type Whoami struct {
 	Statements int64     `json:"statements"`
 }
 
-// Me asks who one is.
+// Me asks for the session of the request.
 var Me = fetch("/api/session")
 
-// Login makes a browser with a session of the user's.
+// Login returns a new browser in which the user is logged in.
 func (c *Cluster) Login(base string, u User) (*Browser, error) {
 	b := &Browser{C: c, agent: "Mozilla/5.0 (test; " + u.email + ")", jar: map[string]kept{}}
 	return b, b.Login(base, u, Password)
 }
 
-// Login logs a user in, and finds out what the session is.
+// Login logs a user in and sets Who.
 func (b *Browser) Login(base string, u User, password string) error {
 	a := b.Visit(base, Submit("/login", "email", u.email, "password", password))
 	if a.Status != http.StatusSeeOther || len(a.Cookies) != 2 {
@@ -223,7 +223,7 @@ func (b *Browser) Login(base string, u User, password string) error {
 	return err
 }
 
-// LoginAll makes one browser for each user, in turn on the bases given.
+// LoginAll returns one browser for each user, logged in at the bases in turn.
 func (c *Cluster) LoginAll(users []User, bases ...string) []*Browser {
 	c.Helper()
 	browsers, failed := make([]*Browser, len(users)), make([]error, len(users))
@@ -245,7 +245,7 @@ func (a Answer) Session() (Whoami, error) {
 	return who, json.Unmarshal(a.body, &who)
 }
 
-// Is reports how an answer of /api/session differs from the session's own.
+// Is returns an error unless the answer of /api/session is for the user and session of want.
 func (a Answer) Is(want Whoami) error {
 	who, err := a.Session()
 	if err == nil && (who.UserID != want.UserID || who.SessionID != want.SessionID) {
@@ -255,13 +255,13 @@ func (a Answer) Is(want Whoami) error {
 	return err
 }
 
-// Refused says that the request was nobody's: 401, or sent to the login page.
+// Refused reports whether the request was not authenticated: 401, or a redirect to the login page.
 func (a Answer) Refused() bool {
 	return a.Status == http.StatusUnauthorized ||
 		a.Status == http.StatusSeeOther && strings.HasPrefix(a.Header.Get("Location"), "/login")
 }
 
-// Cookie is the value that the answer sets, or "".
+// Cookie returns the value that the answer sets, or "".
 func (a Answer) Cookie(name string) (value string) {
 	for _, c := range a.Cookies {
 		if c.Name == name && c.MaxAge >= 0 {
@@ -271,8 +271,8 @@ func (a Answer) Cookie(name string) (value string) {
 	return value
 }
 
-// Clears reports whether the answer takes both cookies away: by deleting them,
-// or by leaving them empty.
+// Clears reports whether the answer removes both cookies: it deletes them, or sets empty
+// values.
 func (a Answer) Clears() bool {
 	gone := map[string]bool{}
 	for _, c := range a.Cookies {
@@ -281,7 +281,7 @@ func (a Answer) Clears() bool {
 	return gone[AccessCookie] && gone[RefreshCookie]
 }
 
-// Took is how long it took.
+// Took returns the time from the request to the answer.
 func (a Answer) Took() time.Duration { return a.Came.Sub(a.Sent) }
 
 func (a Answer) String() string {

@@ -18,24 +18,24 @@ import (
 	"github.com/sessionkit/sessionkit/session"
 )
 
-// Cluster is some nodes on one database, with a balancer before them.
+// Cluster is several nodes on one database, behind a balancer.
 type Cluster struct {
 	*testing.T
-	DB     *sql.DB // the tests' own way to the rows
+	DB     *sql.DB // the connection of the tests
 	Key    string
 	Nodes  []*Node
 	Front  string // the balancer's URL
 	client *http.Client
 }
 
-// Setup says what a cluster is made of.
+// Setup configures a cluster.
 type Setup struct {
-	DSN      string          // of a database that is empty
-	NodeDSNs []string        // how the nodes reach it, in turn; none: by dsn
+	DSN      string          // of an empty database
+	NodeDSNs []string        // the DSNs of the nodes, in turn; none: DSN
 	Nodes    []time.Duration // the access lifetime of each
-	Flags    []string        // of all
+	Flags    []string        // of all nodes
 	Program  string          // empty: the example as Main has built it
-	KeepOpen time.Duration   // how long browsers keep a connection that they do not use; 0: as long as a balancer does
+	KeepOpen time.Duration   // how long browsers keep an idle connection; 0: as long as the balancer
 }
 
 // NewCluster starts the nodes and the balancer, for one test.
@@ -72,18 +72,18 @@ func NewCluster(t *testing.T, s Setup) *Cluster {
 	return c
 }
 
-// Password is that of all users.
+// Password is the password of all users.
 const Password = "a password for tests"
 
 // User is a row of the app's users table.
 type User struct{ ID, email string }
 
 var cheapHash = sync.OnceValues(func() (string, error) {
-	// The least that argon2id knows: hundreds log in, and the hash is not the test.
+	// The cheapest parameters: hundreds of users log in, and the tests do not test the hash.
 	return argon2id.CreateHash(Password, &argon2id.Params{Memory: 8, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32})
 })
 
-// AddUsers adds users to the app's table, all with the same password.
+// AddUsers adds n users with the password Password to the app's table.
 func (c *Cluster) AddUsers(n int, name, roles string) []User {
 	c.Helper()
 	hash, err := cheapHash()
@@ -110,14 +110,14 @@ func (c *Cluster) AddUsers(n int, name, roles string) []User {
 	return users
 }
 
-// SessionRow is what the tests read of the kit's row.
+// SessionRow holds the columns of a session's row that the tests read.
 type SessionRow struct {
 	Generation uint64
 	RevokedAt  sql.Null[int64]
 	Reason     string
 }
 
-// Row reads the kit's row of a session.
+// Row reads the row of a session.
 func (c *Cluster) Row(sessionID string) (row SessionRow, err error) {
 	id, err := hex.DecodeString(sessionID)
 	if err != nil {
@@ -128,7 +128,7 @@ func (c *Cluster) Row(sessionID string) (row SessionRow, err error) {
 	return row, err
 }
 
-// Events counts what all nodes have logged of a kind, by session.
+// Events counts the events of a kind that all nodes have logged, by session id.
 func (c *Cluster) Events(kind string) map[string]int {
 	all := map[string]int{}
 	for _, n := range c.Nodes {
@@ -139,7 +139,7 @@ func (c *Cluster) Events(kind string) map[string]int {
 	return all
 }
 
-// Total adds up what Events has counted.
+// Total adds up the counts of Events.
 func Total(counts map[string]int) (sum int) {
 	for n := range maps.Values(counts) {
 		sum += n
@@ -147,8 +147,8 @@ func Total(counts map[string]int) (sum int) {
 	return sum
 }
 
-// NoPanics is for the end of a test: whatever else happened, no node may have
-// panicked or answered 500.
+// NoPanics fails the test if a node has panicked, answered 500 or reported a data race.
+// Call it at the end.
 func (c *Cluster) NoPanics() {
 	c.Helper()
 	for _, n := range c.Nodes {
@@ -160,7 +160,7 @@ func (c *Cluster) NoPanics() {
 	}
 }
 
-// InParallel runs f for 0 to n-1, so many at a time, and waits for all.
+// InParallel calls f for 0 to n-1, atATime calls in parallel, and waits for all.
 func InParallel(n, atATime int, f func(i int)) {
 	var all sync.WaitGroup
 	turns := make(chan struct{}, atATime)

@@ -1,8 +1,7 @@
-// Package nodetest runs the example as it would run in earnest: several
-// processes behind a load balancer, on one database or several, with browsers
-// that keep cookies as browsers do.
+// Package nodetest runs the example as in production: several processes behind a load
+// balancer, on one database or several, with browsers that store cookies.
 //
-// Every process dies with the test, however that ends.
+// Every process ends with the test, even if the test is killed.
 package nodetest
 
 import (
@@ -18,10 +17,10 @@ import (
 	"github.com/go-sql-driver/mysql"
 )
 
-// program is the example, built once for all tests of a package.
+// program is the path of the example, built once for all tests of a package.
 var program string
 
-// Main builds the example and runs a package's tests, for its TestMain.
+// Main builds the example and runs the tests of a package. Call it from TestMain.
 func Main(m *testing.M) {
 	code, err := run(m)
 	if err != nil {
@@ -41,15 +40,15 @@ func run(m *testing.M) (int, error) {
 	if err := Build(program); err != nil {
 		return 0, err
 	}
-	// The tests' own connections break with the database, as they must.
+	// The connections of the tests break with the database. The driver must not log it.
 	if err := mysql.SetLogger(log.New(io.Discard, "", 0)); err != nil {
 		return 0, err
 	}
 	return m.Run(), nil
 }
 
-// Dir is the folder of the example. The example is a module of its own beside
-// this one and is not a dependency of the tests: they only run its program.
+// Dir returns the folder of the example. The example is a separate module. The tests do
+// not import it: they only run its program.
 func Dir() (string, error) {
 	gomod, err := exec.Command("go", "env", "GOMOD").Output()
 	if err != nil {
@@ -59,7 +58,7 @@ func Dir() (string, error) {
 	return filepath.Join(module, "..", "example"), nil
 }
 
-// Build builds the example, as its own module says.
+// Build builds the example with the dependencies of its own module.
 func Build(output string, flags ...string) error {
 	dir, err := Dir()
 	if err != nil {

@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-// SleepUntil waits for a moment that nothing but the clock brings: a cookie's end.
+// SleepUntil waits until the given time, such as the expiry of a cookie.
 func SleepUntil(at time.Time) { time.Sleep(time.Until(at)) }
 
-// Eventually asks every few milliseconds, until done or the time is over. It
-// returns how long that took.
+// Eventually calls done at the given interval until it returns true or the time is over.
+// It returns the time that this took, and whether done returned true.
 func Eventually(within, every time.Duration, done func() bool) (time.Duration, bool) {
 	begin := time.Now()
 	for {
@@ -28,20 +28,20 @@ func Eventually(within, every time.Duration, done func() bool) (time.Duration, b
 	}
 }
 
-// Durations are measured by many goroutines.
+// Durations collects measured times. It is safe for concurrent use.
 type Durations struct {
 	mu  sync.Mutex // guards all
 	all []time.Duration
 }
 
-// Add adds one.
+// Add adds a time.
 func (d *Durations) Add(took time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.all = append(d.all, took)
 }
 
-// At is what so large a part of them did not exceed.
+// At returns the quantile of the given part, 0 to 1. It returns 0 if there are no times.
 func (d *Durations) At(part float64) time.Duration {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -52,13 +52,13 @@ func (d *Durations) At(part float64) time.Duration {
 	return d.all[max(0, int(math.Ceil(part*float64(len(d.all))))-1)]
 }
 
-// Median is the one in the middle.
+// Median returns the median.
 func (d *Durations) Median() time.Duration { return d.At(0.5) }
 
-// Max is the longest.
+// Max returns the longest time.
 func (d *Durations) Max() time.Duration { return d.At(1) }
 
-// Len is how many there are.
+// Len returns the number of times.
 func (d *Durations) Len() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -70,7 +70,7 @@ func (d *Durations) String() string {
 	return fmt.Sprintf("median %v, 95%% %v, 99%% %v, max %v, of %d", at(0.5), at(0.95), at(0.99), at(1), d.Len())
 }
 
-// Dice returns the randomness of one part of a test, whose seed the test prints.
+// Dice returns the random numbers of one part of a test. The test prints the seed.
 func Dice(seed uint64, part int) *rand.Rand { return rand.New(rand.NewPCG(seed, uint64(part))) }
 
 // NewSeed makes a seed and prints it.
@@ -80,12 +80,12 @@ func NewSeed(t *testing.T) uint64 {
 	return seed
 }
 
-// UpTo is a random duration below d.
+// UpTo returns a random duration below d.
 func UpTo(r *rand.Rand, d time.Duration) time.Duration { return time.Duration(r.Int64N(int64(d))) }
 
-// A revocation reaches another node with its next poll, which comes about a
-// second after the last.
+// The bounds of the time until another node learns of a revocation. It learns of it by
+// its next poll of the revocation list, about a second after the previous one.
 const (
-	FeedWithin = 1500 * time.Millisecond // as a rule: each test says how often
-	FeedAtMost = 5 * time.Second         // a machine that is busy with other tests may let a process wait for seconds
+	FeedWithin = 1500 * time.Millisecond // in most cases: each test says in how many
+	FeedAtMost = 5 * time.Second         // always: on a busy machine a process may wait for seconds
 )

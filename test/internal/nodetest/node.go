@@ -17,33 +17,32 @@ import (
 // Node is one process of the example.
 type Node struct {
 	args, env []string
-	keys, log string // files: its keys, and its standard error over all restarts
+	keys, log string // files: the keys, and the standard error of all its processes
 	url       atomic.Pointer[string]
 
-	out atomic.Bool // of the balancer
+	out atomic.Bool // the balancer does not use this node
 	pid atomic.Int64
 
-	guardian *exec.Cmd
-	orders   io.WriteCloser
-	gone     chan struct{} // closed when the process has ended
+	supervisor *exec.Cmd
+	signals    io.WriteCloser // the input of the supervisor: names of signals
+	gone       chan struct{}  // closed when the process has ended
 }
 
-// guard runs a process on behalf of this one, and passes on the signals that it
-// reads. When its input ends, because this process has, in whatever way, it kills
-// the other. It lets go of the standard output, whose end is the process's.
-const guard = `
+// supervise is a shell script that runs the process and sends it the signals whose names
+// it reads. Its input ends when this process ends in any way; it then kills the process.
+// It closes its standard output, so that the output ends with the process.
+const supervise = `
 trap '' INT HUP
 "$@" </dev/null &
 p=$!
 echo "pid $p"
 exec >&-
-while read -r order; do kill -s "$order" $p 2>/dev/null; done
+while read -r signal; do kill -s "$signal" $p 2>/dev/null; done
 kill -s KILL $p 2>/dev/null
 wait $p
 `
 
-// startNode starts the example with a key file and flags of its own, and waits
-// until it serves.
+// startNode starts the example with the given key and flags, and waits until it serves.
 func startNode(t *testing.T, program, key, dsn string, flags ...string) *Node {
 	t.Helper()
 	dir := t.TempDir()
@@ -59,7 +58,7 @@ func startNode(t *testing.T, program, key, dsn string, flags ...string) *Node {
 	return n
 }
 
-// Start starts the process, also again after kill. It gets another port then.
+// Start starts the process, or starts it again on another port.
 func (n *Node) Start(t *testing.T) {
 	t.Helper()
 	n.stop()
@@ -68,17 +67,17 @@ func (n *Node) Start(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	n.guardian = exec.Command("sh", append([]string{"-c", guard, "sh"}, n.args...)...)
-	n.guardian.Env, n.guardian.Stderr = n.env, log
-	if n.orders, err = n.guardian.StdinPipe(); err != nil {
+	n.supervisor = exec.Command("sh", append([]string{"-c", supervise, "sh"}, n.args...)...)
+	n.supervisor.Env, n.supervisor.Stderr = n.env, log
+	if n.signals, err = n.supervisor.StdinPipe(); err != nil {
 		t.Fatal(err)
 	}
-	out, err := n.guardian.StdoutPipe()
+	out, err := n.supervisor.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := n.guardian.Start(); err != nil {
-		n.guardian = nil
+	if err := n.supervisor.Start(); err != nil {
+		n.supervisor = nil
 		t.Fatal(err)
 	}
 
@@ -101,9 +100,9 @@ func (n *Node) Start(t *testing.T) {
 		n.url.Store(&url)
 		n.out.Store(false)
 	case <-n.gone:
-		t.Fatalf("the example has ended at once:\n%s", n.LogText())
+		t.Fatalf("the example ended before it served:\n%s", n.LogText())
 	case <-time.After(30 * time.Second):
-		t.Fatalf("the example does not serve after 30 s:\n%s", n.LogText())
+		t.Fatalf("the example did not serve within 30 s:\n%s", n.LogText())
 	}
 }
 
@@ -118,41 +117,41 @@ func (n *Node) writeKeys(t *testing.T, keys ...string) {
 	}
 }
 
-// What a node logs when it was told to read its key file once more.
+// What a node logs after a SIGHUP, when it reads its key file again.
 const (
 	Reloaded    = "INFO keys reloaded"
 	NotReloaded = "ERROR keys not reloaded"
 )
 
-// Reload has the node take new keys, and waits until it has said what came of it.
+// Reload gives the node new keys and waits until it has logged want, Reloaded or NotReloaded.
 func (n *Node) Reload(t *testing.T, want string, keys ...string) {
 	t.Helper()
 	n.writeKeys(t, keys...)
-	said := func() int { return strings.Count(n.LogText(), want) }
-	before := said()
+	logged := func() int { return strings.Count(n.LogText(), want) }
+	before := logged()
 	n.Signal(t, "HUP")
-	if took, ok := Eventually(20*time.Second, 5*time.Millisecond, func() bool { return said() > before }); !ok {
+	if took, ok := Eventually(20*time.Second, 5*time.Millisecond, func() bool { return logged() > before }); !ok {
 		t.Fatalf("%v after SIGHUP, with %d keys in its file, the node has not logged %q", took, len(keys), want)
 	}
 }
 
-// Signal sends the process a signal: HUP, USR1.
+// Signal sends a signal to the process, such as HUP or USR1.
 func (n *Node) Signal(t *testing.T, name string) {
 	t.Helper()
-	if _, err := io.WriteString(n.orders, name+"\n"); err != nil {
+	if _, err := io.WriteString(n.signals, name+"\n"); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// Kill ends the process on the spot and waits for it.
+// Kill sends SIGKILL and waits for the end of the process.
 func (n *Node) Kill(t *testing.T) {
 	t.Helper()
 	n.Signal(t, "KILL")
 	<-n.gone
 }
 
-// Goroutines ends the process, and returns how many goroutines it had: on SIGQUIT
-// Go writes the stack of each into the log.
+// Goroutines ends the process and returns the number of its goroutines. On SIGQUIT Go
+// writes the stack of each into the log.
 func (n *Node) Goroutines(t *testing.T) int {
 	t.Helper()
 	before := len(n.LogText())
@@ -163,33 +162,32 @@ func (n *Node) Goroutines(t *testing.T) int {
 
 var goroutineLine = regexp.MustCompile(`(?m)^goroutine \d+ `)
 
-// TakeOut takes the node out of the balancer, until its next Start.
+// TakeOut removes the node from the balancer until its next Start.
 func (n *Node) TakeOut() { n.out.Store(true) }
 
-// Terminate asks the process to end as an operator does, with SIGTERM, and waits
-// for it.
+// Terminate sends SIGTERM, as an operator does, and waits for the end of the process.
 func (n *Node) Terminate(t *testing.T) {
 	t.Helper()
 	n.Signal(t, "TERM")
 	<-n.gone
 }
 
-// PID is the process's number, for /proc.
+// PID returns the process id.
 func (n *Node) PID() int { return int(n.pid.Load()) }
 
 func (n *Node) stop() {
-	if n.guardian == nil {
+	if n.supervisor == nil {
 		return
 	}
-	_ = n.orders.Close()
-	_ = n.guardian.Wait()
-	n.guardian = nil
+	_ = n.signals.Close()
+	_ = n.supervisor.Wait()
+	n.supervisor = nil
 }
 
-// Base is where the node is reached without the balancer.
+// Base returns the URL of the node itself, without the balancer.
 func (n *Node) Base() string { return *n.url.Load() }
 
-// LogText is what the node has logged, over all restarts.
+// LogText returns the log of all processes of the node.
 func (n *Node) LogText() string {
 	text, err := os.ReadFile(n.log)
 	if err != nil {
@@ -200,7 +198,7 @@ func (n *Node) LogText() string {
 
 var eventLine = regexp.MustCompile(` session kind=(\S+)(?: session=([0-9a-f]{32}))?`)
 
-// Events counts what the node has logged of a kind, by session.
+// Events counts the events of a kind that the node has logged, by session id.
 func (n *Node) Events(kind string) map[string]int {
 	found := map[string]int{}
 	for _, match := range eventLine.FindAllStringSubmatch(n.LogText(), -1) {
