@@ -76,7 +76,7 @@ func (ts *tickets) mint(c *call, snap store.Snapshot, refresh *refreshTicket) (V
 		c.raise(Event{Kind: EventTooLarge, SessionID: v.ticket.ID, UserID: v.ticket.UserID})
 		return Verdict{}, err
 	}
-	sealers.cache.put(&cachedTicket{value, *v.ticket})
+	sealers.cache.put(&cachedTicket{value: value, ticket: *v.ticket})
 	v.Cookies = append(v.Cookies, ts.names.cookie(ts.names.access, value, v.ticket.ExpiresAt.Sub(snap.Now)))
 	if refresh == nil {
 		return v, nil
