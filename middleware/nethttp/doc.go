@@ -12,6 +12,10 @@
 // and stay logged in. Each guard authenticates a request once, by itself, and does not
 // trust values that other middleware has set: every order of mounting is safe.
 //
+// Of a Cookie header it reads the first 3,000 pairs. Reading the header costs net/http
+// itself more: set http.Server.MaxHeaderBytes, 1 MB by default, to 32 KB, which is more
+// than browsers send.
+//
 // # Guards for other frameworks
 //
 // A guard for another framework builds on [Core], which has the same rules, and adds the
