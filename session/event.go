@@ -3,9 +3,14 @@ package session
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
+	"time"
+
+	"github.com/sessionkit/sessionkit/session/store"
 )
 
 // An Event tells an operator what happened to a session.
@@ -64,7 +69,7 @@ var eventTable = []struct {
 	{EventUndecodable, slog.LevelInfo, "no key opens a cookie: an old key, another app's cookie, or a forgery"},
 	{EventOldKey, slog.LevelInfo, "a key that is not the first one opened a cookie: see Manager.SetKeys"},
 	{EventAmbiguous, slog.LevelWarn, "a request had two valid cookies of one name and different sessions"},
-	{EventTooLarge, slog.LevelWarn, "a user's id, roles and attributes do not fit into a cookie: see ErrTooLarge"},
+	{EventTooLarge, slog.LevelWarn, "a user's id, roles and attributes do not fit into the access cookie: a login is refused, and a session that has begun asks the store for each request (once a minute for each session)"},
 	{EventStoreError, slog.LevelError, "the store gave no definite answer to a request"},
 	{EventStoreDown, slog.LevelError, "the store does not answer a probe either: requests that need it are refused at once"},
 	{EventStoreBack, slog.LevelInfo, "the store answers again"},
@@ -137,6 +142,39 @@ func (e *events) raise(r *http.Request, event Event) {
 		event.IP, event.UserAgent = clip(e.clientIP(r), maxIP), clip(r.UserAgent(), maxUserAgent)
 	}
 	e.onEvent(event)
+}
+
+// maxRemembered is how many sessions a oncePerMinute remembers: about 50 KB.
+const maxRemembered = 1000
+
+// oncePerMinute tells the first event of a session from those within a minute of it.
+// The zero value is ready. It is safe for concurrent use.
+type oncePerMinute struct {
+	mu   sync.Mutex // guards what follows
+	last map[store.ID]time.Time
+}
+
+// first reports whether there was none for the session in the last minute. If too many
+// sessions are remembered, it is false for all others: they have the same cause.
+func (o *oncePerMinute) first(id store.ID) bool {
+	now := time.Now()
+	recent := func(at time.Time) bool { return now.Sub(at) < time.Minute }
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if at, ok := o.last[id]; ok && recent(at) {
+		return false
+	}
+	if len(o.last) >= maxRemembered {
+		maps.DeleteFunc(o.last, func(_ store.ID, at time.Time) bool { return !recent(at) })
+	}
+	if len(o.last) >= maxRemembered {
+		return false
+	}
+	if o.last == nil {
+		o.last = map[store.ID]time.Time{}
+	}
+	o.last[id] = now
+	return true
 }
 
 // remoteHost is the default of Config.ClientIP.

@@ -13,8 +13,8 @@
 // trust values that other middleware has set: every order of mounting is safe.
 //
 // Of a Cookie header it reads the first 3,000 pairs. Reading the header costs net/http
-// itself more: set http.Server.MaxHeaderBytes, 1 MB by default, to 32 KB, which is more
-// than browsers send.
+// itself more: set http.Server.MaxHeaderBytes, 1 MB by default, to 32 KB. The
+// two cookies need about 1 KB.
 //
 // # Guards for other frameworks
 //
