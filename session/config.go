@@ -64,7 +64,8 @@ type Config struct {
 
 	// DangerouslyAllowHTTP makes cookies that travel without encryption: anyone on
 	// the way can copy them, and any subdomain can overwrite them. It is meant for a
-	// loopback address.
+	// loopback address: a request that names another host raises EventPlainHTTP, at
+	// most once a minute.
 	DangerouslyAllowHTTP bool
 }
 
