@@ -20,7 +20,7 @@ import (
 // the session goes on without one: the store is asked for each request, and
 // EventTooLarge says so.
 func (m *Manager) Authenticate(r *http.Request) (Verdict, error) {
-	m.checkHost(r)
+	m.checkSetup(r)
 	if t, ok := m.tickets.access(r); ok && m.accepts(t) {
 		return Verdict{ticket: t}, nil
 	}

@@ -15,7 +15,8 @@ type Config struct {
 
 	// App names the app, in at most 32 lower-case letters, digits and hyphens. It
 	// is part of every key and of the names of both cookies. Give apps that share a
-	// host name different names: browsers do not keep ports apart. Default: empty;
+	// host name different names: browsers do not keep ports apart. Give apps that share
+	// a key different names too, or each accepts the other's users as its own. Default: empty;
 	// the cookies are then called session and refresh, after their prefix.
 	App string
 

@@ -42,7 +42,7 @@ type Login struct {
 // cookie; ErrStoreUnavailable, that the store gave no answer. On an error there
 // is no new session, and the old one goes on.
 func (m *Manager) Issue(r *http.Request, login Login) (Verdict, error) {
-	m.checkHost(r)
+	m.checkSetup(r)
 	c := m.store.begin(r.Context(), r)
 	defer c.end()
 	old := m.tickets.sessions(r)

@@ -7,6 +7,12 @@ import (
 	"strings"
 )
 
+// checkSetup raises events for faults of the setup that only requests show.
+func (m *Manager) checkSetup(r *http.Request) {
+	m.checkHost(r)
+	m.checkKeyUse()
+}
+
 // checkHost raises an event if cookies travel without encryption to a host that is not
 // loopback. The Host of a request is text of the client's choice, so nothing is refused
 // for it.
