@@ -103,5 +103,5 @@ func (m *Manager) refuse(o outcome) (Verdict, error) {
 	if o.class == classReuse || m.windows.revokedRecently(o.snap) {
 		cookies = m.tickets.names.withoutRefresh(cookies)
 	}
-	return Verdict{Cookies: cookies}, unauthenticated("the session is over (" + o.class.String() + ")")
+	return Verdict{Cookies: cookies}, unauthenticated("the session is over (" + o.why() + ")")
 }
