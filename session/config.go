@@ -60,7 +60,8 @@ type Config struct {
 
 	// OnEvent, if not nil, is called for each Event, by the goroutine of the request
 	// or by a goroutine of the Manager. It must be safe for concurrent use, and
-	// quick: the request waits for it.
+	// quick: the request waits for it. A stranger can cause any number of some kinds.
+	// Faults of the setup, which each request repeats, reach it at most once a minute.
 	OnEvent func(Event)
 
 	// DangerouslyAllowHTTP makes cookies that travel without encryption: anyone on
