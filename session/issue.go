@@ -22,6 +22,7 @@ type Login struct {
 	// Epoch is the user's session_epoch, read together with the hash of the
 	// password. The login is refused if the column has changed since, for example
 	// because the password was changed. 0: not checked, so let the column begin at 1.
+	// EventEpochUnchecked tells of a login with 0 where the column is not 0.
 	Epoch uint64
 
 	// NonInteractive says that a program sent its credentials with the request, and
@@ -41,6 +42,7 @@ type Login struct {
 // cookie; ErrStoreUnavailable, that the store gave no answer. On an error there
 // is no new session, and the old one goes on.
 func (m *Manager) Issue(r *http.Request, login Login) (Verdict, error) {
+	m.checkSetup(r)
 	c := m.store.begin(r.Context(), r)
 	defer c.end()
 	old := m.tickets.sessions(r)
@@ -69,6 +71,9 @@ func (m *Manager) Issue(r *http.Request, login Login) (Verdict, error) {
 		m.limitSessions(c, login.UserID, snap.Record.ID)
 	}
 	c.raise(Event{Kind: EventIssued, SessionID: v.ticket.ID, UserID: login.UserID})
+	if login.Epoch == 0 && snap.Record.UserEpoch != 0 {
+		c.raise(Event{Kind: EventEpochUnchecked, SessionID: v.ticket.ID, UserID: login.UserID})
+	}
 	return v, nil
 }
 
