@@ -63,16 +63,14 @@ func (m *Manager) Done(ctx context.Context) <-chan struct{} {
 
 // watch returns when the session is over, or ctx is done.
 func (m *Manager) watch(ctx context.Context, t *accessTicket) {
+	news, stop := m.revocations.watchers.add(t.id) // before the first check, so that nothing is missed
+	defer stop()
 	end := time.NewTimer(t.EndsAt.Sub(t.IssuedAt) - t.sinceIssued())
 	defer end.Stop()
 	pause := func() time.Duration { return m.windows.watchPause - rand.N(m.windows.accessJitter) }
-	ask := time.NewTimer(pause()) // news of other sessions must not put it off
+	ask := time.NewTimer(pause()) // news must not put it off
 	defer ask.Stop()
-	for {
-		news := m.revocations.news() // before the check, so that nothing is missed
-		if m.revocations.knowsEnd(t.id, t.globalEpoch) {
-			return
-		}
+	for !m.revocations.knowsEnd(t.id, t.globalEpoch) {
 		select {
 		case <-ctx.Done():
 			return
