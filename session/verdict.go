@@ -19,9 +19,10 @@ type Verdict struct {
 	// must not delete the cookies of a newer login.
 	Cookies []*http.Cookie
 
-	ticket *accessTicket // nil: no session. Shared, and never changed
-	asked  time.Time     // when the store was asked for what the cookies rest on
-	child  bool          // after a refresh, not a login: windows.deliverChild limits its refresh cookie
+	ticket   *accessTicket // nil: no session. Shared, and never changed
+	asked    time.Time     // when the store was asked for what the cookies rest on
+	child    bool          // after a refresh, not a login: windows.deliverChild limits its refresh cookie
+	verified bool          // by credentials in this request: RequireLive asks for no refresh cookie
 }
 
 // Session returns the session of the request. It is zero if an error came with the

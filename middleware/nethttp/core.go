@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/sessionkit/sessionkit/session"
@@ -48,12 +49,13 @@ func (c *Core) LoginPath() string { return c.cfg.LoginPath }
 func (c *Core) LogoutPath() string { return c.cfg.LogoutPath }
 
 // Requirement is what a route requires of a request. The zero Requirement is a
-// session.
+// session. With Live, Roles and Recent are judged by what the store says, and so are
+// those of the guards that ran before in the same request.
 type Requirement struct {
 	Public bool          // no session is required, and Roles and Recent are ignored
 	Roles  []string      // the session must have one of these; empty: any session
 	Recent time.Duration // the login must be younger; 0: any age
-	Live   bool          // the store must say that the session is live now
+	Live   bool          // the store must say that the session is live now, and the client must hold its refresh cookie
 }
 
 // state is the result of authenticating a request. This happens once, however many guards
@@ -65,9 +67,11 @@ type state struct {
 	request http.Request
 	core    *Core
 	verdict session.Verdict
-	err     error     // why there is no session
-	writer  *response // checks the header; nil: not yet needed
-	own     response  // storage for writer, to save an allocation
+	err     error      // why there is no session
+	live    bool       // the verdict is what the store has said in this request
+	met     conditions // of the guards so far, for RequireLive
+	writer  *response  // checks the header; nil: not yet needed
+	own     response   // storage for writer, to save an allocation
 }
 
 // stateKey is the context key of a Core's state. Each Core has its own: a session of
@@ -124,11 +128,12 @@ func (c *Core) Admit(w http.ResponseWriter, r *http.Request, need Requirement) (
 		}
 	}
 
-	why, err := need.refusal(st)
-	if why == admitted && need.Live {
-		why, err = c.checkLive(r, st)
+	r, st, why, err := c.checkLive(r, st, need)
+	if why == admitted {
+		why, err = need.refusal(st)
 	}
 	if why == admitted {
+		st.met.add(need)
 		// A shared cache must not keep a page of one user. The handler may replace the
 		// header, unless the answer sets cookies.
 		if h := w.Header(); !need.Public && len(h["Cache-Control"]) == 0 {
@@ -161,6 +166,45 @@ func (n Requirement) refusal(st *state) (reason, error) {
 	}
 }
 
+// conditions are what the guards of a request have required of its session. RequireLive
+// judges them again. A handler may run guards for parts of a request in parallel, so it
+// is safe for concurrent use. The zero value has none.
+type conditions struct {
+	mu     sync.Mutex    // guards what follows
+	recent time.Duration // the shortest; 0: none
+	roles  [][]string    // of each list the session must have a role
+	room   [3][]string   // backs roles, to save allocations
+}
+
+func (met *conditions) add(n Requirement) {
+	if n.Public {
+		return
+	}
+	met.mu.Lock()
+	defer met.mu.Unlock()
+	if n.Recent > 0 && (met.recent == 0 || n.Recent < met.recent) {
+		met.recent = n.Recent
+	}
+	if len(n.Roles) > 0 {
+		if met.roles == nil {
+			met.roles = met.room[:0]
+		}
+		met.roles = append(met.roles, n.Roles)
+	}
+}
+
+// refusal returns the reason to refuse a request whose state does not meet them all.
+func (met *conditions) refusal(st *state) (reason, error) {
+	met.mu.Lock()
+	defer met.mu.Unlock()
+	for _, roles := range met.roles {
+		if why, err := (Requirement{Roles: roles}).refusal(st); why != admitted {
+			return why, err
+		}
+	}
+	return Requirement{Recent: met.recent}.refusal(st)
+}
+
 // reasonFor returns the reason for a refusal after an error of the Manager or of
 // Credentials. An unknown error is handled like a store that does not answer: the request
 // is not admitted, and the user stays logged in.
@@ -177,12 +221,24 @@ func reasonFor(err error) reason {
 	}
 }
 
-// checkLive asks the store whether the session is live.
-func (c *Core) checkLive(r *http.Request, st *state) (reason, error) {
-	if err := c.sessions.RequireLive(r.Context(), st.verdict.Session()); err != nil {
-		return reasonFor(err), err
+// checkLive asks the store about the session if the requirement says so, at most once
+// for a request. It returns a state with what the store says, and judges again what
+// earlier guards have judged by the cookie. It leaves the old state as it is: its
+// context may be in use.
+func (c *Core) checkLive(r *http.Request, st *state, need Requirement) (*http.Request, *state, reason, error) {
+	switch {
+	case !need.Live || st.live:
+		return r, st, admitted, nil
+	case st.err != nil:
+		return r, st, reasonFor(st.err), st.err
 	}
-	return admitted, nil
+	v, err := c.sessions.RequireLive(r, st.verdict)
+	if err != nil {
+		return r, st, reasonFor(err), err
+	}
+	fresh := &state{verdict: v, live: true, writer: st.writer}
+	why, err := st.met.refusal(fresh)
+	return c.remember(r, fresh), fresh, why, err
 }
 
 // tryCredentials begins a session for a request that has none but carries credentials.
