@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/sessionkit/sessionkit/session/store"
@@ -52,6 +53,7 @@ func (m *Manager) Issue(r *http.Request, login Login) (Verdict, error) {
 	}
 
 	t := refreshTicket{root: random16(), id: random16(), remember: remember || login.Remember}
+	asked := time.Now()
 	snap, err := c.create(m.newSession(r, t, login))
 	if err != nil {
 		return Verdict{}, err
@@ -64,6 +66,7 @@ func (m *Manager) Issue(r *http.Request, login Login) (Verdict, error) {
 		return Verdict{}, err
 	}
 	v.Cookies = append(v.Cookies, m.tickets.names.deleted(m.tickets.names.refreshFor(t.generation+1)))
+	v.asked, v.verified = asked, true
 	// Only now: on an earlier error the browser keeps what it had. If this fails,
 	// Run repeats it, and the login holds.
 	m.revoker.revokeSurely(c, old, store.ReasonReplaced)
