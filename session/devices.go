@@ -16,6 +16,8 @@ type Device struct {
 	CreatedAt  time.Time // the login
 	LastSeenAt time.Time // the last confirmed refresh: up to AccessTTL ago for a device in use
 	AuthTime   time.Time // when the user last proved who they are
+
+	NonInteractive bool // a program logged in with the user's credentials: see Login.NonInteractive
 }
 
 // List returns the user's live sessions, the newest first. An error that Is
@@ -42,5 +44,7 @@ func deviceOf(row store.Record) Device {
 		CreatedAt:  row.CreatedAt,
 		LastSeenAt: row.ConfirmedAt,
 		AuthTime:   row.AuthTime,
+
+		NonInteractive: row.NonInteractive,
 	}
 }

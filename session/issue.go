@@ -88,6 +88,8 @@ func (m *Manager) newSession(r *http.Request, t refreshTicket, login Login) stor
 		RetainFor: m.windows.retainFor(idle),
 		UserAgent: clip(r.UserAgent(), maxUserAgent),
 		IP:        clip(cmp.Or(login.IP, m.cfg.ClientIP(r)), maxIP),
+
+		NonInteractive: login.NonInteractive,
 	}
 }
 

@@ -59,6 +59,7 @@ func ExampleSchema() {
 	// 	changed_at       BIGINT           NULL,
 	// 	revoked_at       BIGINT           NULL,
 	// 	revoke_reason    VARBINARY(32)    NULL,
+	// 	non_interactive  TINYINT          NOT NULL,
 	// 	user_agent       VARBINARY(255)   NOT NULL,
 	// 	ip               VARBINARY(45)    NOT NULL,
 	// 	KEY by_user (user_id),

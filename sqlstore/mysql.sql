@@ -46,6 +46,9 @@ CREATE TABLE IF NOT EXISTS {sessions} (
 	revoked_at       BIGINT           NULL,
 	revoke_reason    VARBINARY(32)    NULL,
 
+	-- 1: a program logged in. These sessions have a limit of their own.
+	non_interactive  TINYINT          NOT NULL,
+
 	-- For the user's list of devices. UTF-8, but binary: a character of a browser
 	-- that the connection's character set lacks must not prevent the login.
 	user_agent       VARBINARY(255)   NOT NULL,

@@ -92,8 +92,8 @@ func (a app) fill(t *testing.T, numberToID string) {
 	a.exec(t, "INSERT INTO users (id) SELECT "+numberToID+" FROM "+numbers)
 	for i := range 3 {
 		a.exec(t, fmt.Sprintf(`INSERT INTO sessions (id, user_id, user_epoch, global_epoch, generation, confirmed,
-			confirmed_at, created_at, authenticated_at, ends_at, expires_at, reload, user_agent, ip)
-			SELECT UNHEX(LEFT(SHA2(CONCAT(n, '/', %d), 256), 32)), %s, 1, 0, 0, REPEAT('x', 32), 1, 1, 1, 9e15, 9e15, 0, '', '' FROM %s`, i, numberToID, numbers))
+			confirmed_at, created_at, authenticated_at, ends_at, expires_at, reload, non_interactive, user_agent, ip)
+			SELECT UNHEX(LEFT(SHA2(CONCAT(n, '/', %d), 256), 32)), %s, 1, 0, 0, REPEAT('x', 32), 1, 1, 1, 9e15, 9e15, 0, 0, '', '' FROM %s`, i, numberToID, numbers))
 	}
 }
 

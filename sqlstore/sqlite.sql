@@ -20,6 +20,7 @@ CREATE TABLE IF NOT EXISTS {sessions} (
 	changed_at       INTEGER  NULL,
 	revoked_at       INTEGER  NULL,
 	revoke_reason    BLOB     NULL,
+	non_interactive  INTEGER  NOT NULL,
 	user_agent       BLOB     NOT NULL,
 	ip               BLOB     NOT NULL
 ) STRICT;

@@ -60,9 +60,7 @@ func (n names) statements(d *dialect, kind IDKind) statements {
 	)
 	return statements{
 		create: r.Replace(`
-INSERT INTO {sessions} (id, user_id, user_epoch, global_epoch, generation, confirmed, confirmed_at,
-	created_at, authenticated_at, ends_at, expires_at, reload, user_agent, ip)
-SELECT ?, {u.id}, {epoch}, g.epoch, 0, ?, {now}, {now}, {now}, {now} + ?, {now} + ?, 0, ?, ?
+INSERT INTO {sessions} ` + insertCreated + `
 FROM {epochs} g JOIN {users} u ON g.id = 1
 WHERE {u.id = ?} AND NOT {disabled} AND (? = 0 OR {epoch} = ?)
 {on conflict}`),

@@ -118,8 +118,7 @@ func (s *Store) Create(ctx context.Context, n store.NewSession) error {
 	if !ok {
 		return fmt.Errorf("sqlstore: creating a session: no user has this id: %w", store.ErrUserDisabled)
 	}
-	args := []any{n.ID[:], n.Confirmed[:], n.Lifetime.Microseconds(), n.RetainFor.Microseconds(), []byte(n.UserAgent), []byte(n.IP)}
-	args = append(args, user...)
+	args := append(createdArgs(&n), user...)
 	args = append(args, n.UserEpoch, n.UserEpoch)
 	added, err := s.exec(ctx, s.sql.create, args...)
 	if err != nil || added > 0 {

@@ -106,6 +106,8 @@ func (s *Memory) Create(_ context.Context, n NewSession) error {
 			EndsAt:      now.Add(n.Lifetime),
 			UserAgent:   n.UserAgent,
 			IP:          n.IP,
+
+			NonInteractive: n.NonInteractive,
 		},
 		expiresAt: now.Add(n.RetainFor),
 	}
