@@ -44,7 +44,7 @@ func TestCountingStore_CountsTheCallsOfRequestsOnly(t *testing.T) {
 		_, err := sessions.Authenticate(r)
 		must(err)
 		must(sessions.RequireLive(ctx, s))
-		_, err = sessions.List(ctx, "1")
+		_, err = sessions.List(ctx, "1", "")
 		must(err)
 		must(sessions.ForceRefresh(ctx, "1"))
 		must(sessions.Revoke(ctx, "1", s.ID))

@@ -22,7 +22,7 @@ var managerCalls = map[string]func(n *testNode, s session.Session) error{
 	"RevokeUser": func(n *testNode, _ session.Session) error { return n.RevokeUser(n.t.Context(), "1") },
 	"RevokeAll":  func(n *testNode, _ session.Session) error { return n.RevokeAll(n.t.Context()) },
 	"Reload":     func(n *testNode, _ session.Session) error { return n.ForceRefresh(n.t.Context(), "1") },
-	"List":       func(n *testNode, _ session.Session) error { _, err := n.List(n.t.Context(), "1"); return err },
+	"List":       func(n *testNode, _ session.Session) error { _, err := n.List(n.t.Context(), "1", ""); return err },
 }
 
 // ErrUserDisabled is a definite answer: the store is not asked again, and no event

@@ -54,7 +54,9 @@ CREATE TABLE IF NOT EXISTS {sessions} (
 	user_agent       VARBINARY(255)   NOT NULL,
 	ip               VARBINARY(45)    NOT NULL,
 
-	KEY by_user (user_id),
+	-- A login and the list of devices read the newest sessions that are not revoked, of
+	-- each kind, and no others.
+	KEY by_user (user_id, revoked_at, non_interactive, created_at),
 	KEY by_change (changed_at),
 	KEY by_expiry (expires_at)
 ) ENGINE = InnoDB;

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -36,7 +37,7 @@ func TestStore_EveryStatementUsesAnIndex(t *testing.T) {
 			t.Parallel()
 			a := newApp(t, c.users, sqlstore.Config{IDKind: c.kind}, "interpolateParams=true")
 			a.fill(t, c.numberToID)
-			list, err := a.List(t.Context(), c.userID)
+			list, err := a.List(t.Context(), c.userID, store.ID{}, 100)
 			if err != nil || len(list) != 3 {
 				t.Fatalf("user 500 has %d sessions, %v; want 3", len(list), err)
 			}
@@ -64,9 +65,12 @@ func TestStore_EveryStatementUsesAnIndex(t *testing.T) {
 				seven = append(seven, other[:16])
 			}
 			for name, args := range map[string][]any{
-				"find": {id}, "list": user, "changes": {time.Minute.Microseconds()}, "findExpired": {200}, "prune": seven,
+				"find": {id}, "changes": {time.Minute.Microseconds()}, "findExpired": {200}, "prune": seven,
 				"confirm":    {digest[:], 1, 1, id, 1, 1, digest[:]},
 				"revokeUser": append([]any{"reason"}, user...), "reload": user,
+				"list":      slices.Concat(user, user, []any{100}, user, user, []any{100, 100}),
+				"listAfter": slices.Concat(user, user, []any{id, id, 100}, user, user, []any{id, id, 100, 100}),
+				"newest":    append(slices.Clone(user), 0, 41),
 			} {
 				plan := a.plan(t, a.Statements()[name], args...)
 				for _, step := range plan {

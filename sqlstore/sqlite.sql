@@ -25,7 +25,7 @@ CREATE TABLE IF NOT EXISTS {sessions} (
 	ip               BLOB     NOT NULL
 ) STRICT;
 
-CREATE INDEX IF NOT EXISTS {by_user} ON {sessions} (user_id);
+CREATE INDEX IF NOT EXISTS {by_user} ON {sessions} (user_id, revoked_at, non_interactive, created_at);
 CREATE INDEX IF NOT EXISTS {by_change} ON {sessions} (changed_at) WHERE changed_at IS NOT NULL;
 CREATE INDEX IF NOT EXISTS {by_expiry} ON {sessions} (expires_at);
 

@@ -33,7 +33,7 @@ func TestLoginAs_LogsTheRequestIn(t *testing.T) {
 		if n := len(r.Cookies()); n != 3 {
 			t.Errorf("the request has %d cookies; want 3: %s", n, r.Header.Get("Cookie"))
 		}
-		list, err := w.sessions.List(t.Context(), userID)
+		list, err := w.sessions.List(t.Context(), userID, "")
 		if err != nil || len(list) != 1 || list[0].ID != s.ID {
 			t.Errorf("%s has the sessions %+v, %v; want the new one alone", userID, list, err)
 		}
