@@ -29,6 +29,12 @@ type Login struct {
 	// Config.MaxSessions is: 20 for each user. A login beyond it ends those that
 	// never came back, and then the oldest. It never ends a session of the user's
 	// browsers, and a login in a browser never ends one of a program.
+	//
+	// If the request has an Authorization header and no cookies of the kit, the node
+	// remembers for at most AccessTTL which session it began. The same header with
+	// the same Login is then answered by that session, without asking the store, and
+	// the Verdict has no cookies. This ends with the session. The header is kept as a
+	// keyed hash. The app must verify the credential before each call of Issue.
 	NonInteractive bool
 
 	// IP is shown in the list of devices. Empty: what Config.ClientIP returns.
@@ -42,7 +48,18 @@ type Login struct {
 // says that the user may not log in; ErrTooLarge, that the user does not fit into a
 // cookie; ErrStoreUnavailable, that the store gave no answer. On an error there
 // is no new session, and the old one goes on.
+//
+// A program's login may be answered by the session that the same credential has begun
+// on this node before: see Login.NonInteractive.
 func (m *Manager) Issue(r *http.Request, login Login) (Verdict, error) {
+	if !login.NonInteractive || !m.tickets.hasOnlyCredentials(r) {
+		return m.begin(r, login)
+	}
+	return m.credentials.once(m.credentials.key(r, login), m.accepts, func() (Verdict, error) { return m.begin(r, login) })
+}
+
+// begin is Issue for a login that begins a session.
+func (m *Manager) begin(r *http.Request, login Login) (Verdict, error) {
 	c := m.store.begin(r.Context(), r)
 	defer c.end()
 	old := m.tickets.sessions(r)

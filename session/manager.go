@@ -17,6 +17,7 @@ type Manager struct {
 	revocations *revocationList
 	revoker     *revoker
 	resolver    *resolver
+	credentials *credentialCache
 }
 
 // New returns a Manager that seals with the first of keys. It refuses a faulty
@@ -35,6 +36,7 @@ func New(keys Keys, s store.Store, cfg Config) (*Manager, error) {
 	client, revocations := newStoreClient(s, e), newRevocationList(w)
 	revoker := &revoker{store: client, revocations: revocations, pending: &pendingRevocations{}, giveUpAfter: max(cfg.AbsoluteTimeout, cfg.RememberAbsoluteTimeout)}
 	m := &Manager{
+		credentials: newCredentialCache(),
 		cfg:         cfg,
 		windows:     w,
 		events:      e,

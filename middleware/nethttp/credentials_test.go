@@ -40,7 +40,7 @@ func TestCredentials_BasicAuthBeginsASession(t *testing.T) {
 			{"YWRhOndyb25n", "/account", 401, ""},      // ada:wrong
 			{"YWRhOnVua25vd24=", "/account", 503, ""},  // ada:unknown
 			{"Z29uZTpyaWdodA==", "/account", 403, ""},  // gone:right
-			{"YWRhOnJpZ2h0", "/admin", 403, "set"},     // ada has no role admin
+			{"YWRhOnJpZ2h0", "/admin", 403, ""},        // ada has no role admin; the session of the first answers
 			{"Z3JhY2U6cmlnaHQ=", "/admin", 200, "set"}, // grace:right
 			{"YWRhOnJpZ2h0", "/", 200, ""},             // a public page
 			{"!", "/account", 401, ""},
@@ -51,6 +51,7 @@ func TestCredentials_BasicAuthBeginsASession(t *testing.T) {
 			}
 		}
 		// A client that keeps cookies is verified once.
+		expire() // so that the session of the first answers is not used again
 		b := a.client(fetch)
 		verified = 0
 		for range 3 {
@@ -154,6 +155,38 @@ func TestCredentials_EndNoOtherSessionOfTheUser(t *testing.T) {
 		expire()
 		if rec := b.Send("GET", "/account", ""); rec.Code != http.StatusOK || rec.Body.String() != "ada" {
 			a.Errorf("the browser's session: %d %q", rec.Code, rec.Body)
+		}
+	})
+}
+
+// A program that keeps no cookies has one session, not one for each request. Its
+// credentials are verified each time all the same.
+func TestCredentials_RequestsWithoutCookiesShareASession(t *testing.T) {
+	password, verified := "right", 0
+	verify := func(_ context.Context, user, given string) (session.Login, error) {
+		verified++
+		if given != password {
+			return session.Login{}, fmt.Errorf("%w: wrong password", session.ErrUnauthenticated)
+		}
+		return session.Login{UserID: user}, nil
+	}
+	inApp(t, nethttp.Config{Credentials: nethttp.BasicAuth(verify)}, func(a *app) {
+		send := func(method string) (status int, cookies string) {
+			rec := a.client(fetch).Send(method, "/account", "", "Authorization", "Basic YWRhOnJpZ2h0")
+			return rec.Code, cookiesOf(rec)
+		}
+		for i := range 50 {
+			status, cookies := send([]string{"GET", "POST"}[i%2])
+			if want := map[bool]string{true: "set"}[i == 0]; status != 200 || cookies != want {
+				a.Fatalf("request %d: %d, cookies %q; want 200, %q", i+1, status, cookies, want)
+			}
+		}
+		if n := len(a.LiveSessions(a)); n != 1 || verified != 50 || a.Store.Calls("Create") != 1 {
+			a.Errorf("50 requests: %d sessions, %d rows, verified %d times; want 1, 1, 50", n, a.Store.Calls("Create"), verified)
+		}
+		password = "changed"
+		if status, _ := send("GET"); status != 401 {
+			a.Errorf("after the password was changed: %d; want 401", status)
 		}
 	})
 }
