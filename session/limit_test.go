@@ -318,6 +318,20 @@ func TestManager_LimitRevokesSessionsThatAreOverFirst(t *testing.T) {
 	}
 }
 
+// A session that has reached its end goes before an older one that goes on.
+func TestManager_LimitRevokesAnEndedSessionBeforeAnOlderOne(t *testing.T) {
+	inTestWorld(t, session.Config{MaxSessions: 2, AbsoluteTimeout: 30 * time.Minute}, func(w *testWorld) {
+		sessions := []session.Session{w.login(newBrowser(), session.Login{Remember: true})}
+		time.Sleep(time.Minute)
+		sessions = append(sessions, w.login(newBrowser(), session.Login{}))
+		time.Sleep(30 * time.Minute)
+		sessions = append(sessions, w.login(newBrowser(), session.Login{}))
+		if got := w.live(sessions); !slices.Equal(got, []int{0, 2}) {
+			w.Errorf("sessions %v are not revoked; want the first and the last", got)
+		}
+	})
+}
+
 // What a login reads does not depend on how many sessions the user has.
 func TestManager_LoginReadsABoundedNumberOfRows(t *testing.T) {
 	for _, c := range []struct {
