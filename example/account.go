@@ -14,7 +14,7 @@ import (
 
 // devices lists the user's sessions. There is one for each browser.
 func (a *app) devices(c echo.Context) error {
-	list, err := a.sessions.List(c.Request().Context(), current(c).UserID)
+	list, err := a.sessions.List(c.Request().Context(), current(c).UserID, "")
 	if err != nil {
 		return err
 	}

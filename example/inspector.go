@@ -127,8 +127,11 @@ func (s countingStore) RevokeAll(ctx context.Context) error {
 func (s countingStore) Reload(ctx context.Context, userID string) error {
 	return s.count(ctx).Reload(ctx, userID)
 }
-func (s countingStore) List(ctx context.Context, userID string) ([]store.Record, error) {
-	return s.count(ctx).List(ctx, userID)
+func (s countingStore) List(ctx context.Context, userID string, after store.ID, limit int) ([]store.Record, error) {
+	return s.count(ctx).List(ctx, userID, after, limit)
+}
+func (s countingStore) Newest(ctx context.Context, userID string, nonInteractive bool, limit int) ([]store.Record, error) {
+	return s.count(ctx).Newest(ctx, userID, nonInteractive, limit)
 }
 func (s countingStore) Changes(ctx context.Context, within time.Duration) (store.Changes, error) {
 	return s.count(ctx).Changes(ctx, within)

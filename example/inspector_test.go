@@ -45,7 +45,7 @@ func TestCountingStore_CountsTheCallsOfRequestsOnly(t *testing.T) {
 		must(err)
 		_, err = sessions.RequireLive(r, v)
 		must(err)
-		_, err = sessions.List(ctx, "1")
+		_, err = sessions.List(ctx, "1", "")
 		must(err)
 		must(sessions.ForceRefresh(ctx, "1"))
 		must(sessions.Revoke(ctx, "1", s.ID))

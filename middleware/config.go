@@ -51,10 +51,12 @@ type Config struct {
 	// or wrong ones. Any other error becomes a 503. Answer gets it as Internal; it is not
 	// logged.
 	//
-	// Any client can make it run: limit the rate and the cost of hashing in it. A client
-	// that keeps no cookies causes a login for each request, and a row that is stored for
-	// twice the idle timeout. Such a login ends no other session of the user: see
-	// session.Login.NonInteractive. Behind a proxy, set session.Config.ClientIP.
+	// Any client can make it run: limit the rate and the cost of hashing in it. It runs for
+	// each request of a client that keeps no cookies. The first of them begins a session;
+	// the next ones with the same Authorization header are answered by it, for at most
+	// session.Config.AccessTTL. Sessions that begin here have a limit of their own for each
+	// user, and end no other session: see session.Login.NonInteractive. Behind a proxy, set
+	// session.Config.ClientIP.
 	Credentials func(r *http.Request) (session.Login, error)
 
 	// OnLogoutError, if not nil, is called by Logout if the store cannot be told that the

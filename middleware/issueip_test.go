@@ -42,7 +42,7 @@ func TestIssue_StoresTheAddressThatTheAppTrusts(t *testing.T) {
 				return ctx.NoContent(http.StatusNoContent)
 			})
 			a.client(pageLoad).Send("POST", "/in", "", "X-Real-Ip", forwarded, "X-Forwarded-For", forwarded)
-			list, err := a.Sessions.List(a.Context(), "ada")
+			list, err := a.Sessions.List(a.Context(), "ada", "")
 			if err != nil || len(list) != 1 || list[0].IP != c.want {
 				a.Errorf("%s: devices %+v, %v; want one from %s", c.name, list, err, c.want)
 			}

@@ -136,7 +136,7 @@ func TestFormatting_ShowsNoSecret(t *testing.T) {
 		_, noKeys := session.New(session.Keys{}, a.Store, session.Config{App: "Not An App"})
 		a.Store.Fail(errDown)
 		_, storeErr := a.Sessions.Authenticate(newRequest())
-		_, listErr := a.Sessions.List(a.Context(), "ada")
+		_, listErr := a.Sessions.List(a.Context(), "ada", "")
 		a.Store.Fail(nil)
 		time.Sleep(10 * time.Second) // until the Manager probes the store again
 

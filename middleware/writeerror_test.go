@@ -33,7 +33,7 @@ func TestWriteError_AnswersWithTheStatusOfTheError(t *testing.T) {
 		{"no such session", func(a *app, c echo.Context) error { return a.Sessions.Revoke(a.Context(), "ada", "nonsense") }, 404, "There is no such session."},
 		{"the store is down", func(a *app, c echo.Context) error {
 			a.Store.Fail(errDown)
-			_, err := a.Sessions.List(a.Context(), "ada")
+			_, err := a.Sessions.List(a.Context(), "ada", "")
 			return err
 		}, 503, "We cannot check logins at the moment: please try again. Nobody is logged out by this."},
 		{"no session", always(session.ErrUnauthenticated), 401, "Please log in."},

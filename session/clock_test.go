@@ -169,7 +169,7 @@ func TestManager_EveryAnswerShowsThatTheClockIsBehind(t *testing.T) {
 		"a refresh": func(w *twoNodes, n *testNode) { n.in(n.refreshing()) },
 		"a probe": func(w *twoNodes, n *testNode) {
 			n.store.Fail(errStoreDown, "List")
-			if _, err := n.List(w.Context(), "1"); err == nil {
+			if _, err := n.List(w.Context(), "1", ""); err == nil {
 				w.Fatal("the store answered")
 			}
 			n.store.Fail(nil)

@@ -47,9 +47,10 @@ type Config struct {
 	RememberIdleTimeout     time.Duration
 	RememberAbsoluteTimeout time.Duration
 
-	// MaxSessions is how many sessions a user may have at once. An interactive login beyond
-	// it ends sessions that never came back, and then the oldest. Default 20;
-	// negative: no limit.
+	// MaxSessions is how many sessions a user may have at once. A login beyond
+	// it ends sessions that never came back, and then the oldest, at most 20. Default 20;
+	// negative: no limit. It does not count the sessions of programs, which have a limit
+	// of their own: see Login.NonInteractive.
 	MaxSessions int
 
 	// ClientIP returns the network address of a request, for events and for the

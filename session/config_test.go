@@ -135,7 +135,7 @@ func TestConfig_DefaultOfMaxSessionsIsTwenty(t *testing.T) {
 		for n := 1; n <= 22; n++ {
 			time.Sleep(time.Second)
 			w.login(newBrowser(), session.Login{})
-			if list, err := w.List(w.Context(), "1"); err != nil || len(list) != min(n, 20) {
+			if list, err := w.List(w.Context(), "1", ""); err != nil || len(list) != min(n, 20) {
 				w.Fatalf("%d sessions after %d logins, %v; want %d", len(list), n, err, min(n, 20))
 			}
 		}

@@ -48,7 +48,7 @@ func TestManager_CallsOutliveTheRequestAndWaitTwoSeconds(t *testing.T) {
 			return err
 		},
 		"List": func(ctx context.Context, n *testNode, _ *sessiontest.Browser, _ session.Session) error {
-			_, err := n.List(ctx, "1")
+			_, err := n.List(ctx, "1", "")
 			return err
 		},
 	} {

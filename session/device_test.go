@@ -1,11 +1,14 @@
 package session_test
 
 import (
+	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/sessionkit/sessionkit/session"
+	"github.com/sessionkit/sessionkit/session/store"
 )
 
 func TestManager_ListShowsTheDeviceOfTheLogin(t *testing.T) {
@@ -42,18 +45,102 @@ func TestManager_ListShowsTheDeviceOfTheLogin(t *testing.T) {
 			}
 			b.Receive(v.Cookies)
 			want := session.Device{ID: v.Session().ID, UserAgent: c.agent, IP: c.ip, CreatedAt: start, LastSeenAt: start, AuthTime: start}
-			list, err := w.List(w.Context(), "1")
+			list, err := w.List(w.Context(), "1", "")
 			if err != nil || len(list) != 1 || list[0] != want {
-				w.Errorf("%s: %+q, %v; want %+q", c.name, list, err, want)
+				w.Errorf("%s: %#v, %v; want %#v", c.name, list, err, want)
 			}
 			w.expireAccess()
 			w.in(b)
 			w.expireAccess()
 			w.in(b) // presents the child, which is confirmed
 			want.LastSeenAt = start.Add(4 * time.Minute)
-			if list, err = w.List(w.Context(), "1"); err != nil || len(list) != 1 || list[0] != want {
-				w.Errorf("%s, seen again: %+q, %v; want %+q", c.name, list, err, want)
+			if list, err = w.List(w.Context(), "1", ""); err != nil || len(list) != 1 || list[0] != want {
+				w.Errorf("%s, seen again: %#v, %v; want %#v", c.name, list, err, want)
 			}
 		})
 	}
+}
+
+func TestManager_ListSaysWhetherAProgramLoggedIn(t *testing.T) {
+	inTestWorld(t, session.Config{}, func(w *testWorld) {
+		for _, program := range []bool{false, true} {
+			s := w.login(newBrowser(), session.Login{NonInteractive: program})
+			list, err := w.List(w.Context(), "1", "")
+			i := slices.IndexFunc(list, func(d session.Device) bool { return d.ID == s.ID })
+			if err != nil || i < 0 || list[i].NonInteractive != program {
+				w.Errorf("NonInteractive %t: %+v, %v", program, list, err)
+			}
+		}
+	})
+}
+
+// However many sessions a user has, a page has 100 devices.
+func TestManager_ListHasPages(t *testing.T) {
+	for _, sessions := range []int{0, 99, 100, 101, 205} {
+		inTestWorld(t, session.Config{MaxSessions: -1}, func(w *testWorld) {
+			var want []string
+			for i := range sessions {
+				login := session.Login{NonInteractive: i%20 == 3} // at most 11, so the limit ends none
+				want = append(want, w.login(newBrowser(), login).ID)
+				time.Sleep(time.Second)
+			}
+			slices.Reverse(want)
+			var got []string
+			after := ""
+			for page := 0; ; page++ {
+				list, err := w.List(w.Context(), "1", after)
+				if err != nil || len(list) != min(100, sessions-100*page) {
+					w.Fatalf("of %d sessions, page %d has %d devices, %v", sessions, page, len(list), err)
+				}
+				for _, d := range list {
+					got = append(got, d.ID)
+				}
+				if len(list) < session.DevicesPerPage {
+					break
+				}
+				after = list[len(list)-1].ID
+				if len(got) == sessions {
+					break
+				}
+			}
+			if !slices.Equal(got, want) {
+				w.Errorf("%d sessions: the pages show %d others, or in another order", sessions, len(got))
+			}
+		})
+	}
+}
+
+func TestManager_ListContinuesOnlyAfterASessionOfTheUser(t *testing.T) {
+	inTestWorld(t, session.Config{}, func(w *testWorld) {
+		oldest := w.login(newBrowser(), session.Login{}).ID
+		time.Sleep(time.Second)
+		revoked := w.login(newBrowser(), session.Login{}).ID
+		time.Sleep(time.Second)
+		w.login(newBrowser(), session.Login{})
+		others := w.login(newBrowser(), session.Login{UserID: "2"}).ID
+		if err := w.Revoke(w.Context(), "1", revoked); err != nil {
+			w.Fatal(err)
+		}
+		for _, c := range []struct {
+			name, after string
+			want        []string
+			err         error
+		}{
+			{"a revoked session", revoked, []string{oldest}, nil},
+			{"the last one", oldest, nil, nil},
+			{"another user's session", others, nil, session.ErrNotFound},
+			{"no session", store.ID{7}.String(), nil, session.ErrNotFound},
+			{"the zero id", store.ID{}.String(), nil, session.ErrNotFound},
+			{"no id", "x", nil, session.ErrNotFound},
+		} {
+			list, err := w.List(w.Context(), "1", c.after)
+			var got []string
+			for _, d := range list {
+				got = append(got, d.ID)
+			}
+			if !slices.Equal(got, c.want) || !errors.Is(err, c.err) {
+				w.Errorf("after %s: %v, %v; want %v, %v", c.name, got, err, c.want, c.err)
+			}
+		}
+	})
 }

@@ -16,14 +16,31 @@ type Device struct {
 	CreatedAt  time.Time // the login
 	LastSeenAt time.Time // the last refresh that was written down: up to twice AccessTTL ago for a device in use
 	AuthTime   time.Time // when the user last proved who they are
+
+	NonInteractive bool // a program logged in with the user's credentials: see Login.NonInteractive
 }
 
-// List returns the user's live sessions, the newest first. An error that Is
+// DevicesPerPage is how many devices List returns at most.
+const DevicesPerPage = 100
+
+// List returns the user's live sessions, the newest first, page by page. after is the
+// ID of the last device of the previous page; empty: the first page. A page of
+// fewer than DevicesPerPage devices is the last one.
+//
+// It returns ErrNotFound if after is not a session of this user, or if its row has
+// been removed since: begin again with the first page. It may be over. An error that Is
 // ErrStoreUnavailable says that the store gave no answer.
-func (m *Manager) List(ctx context.Context, userID string) ([]Device, error) {
+func (m *Manager) List(ctx context.Context, userID, after string) ([]Device, error) {
 	c := m.store.begin(ctx, nil)
 	defer c.end()
-	records, err := c.list(userID)
+	var last store.ID
+	if after != "" {
+		var err error
+		if last, err = c.sessionOf(userID, after); err != nil {
+			return nil, err
+		}
+	}
+	records, err := c.list(userID, last, DevicesPerPage)
 	if err != nil {
 		return nil, err
 	}
@@ -34,6 +51,22 @@ func (m *Manager) List(ctx context.Context, userID string) ([]Device, error) {
 	return devices, nil
 }
 
+// sessionOf returns the id of a session of the user, or ErrNotFound.
+func (c *call) sessionOf(userID, sessionID string) (store.ID, error) {
+	id, err := store.ParseID(sessionID)
+	if err != nil {
+		return store.ID{}, ErrNotFound
+	}
+	snap, err := c.find(id)
+	if err != nil {
+		return store.ID{}, err
+	}
+	if snap.Record == nil || snap.Record.UserID != userID {
+		return store.ID{}, ErrNotFound
+	}
+	return id, nil
+}
+
 func deviceOf(row store.Record) Device {
 	return Device{
 		ID:         row.ID.String(),
@@ -42,5 +75,7 @@ func deviceOf(row store.Record) Device {
 		CreatedAt:  row.CreatedAt,
 		LastSeenAt: row.LastSeenAt(),
 		AuthTime:   row.AuthTime,
+
+		NonInteractive: row.NonInteractive,
 	}
 }

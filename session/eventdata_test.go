@@ -46,7 +46,7 @@ func TestEvent_NamesUserAddressAndAgent(t *testing.T) {
 				w.Errorf("%s: events %+v; want %+v", want.Kind, got, want)
 			}
 		}
-		devices, err := w.List(w.Context(), "1")
+		devices, err := w.List(w.Context(), "1", "")
 		if err != nil || len(devices) != 0 {
 			w.Errorf("devices after a theft: %v, %v; want none", devices, err)
 		}

@@ -27,8 +27,16 @@ type Login struct {
 	Epoch uint64
 
 	// NonInteractive says that a program sent its credentials with the request, and
-	// may do so with each. The login ends none of the user's other sessions. An
-	// interactive one does when there are more than Config.MaxSessions.
+	// may do so with each. Such sessions have a limit of their own, whatever
+	// Config.MaxSessions is: 20 for each user. A login beyond it ends those that
+	// never came back, and then the oldest. It never ends a session of the user's
+	// browsers, and a login in a browser never ends one of a program.
+	//
+	// If the request has an Authorization header and no cookies of the kit, the node
+	// remembers for at most AccessTTL which session it began. The same header with
+	// the same Login is then answered by that session, without asking the store, and
+	// the Verdict has no cookies. This ends with the session. The header is kept as a
+	// keyed hash. The app must verify the credential before each call of Issue.
 	NonInteractive bool
 
 	// IP is shown in the list of devices. Empty: what Config.ClientIP returns.
@@ -42,8 +50,19 @@ type Login struct {
 // says that the user may not log in; ErrTooLarge, that the user does not fit into a
 // cookie; ErrStoreUnavailable, that the store gave no answer. On an error there
 // is no new session, and the old one goes on.
+//
+// A program's login may be answered by the session that the same credential has begun
+// on this node before: see Login.NonInteractive.
 func (m *Manager) Issue(r *http.Request, login Login) (Verdict, error) {
 	m.checkSetup(r)
+	if !login.NonInteractive || !m.tickets.hasOnlyCredentials(r) {
+		return m.begin(r, login)
+	}
+	return m.credentials.once(m.credentials.key(r, login), m.accepts, func() (Verdict, error) { return m.begin(r, login) })
+}
+
+// begin is Issue for a login that begins a session.
+func (m *Manager) begin(r *http.Request, login Login) (Verdict, error) {
 	c := m.store.begin(r.Context(), r)
 	defer c.end()
 	old := m.tickets.sessions(r)
@@ -70,9 +89,7 @@ func (m *Manager) Issue(r *http.Request, login Login) (Verdict, error) {
 	// Only now: on an earlier error the browser keeps what it had. If this fails,
 	// Run repeats it, and the login holds.
 	m.revoker.revokeSurely(c, old, store.ReasonReplaced)
-	if !login.NonInteractive {
-		m.limitSessions(c, login.UserID, snap.Record.ID)
-	}
+	m.limitSessions(c, snap)
 	c.raise(Event{Kind: EventIssued, SessionID: v.ticket.ID, UserID: login.UserID})
 	if login.Epoch == 0 && snap.Record.UserEpoch != 0 {
 		c.raise(Event{Kind: EventEpochUnchecked, SessionID: v.ticket.ID, UserID: login.UserID})
@@ -97,6 +114,8 @@ func (m *Manager) newSession(r *http.Request, t refreshTicket, login Login) stor
 		RetainFor: m.windows.retainFor(idle),
 		UserAgent: clip(r.UserAgent(), maxUserAgent),
 		IP:        clip(cmp.Or(login.IP, m.cfg.ClientIP(r)), maxIP),
+
+		NonInteractive: login.NonInteractive,
 	}
 }
 
@@ -111,41 +130,59 @@ func (m *Manager) remembers(c *call, userID string) (bool, error) {
 	return err == nil && snap.Record != nil && !isOver(snap) && snap.Record.UserID == userID, err
 }
 
-// maxEnded is how many sessions one login ends at most because there are too many.
-const maxEnded = 20
+const (
+	// maxNonInteractive is how many sessions of a user programs may have at once. It
+	// holds whatever Config.MaxSessions is: a program that keeps no cookies
+	// begins a session with every login.
+	maxNonInteractive = 20
 
-// limitSessions ends sessions of the user if there are too many: first those that never
-// came back, then the oldest. A login is never refused for it: what fails here, or
-// is too much for one login, is left to the next.
-func (m *Manager) limitSessions(c *call, userID string, begun store.ID) {
-	if m.cfg.MaxSessions < 0 {
+	// maxEnded is how many sessions one login ends at most because there are too many.
+	maxEnded = 20
+)
+
+// limitSessions ends sessions of the user if there are too many of the kind that has just
+// begun; the other kind is not counted. First go those that are over but whose rows
+// are still there, then those that never came back, then the oldest. A login is never
+// refused for it: what fails here, or is too much for one login, is left to the next.
+//
+// It reads the newest rows only, as many as one login can have to do with, so that a
+// login of a user with very many sessions costs no more than another.
+func (m *Manager) limitSessions(c *call, begun store.Snapshot) {
+	kind, limit := begun.Record.NonInteractive, m.cfg.MaxSessions
+	if kind {
+		limit = maxNonInteractive
+	}
+	if limit < 0 {
 		return
 	}
-	list, err := c.list(userID)
+	list, err := c.newest(begun.Record.UserID, kind, limit+1+maxEnded)
 	if err != nil {
 		return
 	}
-	tooMany := min(len(list)-m.cfg.MaxSessions, maxEnded)
+	tooMany := min(len(list)-limit, maxEnded)
 	// Only sessions older than the one that begins: of two concurrent logins each would
 	// end the other. The list is the newest first. If the store's clock was set
 	// back, fewer are older, and the rest is left to later logins.
-	older := list[1+slices.IndexFunc(list, func(row store.Record) bool { return row.ID == begun }):]
+	older := list[1+slices.IndexFunc(list, func(row store.Record) bool { return row.ID == begun.Record.ID }):]
+	worth := func(row store.Record) int {
+		row.User = begun.Record.User // of the same user, a moment ago
+		switch {
+		case isOver(store.Snapshot{Now: begun.Now, GlobalEpoch: begun.GlobalEpoch, Record: &row}):
+			return 0
+		case !row.LastSeenAt().After(row.CreatedAt): // it has not refreshed since its login
+			return 1
+		default:
+			return 2
+		}
+	}
 	slices.SortStableFunc(older, func(a, b store.Record) int {
-		return cmp.Or(cameBack(a)-cameBack(b), a.CreatedAt.Compare(b.CreatedAt))
+		return cmp.Or(worth(a)-worth(b), a.CreatedAt.Compare(b.CreatedAt))
 	})
 	for i := range min(tooMany, len(older)) {
 		if m.revoker.revoke(c, older[i].ID, store.ReasonLimit) != nil {
 			return
 		}
 	}
-}
-
-// cameBack is 1 for a session that has refreshed since its login, else 0.
-func cameBack(row store.Record) int {
-	if row.ConfirmedAt.After(row.CreatedAt) {
-		return 1
-	}
-	return 0
 }
 
 // clip cuts text from outside to at most n bytes of valid UTF-8 without control

@@ -53,10 +53,10 @@ func TestManager_IssueMakesOnlyTheNecessaryStoreCalls(t *testing.T) {
 			login session.Login
 			want  []string
 		}{
-			{"a new browser", session.Login{}, []string{"Create", "Find", "List"}},
-			{"one with a session", session.Login{Remember: true}, []string{"Create", "Find", "Revoke", "List"}},
-			{"one that is remembered", session.Login{}, []string{"Find", "Create", "Find", "Revoke", "List"}},
-			{"a program", session.Login{NonInteractive: true}, []string{"Find", "Create", "Find", "Revoke"}},
+			{"a new browser", session.Login{}, []string{"Create", "Find", "Newest"}},
+			{"one with a session", session.Login{Remember: true}, []string{"Create", "Find", "Revoke", "Newest"}},
+			{"one that is remembered", session.Login{}, []string{"Find", "Create", "Find", "Revoke", "Newest"}},
+			{"a program", session.Login{NonInteractive: true}, []string{"Find", "Create", "Find", "Revoke", "Newest"}},
 		} {
 			calls = nil
 			w.login(b, c.login)
@@ -87,7 +87,7 @@ func TestManager_FailedLoginKeepsTheOldSession(t *testing.T) {
 		if n := w.store.Calls("Revoke"); n != 1 {
 			w.Errorf("%d calls of Revoke; want one, for the session that did not fit", n)
 		}
-		if list, err := w.List(w.Context(), "large"); err != nil || len(list) != 0 {
+		if list, err := w.List(w.Context(), "large", ""); err != nil || len(list) != 0 {
 			w.Errorf("the login that did not fit left %d sessions, %v", len(list), err)
 		}
 		events := w.eventsOf(session.EventTooLarge)
@@ -121,7 +121,7 @@ func TestManager_LoginWhoseAnswerWasLostBeginsOneSession(t *testing.T) {
 		})
 		w.login(b, session.Login{})
 		w.in(b)
-		if list, err := w.List(w.Context(), "1"); err != nil || len(list) != 1 {
+		if list, err := w.List(w.Context(), "1", ""); err != nil || len(list) != 1 {
 			w.Errorf("%d sessions, %v; want 1", len(list), err)
 		}
 	})

@@ -78,10 +78,10 @@ func TestManager_WithoutLimitLoginReadsNoList(t *testing.T) {
 		for range 30 {
 			w.login(newBrowser(), session.Login{})
 		}
-		if n := w.store.Calls("List", "Revoke"); n != 0 {
-			w.Errorf("%d calls of List and Revoke; want 0", n)
+		if n := w.store.Calls("Newest", "List", "Revoke"); n != 0 {
+			w.Errorf("%d calls of Newest, List and Revoke; want 0", n)
 		}
-		if list, err := w.List(w.Context(), "1"); err != nil || len(list) != 30 {
+		if list, err := w.List(w.Context(), "1", ""); err != nil || len(list) != 30 {
 			w.Errorf("%d sessions, %v; want 30", len(list), err)
 		}
 	})
@@ -99,7 +99,7 @@ func TestManager_OneLoginEndsAtMostTwentySessions(t *testing.T) {
 			time.Sleep(time.Second)
 			b := newBrowser()
 			limited.login(b, session.Login{})
-			if list, err := w.List(w.Context(), "1"); err != nil || len(list) != want {
+			if list, err := w.List(w.Context(), "1", ""); err != nil || len(list) != want {
 				w.Errorf("%d sessions, %v; want %d", len(list), err, want)
 			}
 			limited.in(b)
@@ -109,7 +109,7 @@ func TestManager_OneLoginEndsAtMostTwentySessions(t *testing.T) {
 
 // A login succeeds even if the limit cannot be enforced.
 func TestManager_LoginSucceedsIfTheLimitCannotBeEnforced(t *testing.T) {
-	for _, method := range []string{"List", "Revoke"} {
+	for _, method := range []string{"Newest", "Revoke"} {
 		inTestWorld(t, session.Config{MaxSessions: 1}, func(w *testWorld) {
 			var sessions []session.Session
 			for range 3 {
@@ -150,7 +150,7 @@ func TestManager_LoginNeverEndsItself(t *testing.T) {
 		for range 3 {
 			old = append(old, w.login(newBrowser(), session.Login{}))
 		}
-		node := newTestWorld(w.T, w.users, &alteredStore{Store: w.users, listed: func(list []store.Record) []store.Record {
+		node := newTestWorld(w.T, w.users, &alteredStore{Store: w.users, newest: func(list []store.Record) []store.Record {
 			for i := range list {
 				if slices.ContainsFunc(old, func(s session.Session) bool { return s.ID == list[i].ID.String() }) {
 					list[i].CreatedAt = list[i].CreatedAt.Add(time.Hour)
@@ -177,7 +177,7 @@ func TestManager_LimitHoldsForAListThatLacksTheNewSession(t *testing.T) {
 			sessions = append(sessions, w.login(newBrowser(), session.Login{}))
 			time.Sleep(time.Second)
 		}
-		node := newTestWorld(w.T, w.users, &alteredStore{Store: w.users, listed: func(list []store.Record) []store.Record {
+		node := newTestWorld(w.T, w.users, &alteredStore{Store: w.users, newest: func(list []store.Record) []store.Record {
 			return list[1:]
 		}}, session.Config{MaxSessions: 2})
 		sessions = append(sessions, node.login(newBrowser(), session.Login{}))
@@ -194,7 +194,7 @@ func TestManager_TwoLoginsAtOnceDoNotEndEachOther(t *testing.T) {
 		t.Run(fmt.Sprint(apart, " ms apart"), func(t *testing.T) {
 			inTestWorld(t, session.Config{MaxSessions: 1}, func(w *testWorld) {
 				w.store.Before(func(_ context.Context, method string) error {
-					if method == "Create" || method == "List" || method == "Revoke" {
+					if method == "Create" || method == "Newest" || method == "Revoke" {
 						time.Sleep(time.Millisecond)
 					}
 					return nil
@@ -212,7 +212,7 @@ func TestManager_TwoLoginsAtOnceDoNotEndEachOther(t *testing.T) {
 					})
 				}
 				both.Wait()
-				if list, err := w.List(w.Context(), "1"); err != nil || len(list) != 1 {
+				if list, err := w.List(w.Context(), "1", ""); err != nil || len(list) != 1 {
 					w.Errorf("%d sessions are left, %v; want 1", len(list), err)
 				}
 				if apart > 0 {
@@ -239,4 +239,128 @@ func TestManager_LoginWithManySessionsWaitsTwoSecondsAtMost(t *testing.T) {
 			w.Errorf("the login took %v; want 2 s at most", took)
 		}
 	})
+}
+
+// Programs and browsers are counted apart. The limit of programs holds whatever
+// Config.MaxSessions is.
+func TestManager_ProgramsHaveALimitOfTheirOwn(t *testing.T) {
+	for _, most := range []int{-1, 0, 2} {
+		inTestWorld(t, session.Config{MaxSessions: most}, func(w *testWorld) {
+			var browsers, programs []session.Session
+			for range 2 {
+				browsers = append(browsers, w.login(newBrowser(), session.Login{}))
+				time.Sleep(time.Second)
+			}
+			for n := 1; n <= 23; n++ {
+				programs = append(programs, w.login(newBrowser(), session.Login{NonInteractive: true}))
+				if live := w.live(programs); len(live) != min(n, 20) || live[0] != max(n-20, 0) {
+					w.Fatalf("MaxSessions %d: after %d logins of programs %v are live; want the last 20", most, n, live)
+				}
+				time.Sleep(time.Second)
+			}
+			if reason := w.row(programs[0].ID).Reason; reason != store.ReasonLimit {
+				w.Errorf("MaxSessions %d: a program's session was ended for %q; want %q", most, reason, store.ReasonLimit)
+			}
+			if live := w.live(browsers); len(live) != 2 {
+				w.Errorf("MaxSessions %d: of two browsers %v are live after the logins of programs", most, live)
+			}
+			for range 22 {
+				w.login(newBrowser(), session.Login{})
+				time.Sleep(time.Second)
+			}
+			if live := w.live(programs); len(live) != 20 {
+				w.Errorf("MaxSessions %d: after the logins of browsers %d programs are live; want 20", most, len(live))
+			}
+		})
+	}
+}
+
+// Sessions that are over may have rows, and these count, so that no user can have very
+// many rows. They are revoked before any that goes on.
+func TestManager_LimitRevokesSessionsThatAreOverFirst(t *testing.T) {
+	for name, end := range map[string]func(w *testWorld){
+		"by the user's epoch": func(w *testWorld) { w.users.SetUser("1", store.User{Epoch: 2}) },
+		"by RevokeAll": func(w *testWorld) {
+			if err := w.RevokeAll(w.Context()); err != nil {
+				w.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inTestWorld(t, session.Config{MaxSessions: 3}, func(w *testWorld) {
+				var sessions []session.Session
+				for range 3 {
+					b := newBrowser()
+					sessions = append(sessions, w.login(b, session.Login{}))
+					w.expireAccess()
+					w.in(b)
+					w.expireAccess()
+					w.in(b) // presents the child: this browser came back
+				}
+				end(w)
+				for range 4 { // these never come back
+					sessions = append(sessions, w.login(newBrowser(), session.Login{}))
+					time.Sleep(time.Second)
+				}
+				if got := w.live(sessions); !slices.Equal(got, []int{4, 5, 6}) {
+					w.Errorf("sessions %v are not revoked; want the last three", got)
+				}
+				for i, s := range sessions[:3] {
+					if n := len(w.live(sessions[:3])); n != 0 {
+						w.Fatalf("%d of the sessions that are over are not revoked", n)
+					}
+					if at, last := w.row(s.ID).RevokedAt, w.row(sessions[3].ID).RevokedAt; !at.Before(last) {
+						w.Errorf("session %d, which is over, was revoked at %v; the first that goes on at %v", i, at, last)
+					}
+				}
+			})
+		})
+	}
+}
+
+// A session that has reached its end goes before an older one that goes on.
+func TestManager_LimitRevokesAnEndedSessionBeforeAnOlderOne(t *testing.T) {
+	inTestWorld(t, session.Config{MaxSessions: 2, AbsoluteTimeout: 30 * time.Minute}, func(w *testWorld) {
+		sessions := []session.Session{w.login(newBrowser(), session.Login{Remember: true})}
+		time.Sleep(time.Minute)
+		sessions = append(sessions, w.login(newBrowser(), session.Login{}))
+		time.Sleep(30 * time.Minute)
+		sessions = append(sessions, w.login(newBrowser(), session.Login{}))
+		if got := w.live(sessions); !slices.Equal(got, []int{0, 2}) {
+			w.Errorf("sessions %v are not revoked; want the first and the last", got)
+		}
+	})
+}
+
+// What a login reads does not depend on how many sessions the user has.
+func TestManager_LoginReadsABoundedNumberOfRows(t *testing.T) {
+	for _, c := range []struct {
+		max     int
+		program bool
+		want    int
+	}{
+		{3, false, 3 + 1 + 20},
+		{0, false, 20 + 1 + 20},
+		{3, true, 20 + 1 + 20},
+		{-1, true, 20 + 1 + 20},
+	} {
+		inTestWorld(t, session.Config{}, func(w *testWorld) {
+			for i := range 100 { // in the store: a Manager would end them
+				n := store.NewSession{ID: store.ID{byte(i + 1)}, UserID: "1", Lifetime: time.Hour, RetainFor: time.Hour, NonInteractive: c.program}
+				if err := w.users.Create(w.Context(), n); err != nil {
+					w.Fatal(err)
+				}
+				time.Sleep(time.Second)
+			}
+			read := -1
+			node := newTestWorld(w.T, w.users, &alteredStore{Store: w.users, newest: func(list []store.Record) []store.Record {
+				read = len(list)
+				return list
+			}}, session.Config{MaxSessions: c.max})
+			node.login(newBrowser(), session.Login{NonInteractive: c.program})
+			if read != c.want || node.store.Calls("List") != 0 {
+				w.Errorf("MaxSessions %d, a program %t: read %d rows; want %d", c.max, c.program, read, c.want)
+			}
+		})
+	}
 }

@@ -148,7 +148,7 @@ func TestManager_LoginReplacesTheBrowsersSession(t *testing.T) {
 		if life := second.EndsAt.Sub(second.AuthTime); life != remembered {
 			w.Errorf("Remember was lost: the session lives %v", life)
 		}
-		if list, err := w.here.List(w.Context(), "1"); err != nil || len(list) != 1 || list[0].ID != second.ID {
+		if list, err := w.here.List(w.Context(), "1", ""); err != nil || len(list) != 1 || list[0].ID != second.ID {
 			w.Errorf("devices: %+v, %v; want the new one alone", list, err)
 		}
 		// A request of the old session that arrives late must not delete the cookies of
@@ -182,7 +182,7 @@ func TestManager_ListDescribesEachDevice(t *testing.T) {
 			time.Sleep(defaultAccessTTL)
 			w.here.in(b)
 		}
-		list, err := w.here.List(w.Context(), "1")
+		list, err := w.here.List(w.Context(), "1", "")
 		if err != nil || len(list) != 1 {
 			w.Fatalf("got %v, %v", list, err)
 		}
@@ -194,10 +194,10 @@ func TestManager_ListDescribesEachDevice(t *testing.T) {
 			w.Errorf("info = %+v; want %+v", list[0], want)
 		}
 		second := w.here.login(newBrowser(), session.Login{})
-		if list, err := w.here.List(w.Context(), "1"); err != nil || len(list) != 2 || list[0].ID != second.ID {
+		if list, err := w.here.List(w.Context(), "1", ""); err != nil || len(list) != 2 || list[0].ID != second.ID {
 			w.Errorf("got %+v, %v; want the newest first", list, err)
 		}
-		if list, err := w.here.List(w.Context(), "2"); err != nil || len(list) != 0 {
+		if list, err := w.here.List(w.Context(), "2", ""); err != nil || len(list) != 0 {
 			w.Errorf("another user's devices: %+v, %v", list, err)
 		}
 	})

@@ -19,6 +19,7 @@ type Manager struct {
 	revocations *revocationList
 	revoker     *revoker
 	resolver    *resolver
+	credentials *credentialCache
 
 	keyGroups atomic.Pointer[[]*keyGroup] // one for each key; see checkKeyUse
 	self      *weak.Pointer[Manager]      // names this Manager in its groups
@@ -44,6 +45,7 @@ func New(keys Keys, s store.Store, cfg Config) (*Manager, error) {
 	client, revocations := newStoreClient(s, e), newRevocationList(w)
 	revoker := &revoker{store: client, revocations: revocations, pending: &pendingRevocations{}, giveUpAfter: max(cfg.AbsoluteTimeout, cfg.RememberAbsoluteTimeout)}
 	m := &Manager{
+		credentials: newCredentialCache(),
 		cfg:         cfg,
 		windows:     w,
 		events:      e,

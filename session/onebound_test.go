@@ -76,7 +76,7 @@ func TestManager_ErrStoreUnavailableIsOnlyForStoreErrors(t *testing.T) {
 			"RevokeAll":    func() error { return w.RevokeAll(ctx) },
 			"ForceRefresh": func() error { return w.ForceRefresh(ctx, "1") },
 			"RequireLive":  func() error { return requireLive(w.Manager, b) },
-			"List":         func() error { _, err := w.List(ctx, "1"); return err },
+			"List":         func() error { _, err := w.List(ctx, "1", ""); return err },
 		} {
 			if err := call(); !errors.Is(err, session.ErrStoreUnavailable) || !errors.Is(err, errStoreDown) {
 				w.Errorf("%s: %v; want ErrStoreUnavailable and its cause", name, err)

@@ -101,7 +101,7 @@ func TestManager_RefusalWrapsTheStoresError(t *testing.T) {
 		if _, err := w.here.visit(b); !errors.Is(err, errStoreDown) || w.here.store.Calls() != reached {
 			w.Errorf("got %v and %d calls; want the probe's error and none", err, w.here.store.Calls()-reached)
 		}
-		if _, err := w.here.List(w.Context(), "1"); !errors.Is(err, errStoreDown) || w.here.store.Calls() != reached {
+		if _, err := w.here.List(w.Context(), "1", ""); !errors.Is(err, errStoreDown) || w.here.store.Calls() != reached {
 			w.Errorf("List: got %v and %d calls; want the probe's error and none", err, w.here.store.Calls()-reached)
 		}
 		// An event reports a store error only for calls that reached the store.

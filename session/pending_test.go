@@ -253,7 +253,7 @@ func TestManager_PendingLogoutsDoNotFloodTheStore(t *testing.T) {
 				w.Errorf("%d logouts within a second; want at most 100", n)
 			}
 		}
-		if list, err := w.here.List(w.Context(), "1"); err != nil || len(list) != 0 {
+		if list, err := w.here.List(w.Context(), "1", ""); err != nil || len(list) != 0 {
 			w.Errorf("%d sessions are left, %v", len(list), err)
 		}
 	})

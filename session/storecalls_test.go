@@ -30,7 +30,7 @@ var managerCalls = map[string]func(n *testNode, b *sessiontest.Browser, s sessio
 		return n.ForceRefresh(n.t.Context(), "1")
 	},
 	"List": func(n *testNode, _ *sessiontest.Browser, _ session.Session) error {
-		_, err := n.List(n.t.Context(), "1")
+		_, err := n.List(n.t.Context(), "1", "")
 		return err
 	},
 }

@@ -201,8 +201,15 @@ func (c *call) reload(userID string) error {
 	return err
 }
 
-func (c *call) list(userID string) ([]store.Record, error) {
-	records, _, err := do(c, func(ctx context.Context) ([]store.Record, error) { return c.store.List(ctx, userID) })
+func (c *call) list(userID string, after store.ID, limit int) ([]store.Record, error) {
+	records, _, err := do(c, func(ctx context.Context) ([]store.Record, error) { return c.store.List(ctx, userID, after, limit) })
+	return records, err
+}
+
+func (c *call) newest(userID string, nonInteractive bool, limit int) ([]store.Record, error) {
+	records, _, err := do(c, func(ctx context.Context) ([]store.Record, error) {
+		return c.store.Newest(ctx, userID, nonInteractive, limit)
+	})
 	return records, err
 }
 

@@ -13,7 +13,7 @@ type alteredStore struct {
 	store.Store
 	found  func(*store.Snapshot)
 	known  func(*store.Changes)
-	listed func([]store.Record) []store.Record
+	newest func([]store.Record) []store.Record
 }
 
 func (s *alteredStore) Find(ctx context.Context, id store.ID) (store.Snapshot, error) {
@@ -32,10 +32,10 @@ func (s *alteredStore) Changes(ctx context.Context, within time.Duration) (store
 	return c, err
 }
 
-func (s *alteredStore) List(ctx context.Context, userID string) ([]store.Record, error) {
-	list, err := s.Store.List(ctx, userID)
-	if s.listed != nil {
-		list = s.listed(list)
+func (s *alteredStore) Newest(ctx context.Context, userID string, nonInteractive bool, limit int) ([]store.Record, error) {
+	list, err := s.Store.Newest(ctx, userID, nonInteractive, limit)
+	if s.newest != nil {
+		list = s.newest(list)
 	}
 	return list, err
 }

@@ -46,7 +46,7 @@ func (a clockApp) row(t *testing.T, id store.ID) store.Record {
 // is false.
 func (a clockApp) wantLive(t *testing.T, when string, id store.ID, want bool) {
 	t.Helper()
-	list, err := a.List(t.Context(), "1")
+	list, err := a.List(t.Context(), "1", store.ID{}, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +155,7 @@ func TestStore_ListSortsLoginsOfTheSameMomentByID(t *testing.T) {
 	for range 8 {
 		a.begin(t, time.Hour, time.Hour)
 	}
-	list, err := a.List(t.Context(), "1")
+	list, err := a.List(t.Context(), "1", store.ID{}, 100)
 	if err != nil || len(list) != 8 {
 		t.Fatalf("listed %d, %v", len(list), err)
 	}

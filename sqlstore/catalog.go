@@ -41,38 +41,49 @@ func findColumn(columns []column, name string) (column, bool) {
 	return columns[i], true
 }
 
-// indexes returns the columns that are the first of an index, in lower case, and
-// whether one of those indexes is unique.
-func (s *Store) indexes(ctx context.Context, t table) (map[string]bool, error) {
-	indexes := map[string]bool{}
-	err := s.query(ctx, s.dialect.indexes, []any{t.schema, t.name}, func(scan scanRow) error {
-		var column string
+// index is an index as the catalog describes it.
+type index struct {
+	name    string
+	columns []string // in lower case, in their order
+	unique  bool
+}
+
+// indexes returns the indexes of a table.
+func (s *Store) indexes(ctx context.Context, t table) (indexes []index, err error) {
+	err = s.query(ctx, s.dialect.indexes, []any{t.schema, t.name}, func(scan scanRow) error {
+		var name, column string
 		var unique bool
-		if err := scan(&column, &unique); err != nil {
+		if err := scan(&name, &column, &unique); err != nil {
 			return err
 		}
-		column = strings.ToLower(column)
-		indexes[column] = indexes[column] || unique
+		if n := len(indexes); n == 0 || indexes[n-1].name != name {
+			indexes = append(indexes, index{name: name, unique: unique})
+		}
+		last := &indexes[len(indexes)-1]
+		last.columns = append(last.columns, strings.ToLower(column))
 		return nil
 	})
 	return indexes, err
 }
 
-// checkIndexes checks that each column is the first of an index, because the kit's
-// statements find rows by it, and that the first column, the id, is unique.
-func (s *Store) checkIndexes(ctx context.Context, t table, columns []string) (faults []error, err error) {
+// checkIndexes checks that the columns of each element of wanted are the first of an
+// index, in this order, because the kit's statements find rows by them. The first
+// element is the id, which must be unique.
+func (s *Store) checkIndexes(ctx context.Context, t table, wanted [][]string) (faults []error, err error) {
 	indexes, err := s.indexes(ctx, t)
 	if err != nil {
 		return nil, fmt.Errorf("reading the indexes of %s: %w", t, err)
 	}
-	for _, column := range columns {
-		switch unique, exists := indexes[column]; {
-		case column == columns[0] && !unique:
-			faults = append(faults, fmt.Errorf("%[1]s has no unique index on %[2]s: run\n\tCREATE UNIQUE INDEX %[3]s_%[2]s ON %[1]s (%[2]s)",
-				t, column, t.name))
-		case !exists:
-			faults = append(faults, fmt.Errorf("%[1]s has no index on %[2]s: run\n\tCREATE INDEX %[3]s_%[2]s ON %[1]s (%[2]s)",
-				t, column, t.name))
+	for i, columns := range wanted {
+		kind, mustBeUnique := "INDEX", i == 0
+		if mustBeUnique {
+			kind = "UNIQUE INDEX"
+		}
+		if !slices.ContainsFunc(indexes, func(x index) bool {
+			return len(x.columns) >= len(columns) && slices.Equal(x.columns[:len(columns)], columns) && (x.unique || !mustBeUnique)
+		}) {
+			faults = append(faults, fmt.Errorf("%s has no %s on %s: run\n\tCREATE %s %s_%s ON %s (%[3]s)",
+				t, strings.ToLower(kind), strings.Join(columns, ", "), kind, t.name, columns[0], t))
 		}
 	}
 	return faults, nil

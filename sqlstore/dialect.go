@@ -92,7 +92,8 @@ type syntax struct {
 	// is NULL.
 	isTrue func(expression string) string
 
-	// order sorts the sessions, called s, that were created at the same moment.
+	// order is the column that sorts the sessions that were created at the same
+	// moment.
 	order string
 }
 
@@ -110,8 +111,9 @@ type catalog struct {
 	// class says what a column of this type can be read as.
 	class func(columnType string) class
 
-	// indexes returns the first column of each index, and whether the index is
-	// unique.
+	// indexes returns a row for each column of each index: the index's name, the
+	// column's name, empty for an expression, and whether the index is unique. The rows
+	// of an index follow one another, in the order of its columns.
 	indexes string
 
 	// views returns 1 if the table is a view, else 0.

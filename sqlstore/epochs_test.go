@@ -28,7 +28,7 @@ func TestStore_ReadsTheGlobalEpochFromRowOneOnly(t *testing.T) {
 	if snap, err := a.Find(t.Context(), rec.ID); err != nil || snap.GlobalEpoch != 1 {
 		t.Errorf("Find: epoch %d, %v; want 1", snap.GlobalEpoch, err)
 	}
-	if list, err := a.List(t.Context(), "1"); err != nil || len(list) != 1 {
+	if list, err := a.List(t.Context(), "1", store.ID{}, 100); err != nil || len(list) != 1 {
 		t.Errorf("List: %d sessions, %v; want 1", len(list), err)
 	}
 	if err := a.Reload(t.Context(), "1"); err != nil {

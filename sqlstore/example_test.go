@@ -59,9 +59,10 @@ func ExampleSchema() {
 	// 	changed_at       BIGINT           NULL,
 	// 	revoked_at       BIGINT           NULL,
 	// 	revoke_reason    VARBINARY(32)    NULL,
+	// 	non_interactive  TINYINT          NOT NULL,
 	// 	user_agent       VARBINARY(255)   NOT NULL,
 	// 	ip               VARBINARY(45)    NOT NULL,
-	// 	KEY by_user (user_id),
+	// 	KEY by_user (user_id, revoked_at, non_interactive, created_at),
 	// 	KEY by_change (changed_at),
 	// 	KEY by_expiry (expires_at)
 	// ) ENGINE = InnoDB;

@@ -247,7 +247,7 @@ func TestStore_WorksWithTablesInOtherDatabases(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if list, err := s.List(t.Context(), "1"); err != nil || len(list) != 1 {
+	if list, err := s.List(t.Context(), "1", store.ID{}, 100); err != nil || len(list) != 1 {
 		t.Errorf("listed %v, %v", list, err)
 	}
 }

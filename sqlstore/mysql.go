@@ -42,7 +42,7 @@ var mysqlDialect = dialect{
 		},
 		text:   func(expression string) string { return "CAST(" + expression + " AS CHAR)" },
 		isTrue: func(expression string) string { return "(" + expression + " IS TRUE)" },
-		order:  "s.id",
+		order:  "id",
 	},
 	catalog: catalog{
 		columns: `SELECT COLUMN_NAME, LOWER(CONCAT(COLUMN_TYPE, COALESCE(
@@ -52,8 +52,8 @@ var mysqlDialect = dialect{
 		// MariaDB adds a display width, as in bigint(20).
 		columnType: func(fromCatalog string) string { return mysqlDisplayWidth.ReplaceAllString(fromCatalog, "$1") },
 		class:      mysqlClass,
-		indexes: `SELECT COLUMN_NAME, NON_UNIQUE = 0 FROM information_schema.STATISTICS
-			WHERE TABLE_SCHEMA = COALESCE(NULLIF(?, ''), DATABASE()) AND TABLE_NAME = ? AND SEQ_IN_INDEX = 1 AND COLUMN_NAME IS NOT NULL`,
+		indexes: `SELECT INDEX_NAME, COALESCE(COLUMN_NAME, ''), NON_UNIQUE = 0 FROM information_schema.STATISTICS
+			WHERE TABLE_SCHEMA = COALESCE(NULLIF(?, ''), DATABASE()) AND TABLE_NAME = ? ORDER BY INDEX_NAME, SEQ_IN_INDEX`,
 		views: `SELECT COUNT(*) FROM information_schema.TABLES
 			WHERE TABLE_SCHEMA = COALESCE(NULLIF(?, ''), DATABASE()) AND TABLE_NAME = ? AND TABLE_TYPE LIKE '%VIEW'`,
 		// InnoDB keeps the counter of AUTO_INCREMENT over a restart (MySQL from 8.0, MariaDB

@@ -50,12 +50,17 @@ CREATE TABLE IF NOT EXISTS {sessions} (
 	revoked_at       BIGINT           NULL,
 	revoke_reason    VARBINARY(32)    NULL,
 
+	-- 1: a program logged in. These sessions have a limit of their own.
+	non_interactive  TINYINT          NOT NULL,
+
 	-- For the user's list of devices. UTF-8, but binary: a character of a browser
 	-- that the connection's character set lacks must not prevent the login.
 	user_agent       VARBINARY(255)   NOT NULL,
 	ip               VARBINARY(45)    NOT NULL,
 
-	KEY by_user (user_id),
+	-- A login and the list of devices read the newest sessions that are not revoked, of
+	-- each kind, and no others.
+	KEY by_user (user_id, revoked_at, non_interactive, created_at),
 	KEY by_change (changed_at),
 	KEY by_expiry (expires_at)
 ) ENGINE = InnoDB;

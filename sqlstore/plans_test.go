@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -36,7 +37,7 @@ func TestStore_EveryStatementUsesAnIndex(t *testing.T) {
 			t.Parallel()
 			a := newApp(t, c.users, sqlstore.Config{IDKind: c.kind}, "interpolateParams=true")
 			a.fill(t, c.numberToID)
-			list, err := a.List(t.Context(), c.userID)
+			list, err := a.List(t.Context(), c.userID, store.ID{}, 100)
 			if err != nil || len(list) != 3 {
 				t.Fatalf("user 500 has %d sessions, %v; want 3", len(list), err)
 			}
@@ -64,9 +65,13 @@ func TestStore_EveryStatementUsesAnIndex(t *testing.T) {
 				seven = append(seven, other[:16])
 			}
 			for name, args := range map[string][]any{
-				"find": {id}, "list": user, "changes": {time.Minute.Microseconds()}, "findExpired": {200}, "prune": seven,
-				"confirm":    {digest[:], 1, 1, id, 1, 1, digest[:]},
+				"find": {id}, "changes": {time.Minute.Microseconds()}, "findExpired": {200}, "prune": seven,
+				"confirm":    {digest[:], 1, 1, id, 1, 0, 1, digest[:], 0},
+				"recordLate": {id, 1, digest[:], 1, 1},
 				"revokeUser": append([]any{"reason"}, user...), "reload": user,
+				"list":      slices.Concat(user, user, []any{100}, user, user, []any{100, 100}),
+				"listAfter": slices.Concat(user, user, []any{id, id, 100}, user, user, []any{id, id, 100, 100}),
+				"newest":    append(slices.Clone(user), 0, 41),
 			} {
 				plan := a.plan(t, a.Statements()[name], args...)
 				for _, step := range plan {
@@ -92,8 +97,8 @@ func (a app) fill(t *testing.T, numberToID string) {
 	a.exec(t, "INSERT INTO users (id) SELECT "+numberToID+" FROM "+numbers)
 	for i := range 3 {
 		a.exec(t, fmt.Sprintf(`INSERT INTO sessions (id, user_id, user_epoch, global_epoch, generation, confirmed,
-			confirmed_at, created_at, authenticated_at, ends_at, expires_at, reload, user_agent, ip)
-			SELECT UNHEX(LEFT(SHA2(CONCAT(n, '/', %d), 256), 32)), %s, 1, 0, 0, REPEAT('x', 32), 1, 1, 1, 9e15, 9e15, 0, '', '' FROM %s`, i, numberToID, numbers))
+			confirmed_at, created_at, authenticated_at, ends_at, expires_at, reload, non_interactive, user_agent, ip)
+			SELECT UNHEX(LEFT(SHA2(CONCAT(n, '/', %d), 256), 32)), %s, 1, 0, 0, REPEAT('x', 32), 1, 1, 1, 9e15, 9e15, 0, 0, '', '' FROM %s`, i, numberToID, numbers))
 	}
 }
 

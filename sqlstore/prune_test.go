@@ -13,9 +13,9 @@ import (
 func (a app) addExpired(t *testing.T, from, to int) {
 	t.Helper()
 	a.exec(t, `INSERT INTO sessions (id, user_id, user_epoch, global_epoch, generation, confirmed,
-		confirmed_at, created_at, authenticated_at, ends_at, expires_at, reload, user_agent, ip)
+		confirmed_at, created_at, authenticated_at, ends_at, expires_at, reload, non_interactive, user_agent, ip)
 		WITH RECURSIVE numbers AS (SELECT CAST(? AS SIGNED) AS n UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < ?)
-		SELECT UNHEX(LPAD(HEX(n + 1), 32, '0')), 1, 1, 0, 0, REPEAT('x', 32), 1, 1, 1, 9e15, n + 1, 0, n, '' FROM numbers`, from, to)
+		SELECT UNHEX(LPAD(HEX(n + 1), 32, '0')), 1, 1, 0, 0, REPEAT('x', 32), 1, 1, 1, 9e15, n + 1, 0, 0, n, '' FROM numbers`, from, to)
 }
 
 func (a app) count(t *testing.T) (rows int) {

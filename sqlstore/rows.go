@@ -19,6 +19,7 @@ type sessionRow struct {
 	confirmedAt, lateAt, lateBefore            sql.Null[int64]
 	createdAt, authTime, endsAt, revokedAt     sql.Null[int64]
 	reason, userAgent, ip                      []byte
+	nonInteractive                             sql.Null[bool]
 }
 
 // recordColumn is a column of the sessions table, and the field that receives it.
@@ -46,6 +47,7 @@ func (r *sessionRow) columns() []recordColumn {
 		{"reload", &r.reload},
 		{"revoked_at", &r.revokedAt},
 		{"revoke_reason", &r.reason},
+		{"non_interactive", &r.nonInteractive},
 		{"user_agent", &r.userAgent},
 		{"ip", &r.ip},
 	}
@@ -65,6 +67,52 @@ func (r *sessionRow) dest() (dest []any) {
 		dest = append(dest, c.dest)
 	}
 	return dest
+}
+
+// createdColumn is a column that Create writes, and what it writes there.
+type createdColumn struct {
+	name  string
+	value string                      // SQL over {users} u and {epochs} g, with at most one ?
+	arg   func(*store.NewSession) any // the parameter; nil: value has none
+}
+
+// createdColumns lists what Create writes. A column that is not here is NULL, or
+// has the schema's default.
+var createdColumns = []createdColumn{
+	{"id", "?", func(n *store.NewSession) any { return n.ID[:] }},
+	{"user_id", "{u.id}", nil},
+	{"user_epoch", "{epoch}", nil},
+	{"global_epoch", "g.epoch", nil},
+	{"generation", "0", nil},
+	{"confirmed", "?", func(n *store.NewSession) any { return n.Confirmed[:] }},
+	{"confirmed_at", "{now}", nil},
+	{"created_at", "{now}", nil},
+	{"authenticated_at", "{now}", nil},
+	{"ends_at", "{now} + ?", func(n *store.NewSession) any { return n.Lifetime.Microseconds() }},
+	{"expires_at", "{now} + ?", func(n *store.NewSession) any { return n.RetainFor.Microseconds() }},
+	{"reload", "0", nil},
+	{"non_interactive", "?", func(n *store.NewSession) any { return n.NonInteractive }},
+	{"user_agent", "?", func(n *store.NewSession) any { return []byte(n.UserAgent) }},
+	{"ip", "?", func(n *store.NewSession) any { return []byte(n.IP) }},
+}
+
+// insertCreated is the part of the INSERT that names the columns and their values.
+var insertCreated = func() string {
+	var names, values []string
+	for _, c := range createdColumns {
+		names, values = append(names, c.name), append(values, c.value)
+	}
+	return "(" + strings.Join(names, ", ") + ")\nSELECT " + strings.Join(values, ", ")
+}()
+
+// createdArgs returns the parameters of insertCreated.
+func createdArgs(n *store.NewSession) (args []any) {
+	for _, c := range createdColumns {
+		if c.arg != nil {
+			args = append(args, c.arg(n))
+		}
+	}
+	return args
 }
 
 // record returns the row as a Record. A row that this package cannot have written
@@ -91,6 +139,8 @@ func (r *sessionRow) record(kind IDKind) (*store.Record, error) {
 		Reason:      store.Reason(r.reason),
 		UserAgent:   string(r.userAgent),
 		IP:          string(r.ip),
+
+		NonInteractive: r.nonInteractive.V,
 	}
 	if rec.ID, err = sessionID(r.id); err != nil {
 		return nil, err

@@ -32,7 +32,7 @@ func TestStore_RowWithAWrongSizeIsAnError(t *testing.T) {
 			if c.column == "user_id" {
 				return // List does not find it by this id
 			}
-			if list, err := a.List(t.Context(), adasUUID); err == nil || !strings.Contains(err.Error(), c.want) || list != nil {
+			if list, err := a.List(t.Context(), adasUUID, store.ID{}, 100); err == nil || !strings.Contains(err.Error(), c.want) || list != nil {
 				t.Errorf("List: %+v, %v; want the error %q", list, err, c.want)
 			}
 		})
@@ -42,7 +42,7 @@ func TestStore_RowWithAWrongSizeIsAnError(t *testing.T) {
 			a, _ := uuidApp(t)
 			const want = "a session id is not 16 bytes long"
 			a.exec(t, "UPDATE sessions SET id = "+value)
-			if list, err := a.List(t.Context(), adasUUID); err == nil || !strings.Contains(err.Error(), want) || list != nil {
+			if list, err := a.List(t.Context(), adasUUID, store.ID{}, 100); err == nil || !strings.Contains(err.Error(), want) || list != nil {
 				t.Errorf("List: %+v, %v; want the error %q", list, err, want)
 			}
 			if err := a.Reload(t.Context(), adasUUID); err != nil {

@@ -40,8 +40,8 @@ func (a app) grow(t *testing.T, from, to int) {
 		// The ids ascend, so that the table grows quickly. Random ids, as those of
 		// logins, change the place of a row, but not how many rows a statement reads.
 		a.exec(t, `INSERT INTO sessions (id, user_id, user_epoch, global_epoch, generation, confirmed,
-			confirmed_at, created_at, authenticated_at, ends_at, expires_at, reload, user_agent, ip)
-			SELECT UNHEX(LPAD(HEX(n + 1), 32, '0')), 1000 + n DIV 4, 1, 0, 0, REPEAT('x', 32), 1, 1, 1, 9e15, 9e15, 0, '', '' FROM `+numbers)
+			confirmed_at, created_at, authenticated_at, ends_at, expires_at, reload, non_interactive, user_agent, ip)
+			SELECT UNHEX(LPAD(HEX(n + 1), 32, '0')), 1000 + n DIV 4, 1, 0, 0, REPEAT('x', 32), 1, 1, 1, 9e15, 9e15, 0, 0, '', '' FROM `+numbers)
 	}
 }
 

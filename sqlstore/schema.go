@@ -108,16 +108,16 @@ func definitions(schema []string, t table) (list []definition) {
 	return list
 }
 
-var indexLine = regexp.MustCompile(`(?:KEY|INDEX)[^(\n]*\(([a-z_]+)\)`)
+var indexLine = regexp.MustCompile(`(?:KEY|INDEX)[^(\n]*\(([a-z_, ]+)\)`)
 
-// indexed reads from the schema which columns of a table have an index. Both tables
-// have the primary key id; all other indexes are on sessions.
-func (s *Store) indexed(schema []string, t table) []string {
-	columns := []string{"id"}
+// indexed reads the columns of each index of a table from the schema. Both tables
+// have the primary key id, which comes first; all other indexes are on sessions.
+func (s *Store) indexed(schema []string, t table) [][]string {
+	indexes := [][]string{{"id"}}
 	if t == s.names.sessions {
 		for _, m := range indexLine.FindAllStringSubmatch(strings.Join(schema, ""), -1) {
-			columns = append(columns, m[1])
+			indexes = append(indexes, strings.Split(m[1], ", "))
 		}
 	}
-	return columns
+	return indexes
 }

@@ -37,7 +37,7 @@ var sqliteDialect = dialect{
 		},
 		text:   func(expression string) string { return "CAST(" + expression + " AS TEXT)" },
 		isTrue: func(expression string) string { return "(" + expression + " IS TRUE)" },
-		order:  "s.rowid",
+		order:  "rowid",
 	},
 	catalog: catalog{
 		// No statement of SQLite adds NOT NULL to a column, so none is reported.
@@ -45,8 +45,10 @@ var sqliteDialect = dialect{
 		columnType: func(fromCatalog string) string { return fromCatalog },
 		class:      sqliteClass,
 		// A primary key may be the row number, which has no index and needs none.
-		indexes: `SELECT k.name, i."unique" FROM pragma_index_list(?2) i JOIN pragma_index_info(i.name) k WHERE ?1 = '' AND k.seqno = 0
-			UNION ALL SELECT name, 1 FROM pragma_table_info(?2) WHERE pk = 1`,
+		indexes: `SELECT name, col, uniq FROM (
+				SELECT i.name, k.seqno, COALESCE(k.name, '') AS col, i."unique" AS uniq FROM pragma_index_list(?2) i JOIN pragma_index_info(i.name) k WHERE ?1 = ''
+				UNION ALL SELECT '', 0, name, 1 FROM pragma_table_info(?2) WHERE pk = 1
+			) ORDER BY name, seqno`,
 		views: `SELECT COUNT(*) FROM sqlite_schema WHERE ?1 = '' AND type = 'view' AND lower(name) = lower(?2)`,
 		// An INTEGER PRIMARY KEY is the row number. Without AUTOINCREMENT the next row gets
 		// the largest number there is plus one, so that of a deleted row again. An epoch

@@ -22,11 +22,12 @@ CREATE TABLE IF NOT EXISTS {sessions} (
 	changed_at       INTEGER  NULL,
 	revoked_at       INTEGER  NULL,
 	revoke_reason    BLOB     NULL,
+	non_interactive  INTEGER  NOT NULL,
 	user_agent       BLOB     NOT NULL,
 	ip               BLOB     NOT NULL
 ) STRICT;
 
-CREATE INDEX IF NOT EXISTS {by_user} ON {sessions} (user_id);
+CREATE INDEX IF NOT EXISTS {by_user} ON {sessions} (user_id, revoked_at, non_interactive, created_at);
 CREATE INDEX IF NOT EXISTS {by_change} ON {sessions} (changed_at) WHERE changed_at IS NOT NULL;
 CREATE INDEX IF NOT EXISTS {by_expiry} ON {sessions} (expires_at);
 

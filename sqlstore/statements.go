@@ -13,7 +13,8 @@ import (
 // The number of changed rows does not depend on clientFoundRows, because an UPDATE
 // changes every row that it matches.
 type statements struct {
-	create, find, list, changes            string
+	create, find, changes                  string
+	list, listAfter, newest                string
 	confirm, recordLate, revokeReused      string
 	revoke, andUser, revokeUser, revokeAll string
 	reload, findExpired, prune             string
@@ -31,6 +32,33 @@ const confirmable = `generation < ? AND generation >= ?
 func confirmableArgs(p store.PresentedTicket) []any {
 	return []any{p.Generation, p.Lowest, p.Generation, p.Parent[:], p.SupersededAfter.UnixMicro()}
 }
+
+// list returns the SQL of a page of sessions. The index holds the sessions of each kind
+// in the order of their age, so the page is made of one page of each: at most twice
+// its length is read, and nothing is sorted but these. follows is a further condition.
+func list(follows string) string {
+	page := func(kind string) string {
+		return `
+	SELECT s.id
+	FROM {epochs} g
+	JOIN {users} u ON {u.id = ?}
+	JOIN {sessions} s ON s.global_epoch >= g.epoch
+	WHERE g.id = 1 AND {s.user_id = ?} AND s.revoked_at IS NULL AND s.non_interactive = ` + kind + `
+		AND s.user_epoch = {epoch} AND NOT {disabled} AND s.ends_at > {now} AND s.expires_at > {now}` + follows + `
+	ORDER BY s.created_at DESC, s.{order} DESC LIMIT ?`
+	}
+	return `
+SELECT {record}
+FROM (SELECT id FROM (` + page("0") + `) users_own UNION ALL SELECT id FROM (` + page("1") + `) programs) page
+JOIN {sessions} s ON s.id = page.id
+ORDER BY s.created_at DESC, s.{order} DESC LIMIT ?`
+}
+
+// follows is true for the sessions that come after a given one in a list. The first
+// condition is for the index. Without that session neither is true.
+const follows = `
+		AND s.created_at <= (SELECT c.created_at FROM {sessions} c WHERE c.id = ?)
+		AND (s.created_at, s.{order}) < (SELECT c.created_at, c.{order} FROM {sessions} c WHERE c.id = ?)`
 
 func (n names) statements(d *dialect, kind IDKind) statements {
 	// sameUser compares two user ids, and texts byte for byte as well: the first
@@ -69,9 +97,7 @@ func (n names) statements(d *dialect, kind IDKind) statements {
 	)
 	return statements{
 		create: r.Replace(`
-INSERT INTO {sessions} (id, user_id, user_epoch, global_epoch, generation, confirmed, confirmed_at,
-	created_at, authenticated_at, ends_at, expires_at, reload, user_agent, ip)
-SELECT ?, {u.id}, {epoch}, g.epoch, 0, ?, {now}, {now}, {now}, {now} + ?, {now} + ?, 0, ?, ?
+INSERT INTO {sessions} ` + insertCreated + `
 FROM {epochs} g JOIN {users} u ON g.id = 1
 WHERE {u.id = ?} AND NOT {disabled} AND (? = 0 OR {epoch} = ?)
 {on conflict}`),
@@ -115,14 +141,14 @@ WHERE revoked_at IS NULL AND {user_id = ?}`),
 UPDATE {sessions} SET reload = reload + 1, changed_at = {now}
 WHERE revoked_at IS NULL AND ends_at > {now} AND expires_at > {now} AND {user_id = ?}`),
 
-		list: r.Replace(`
+		list:      r.Replace(list("")),
+		listAfter: r.Replace(list(follows)),
+
+		newest: r.Replace(`
 SELECT {record}
-FROM {epochs} g
-JOIN {sessions} s ON s.global_epoch >= g.epoch
-JOIN {users} u ON {u.id = s.user_id}
-WHERE g.id = 1 AND {s.user_id = ?} AND s.user_epoch = {epoch} AND NOT {disabled}
-	AND s.revoked_at IS NULL AND s.ends_at > {now} AND s.expires_at > {now}
-ORDER BY s.created_at DESC, {order} DESC`),
+FROM {sessions} s
+WHERE {s.user_id = ?} AND s.revoked_at IS NULL AND s.non_interactive = ?
+ORDER BY s.created_at DESC, s.{order} DESC LIMIT ?`),
 
 		changes: r.Replace(`
 SELECT {now}, g.epoch, s.id, s.revoked_at IS NOT NULL, s.reload

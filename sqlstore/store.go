@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sessionkit/sessionkit/session/store"
@@ -118,8 +119,7 @@ func (s *Store) Create(ctx context.Context, n store.NewSession) error {
 	if !ok {
 		return fmt.Errorf("sqlstore: creating a session: no user has this id: %w", store.ErrUserDisabled)
 	}
-	args := []any{n.ID[:], n.Confirmed[:], n.Lifetime.Microseconds(), n.RetainFor.Microseconds(), []byte(n.UserAgent), []byte(n.IP)}
-	args = append(args, user...)
+	args := append(createdArgs(&n), user...)
 	args = append(args, n.UserEpoch, n.UserEpoch)
 	added, err := s.exec(ctx, s.sql.create, args...)
 	if err != nil || added > 0 {
@@ -237,13 +237,33 @@ func (s *Store) Reload(ctx context.Context, userID string) error {
 }
 
 // List implements store.Store.
-func (s *Store) List(ctx context.Context, userID string) ([]store.Record, error) {
+func (s *Store) List(ctx context.Context, userID string, after store.ID, limit int) ([]store.Record, error) {
 	user, ok := s.userKey(userID)
 	if !ok {
 		return nil, nil
 	}
-	var list []store.Record
-	err := s.query(ctx, s.sql.list, user, func(scan scanRow) error {
+	query, page := s.sql.list, slices.Concat(user, user)
+	if !after.IsZero() {
+		query, page = s.sql.listAfter, append(page, after[:], after[:])
+	}
+	page = append(page, limit)
+	list, err := s.records(ctx, query, append(slices.Concat(page, page), limit))
+	return list, failed("listing a user's sessions", err)
+}
+
+// Newest implements store.Store.
+func (s *Store) Newest(ctx context.Context, userID string, nonInteractive bool, limit int) ([]store.Record, error) {
+	user, ok := s.userKey(userID)
+	if !ok {
+		return nil, nil
+	}
+	list, err := s.records(ctx, s.sql.newest, append(user, nonInteractive, limit))
+	return list, failed("reading a user's newest sessions", err)
+}
+
+// records runs a query that returns recordColumns. On an error it returns no record.
+func (s *Store) records(ctx context.Context, query string, args []any) (list []store.Record, err error) {
+	err = s.query(ctx, query, args, func(scan scanRow) error {
 		var row sessionRow
 		if err := scan(row.dest()...); err != nil {
 			return err
@@ -256,7 +276,7 @@ func (s *Store) List(ctx context.Context, userID string) ([]store.Record, error)
 		return nil
 	})
 	if err != nil {
-		return nil, failed("listing a user's sessions", err)
+		return nil, err
 	}
 	return list, nil
 }

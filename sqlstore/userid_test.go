@@ -105,8 +105,11 @@ func TestStore_AcceptsOneSpellingOfEachUserID(t *testing.T) {
 				if _, err := login(userID); !errors.Is(err, session.ErrUserDisabled) {
 					t.Errorf("login as %q: %v; want ErrUserDisabled", userID, err)
 				}
-				if list, err := a.List(t.Context(), userID); err != nil || len(list) != 0 {
+				if list, err := a.List(t.Context(), userID, store.ID{}, 100); err != nil || len(list) != 0 {
 					t.Errorf("%q has the sessions %v, %v; want none", userID, list, err)
+				}
+				if list, err := a.Newest(t.Context(), userID, false, 100); err != nil || len(list) != 0 {
+					t.Errorf("the newest sessions of %q are %v, %v; want none", userID, list, err)
 				}
 				if userID != "" { // which means any user in Revoke
 					if did, err := a.Revoke(t.Context(), id, userID, store.ReasonRevoked); did || err != nil {

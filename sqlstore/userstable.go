@@ -33,7 +33,7 @@ func (s *Store) checkIDIndex(ctx context.Context) (faults []error, err error) {
 	if view {
 		return nil, nil
 	}
-	return s.checkIndexes(ctx, s.names.users, []string{strings.ToLower(s.names.id)})
+	return s.checkIndexes(ctx, s.names.users, [][]string{{strings.ToLower(s.names.id)}})
 }
 
 // checkID checks the type of the id column.

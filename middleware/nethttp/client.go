@@ -34,7 +34,8 @@ var clients = [...]client{
 	// htmx swaps a part of a page. It follows HX-Redirect, not Location.
 	{is: isHTMX, to: "HX-Redirect", login: http.StatusUnauthorized, moved: http.StatusNoContent, back: currentPage, page: true, credentials: true},
 	// A browser loads a page. 303 for each method: 307 would post the form to the login
-	// page, and a cached 301 would redirect users after their login, too. Credentials log nobody in: any site can have a link to http://user:password@app/.
+	// page, and a cached 301 would redirect users after their login, too. Credentials log
+	// nobody in: any site can have a link to http://user:password@app/.
 	{is: isPageLoad, to: "Location", login: http.StatusSeeOther, moved: http.StatusSeeOther, back: requestedPage, page: true},
 	// Any other client is a program.
 	{login: http.StatusUnauthorized, moved: http.StatusNoContent, credentials: true},

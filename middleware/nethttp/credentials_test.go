@@ -40,7 +40,7 @@ func TestCredentials_BasicAuthBeginsASession(t *testing.T) {
 			{"YWRhOndyb25n", "/account", 401, ""},      // ada:wrong
 			{"YWRhOnVua25vd24=", "/account", 503, ""},  // ada:unknown
 			{"Z29uZTpyaWdodA==", "/account", 403, ""},  // gone:right
-			{"YWRhOnJpZ2h0", "/admin", 403, "set"},     // ada has no role admin
+			{"YWRhOnJpZ2h0", "/admin", 403, ""},        // ada has no role admin; the session of the first answers
 			{"Z3JhY2U6cmlnaHQ=", "/admin", 200, "set"}, // grace:right
 			{"YWRhOnJpZ2h0", "/", 200, ""},             // a public page
 			{"!", "/account", 401, ""},
@@ -51,6 +51,7 @@ func TestCredentials_BasicAuthBeginsASession(t *testing.T) {
 			}
 		}
 		// A client that keeps cookies is verified once.
+		expire() // so that the session of the first answers is not used again
 		b := a.client(fetch)
 		verified = 0
 		for range 3 {
@@ -136,7 +137,8 @@ func TestCredentials_AreIgnoredIfNotConfigured(t *testing.T) {
 }
 
 // A program that keeps no cookies logs in with every request. Whatever its Login
-// says, these logins do not count against Config.MaxSessions.
+// says, these logins do not count against Config.MaxSessions. They have a limit of their
+// own.
 func TestCredentials_EndNoOtherSessionOfTheUser(t *testing.T) {
 	inApp(t, nethttp.Config{Credentials: adasCredentials}, func(a *app) {
 		b := a.client(pageLoad).LogIn("ada")
@@ -147,12 +149,44 @@ func TestCredentials_EndNoOtherSessionOfTheUser(t *testing.T) {
 				a.Fatalf("a program: %d", rec.Code)
 			}
 		}
-		if n := len(a.LiveSessions(a)); n != logins+1 {
-			a.Errorf("%d sessions are live; want %d", n, logins+1)
+		if n := len(a.LiveSessions(a)); n != 20+1 {
+			a.Errorf("%d sessions are live; want the browser's and 20 of programs", n)
 		}
 		expire()
 		if rec := b.Send("GET", "/account", ""); rec.Code != http.StatusOK || rec.Body.String() != "ada" {
 			a.Errorf("the browser's session: %d %q", rec.Code, rec.Body)
+		}
+	})
+}
+
+// A program that keeps no cookies has one session, not one for each request. Its
+// credentials are verified each time all the same.
+func TestCredentials_RequestsWithoutCookiesShareASession(t *testing.T) {
+	password, verified := "right", 0
+	verify := func(_ context.Context, user, given string) (session.Login, error) {
+		verified++
+		if given != password {
+			return session.Login{}, fmt.Errorf("%w: wrong password", session.ErrUnauthenticated)
+		}
+		return session.Login{UserID: user}, nil
+	}
+	inApp(t, nethttp.Config{Credentials: nethttp.BasicAuth(verify)}, func(a *app) {
+		send := func(method string) (status int, cookies string) {
+			rec := a.client(fetch).Send(method, "/account", "", "Authorization", "Basic YWRhOnJpZ2h0")
+			return rec.Code, cookiesOf(rec)
+		}
+		for i := range 50 {
+			status, cookies := send([]string{"GET", "POST"}[i%2])
+			if want := map[bool]string{true: "set"}[i == 0]; status != 200 || cookies != want {
+				a.Fatalf("request %d: %d, cookies %q; want 200, %q", i+1, status, cookies, want)
+			}
+		}
+		if n := len(a.LiveSessions(a)); n != 1 || verified != 50 || a.Store.Calls("Create") != 1 {
+			a.Errorf("50 requests: %d sessions, %d rows, verified %d times; want 1, 1, 50", n, a.Store.Calls("Create"), verified)
+		}
+		password = "changed"
+		if status, _ := send("GET"); status != 401 {
+			a.Errorf("after the password was changed: %d; want 401", status)
 		}
 	})
 }
@@ -188,7 +222,7 @@ func TestCredentials_ReturnedLoginApplies(t *testing.T) {
 			if rec.Body.String() != c.user || len(cookies) != 2 || cookies[1].MaxAge != c.maxAge {
 				a.Errorf("%s: the handler sees %q, cookies %v; want %q, and a refresh cookie for %d s", c.name, rec.Body, cookies, c.user, c.maxAge)
 			}
-			list, err := a.Sessions.List(a.Context(), c.user)
+			list, err := a.Sessions.List(a.Context(), c.user, "")
 			if err != nil || len(list) != 1 || list[0].IP != c.ip {
 				a.Errorf("%s: devices %+v, %v; want one from %s", c.name, list, err, c.ip)
 			}

@@ -183,7 +183,7 @@ func TestIssue_ReplacesTheCookiesThatTheGuardHadSet(t *testing.T) {
 		if got := b.Send("GET", "/account", "").Body.String(); got != "grace" {
 			a.Errorf("logged in as %q", got)
 		}
-		if list, _ := a.Sessions.List(a.Context(), "ada"); len(list) != 0 {
+		if list, _ := a.Sessions.List(a.Context(), "ada", ""); len(list) != 0 {
 			a.Errorf("ada's session is still live: %v", list)
 		}
 	})

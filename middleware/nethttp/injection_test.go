@@ -154,7 +154,7 @@ func (i *injection) inUserAgent(text string) {
 		i.Errorf("User-Agent %.80q: %d", text, answer.Status)
 		return
 	}
-	list, err := i.Sessions.List(i.Context(), "ada")
+	list, err := i.Sessions.List(i.Context(), "ada", "")
 	if err != nil {
 		i.Fatal(err)
 	}

@@ -39,7 +39,7 @@ func TestLoginAs_LogsTheRequestIn(t *testing.T) {
 		if err != nil || v.Session().ID != s.ID {
 			t.Errorf("as %s: RequireLive: %v, %v; want the new session", userID, v, err)
 		}
-		list, err := w.sessions.List(t.Context(), userID)
+		list, err := w.sessions.List(t.Context(), userID, "")
 		if err != nil || len(list) != 1 || list[0].ID != s.ID {
 			t.Errorf("%s has the sessions %+v, %v; want the new one alone", userID, list, err)
 		}

@@ -104,17 +104,30 @@ func (s *Store) Reload(ctx context.Context, userID string) error {
 }
 
 // List implements store.Store.
-func (s *Store) List(ctx context.Context, userID string) ([]store.Record, error) {
+func (s *Store) List(ctx context.Context, userID string, after store.ID, limit int) ([]store.Record, error) {
 	return call(ctx, s, "List", func() ([]store.Record, error) {
-		list, err := s.inner.List(ctx, userID)
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		changed := make([]store.Record, len(list))
-		for i, record := range list {
-			changed[i] = s.changedRecord(record)
-		}
-		return changed, err
+		list, err := s.inner.List(ctx, userID, after, limit)
+		return s.changedRecords(list), err
 	})
+}
+
+// Newest implements store.Store.
+func (s *Store) Newest(ctx context.Context, userID string, nonInteractive bool, limit int) ([]store.Record, error) {
+	return call(ctx, s, "Newest", func() ([]store.Record, error) {
+		list, err := s.inner.Newest(ctx, userID, nonInteractive, limit)
+		return s.changedRecords(list), err
+	})
+}
+
+// changedRecords applies SetClock and AgeLogin to a list.
+func (s *Store) changedRecords(list []store.Record) []store.Record {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	changed := make([]store.Record, len(list))
+	for i, record := range list {
+		changed[i] = s.changedRecord(record)
+	}
+	return changed
 }
 
 // Changes implements store.Store.

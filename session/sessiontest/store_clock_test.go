@@ -57,7 +57,7 @@ func TestStore_SetClockMovesEveryTime(t *testing.T) {
 				if revoked {
 					continue
 				}
-				list, err := w.store.List(t.Context(), "1")
+				list, err := w.store.List(t.Context(), "1", store.ID{}, 100)
 				if err != nil || len(list) != 1 || !list[0].CreatedAt.Equal(wantRecord[1].Add(offset)) {
 					t.Errorf("%v: the list is %+v, %v", offset, list, err)
 				}
@@ -105,7 +105,7 @@ func TestStore_AgeLoginMovesTheLoginOfOneSession(t *testing.T) {
 		if !recent(other) {
 			t.Error("another session's login has aged")
 		}
-		list, err := w.sessions.List(t.Context(), "1")
+		list, err := w.sessions.List(t.Context(), "1", "")
 		if err != nil || len(list) != 2 {
 			t.Fatalf("list: %+v, %v", list, err)
 		}
@@ -134,7 +134,7 @@ func TestStore_ChangesNothingInTheStoreBehindIt(t *testing.T) {
 			if _, err := w.store.Find(t.Context(), id); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := w.store.List(t.Context(), "1"); err != nil {
+			if _, err := w.store.List(t.Context(), "1", store.ID{}, 100); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -60,9 +60,13 @@ var methods = map[string]func(ctx context.Context, s store.Store) error{
 	},
 	"RevokeAll": func(ctx context.Context, s store.Store) error { return s.RevokeAll(ctx) },
 	"Reload":    func(ctx context.Context, s store.Store) error { return s.Reload(ctx, "1") },
-	"List":      func(ctx context.Context, s store.Store) error { _, err := s.List(ctx, "1"); return err },
-	"Changes":   func(ctx context.Context, s store.Store) error { _, err := s.Changes(ctx, time.Hour); return err },
-	"Prune":     func(ctx context.Context, s store.Store) error { _, err := s.Prune(ctx, 1); return err },
+	"List": func(ctx context.Context, s store.Store) error {
+		_, err := s.List(ctx, "1", store.ID{}, 100)
+		return err
+	},
+	"Newest":  func(ctx context.Context, s store.Store) error { _, err := s.Newest(ctx, "1", false, 100); return err },
+	"Changes": func(ctx context.Context, s store.Store) error { _, err := s.Changes(ctx, time.Hour); return err },
+	"Prune":   func(ctx context.Context, s store.Store) error { _, err := s.Prune(ctx, 1); return err },
 }
 
 // reached is a store that records which methods are called.
@@ -100,8 +104,12 @@ func (s *reached) RevokeUser(context.Context, string, []store.ID, store.Reason) 
 }
 func (s *reached) RevokeAll(context.Context) error      { s.saw("RevokeAll"); return nil }
 func (s *reached) Reload(context.Context, string) error { s.saw("Reload"); return nil }
-func (s *reached) List(context.Context, string) ([]store.Record, error) {
+func (s *reached) List(context.Context, string, store.ID, int) ([]store.Record, error) {
 	s.saw("List")
+	return nil, nil
+}
+func (s *reached) Newest(context.Context, string, bool, int) ([]store.Record, error) {
+	s.saw("Newest")
 	return nil, nil
 }
 func (s *reached) Changes(context.Context, time.Duration) (store.Changes, error) {

@@ -106,6 +106,8 @@ func (s *Memory) Create(_ context.Context, n NewSession) error {
 			EndsAt:      now.Add(n.Lifetime),
 			UserAgent:   n.UserAgent,
 			IP:          n.IP,
+
+			NonInteractive: n.NonInteractive,
 		},
 		expiresAt: now.Add(n.RetainFor),
 	}
@@ -212,25 +214,44 @@ func (s *Memory) Reload(_ context.Context, userID string) error {
 }
 
 // List implements Store.
-func (s *Memory) List(_ context.Context, userID string) ([]Record, error) {
+func (s *Memory) List(_ context.Context, userID string, after ID, limit int) ([]Record, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	u, ok := s.users[userID]
-	if !ok || u.Disabled {
+	last, known := s.sessions[after]
+	if !ok || u.Disabled || !known && !after.IsZero() {
 		return nil, nil
 	}
 	now := clock()
-	var list []Record
+	return s.newest(limit, func(row *memoryRow) bool {
+		return row.UserID == userID && row.RevokedAt.IsZero() && row.UserEpoch == u.Epoch &&
+			row.GlobalEpoch >= s.epoch && now.Before(row.EndsAt) && now.Before(row.expiresAt) &&
+			(!known || newestFirst(last.Record, row.Record) < 0)
+	}), nil
+}
+
+// Newest implements Store.
+func (s *Memory) Newest(_ context.Context, userID string, nonInteractive bool, limit int) ([]Record, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.newest(limit, func(row *memoryRow) bool {
+		return row.UserID == userID && row.RevokedAt.IsZero() && row.NonInteractive == nonInteractive
+	}), nil
+}
+
+// newest returns at most limit of the rows that which selects. s.mu is held.
+func (s *Memory) newest(limit int, which func(*memoryRow) bool) (list []Record) {
 	for _, row := range s.sessions {
-		if row.UserID == userID && row.RevokedAt.IsZero() && row.UserEpoch == u.Epoch &&
-			row.GlobalEpoch >= s.epoch && now.Before(row.EndsAt) && now.Before(row.expiresAt) {
+		if which(row) {
 			list = append(list, row.Record)
 		}
 	}
-	slices.SortFunc(list, func(a, b Record) int {
-		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(a.ID.String(), b.ID.String()))
-	})
-	return list, nil
+	slices.SortFunc(list, newestFirst)
+	return list[:min(limit, len(list))]
+}
+
+func newestFirst(a, b Record) int {
+	return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(a.ID.String(), b.ID.String()))
 }
 
 // Changes implements Store.

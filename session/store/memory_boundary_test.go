@@ -45,7 +45,7 @@ type memory struct{ *store.Memory }
 // is over.
 func (m memory) live(t *testing.T, when string, id store.ID, want bool) {
 	t.Helper()
-	list, err := m.List(t.Context(), "1")
+	list, err := m.List(t.Context(), "1", store.ID{}, 100)
 	if got := slices.ContainsFunc(list, func(r store.Record) bool { return r.ID == id }); got != want || err != nil {
 		t.Errorf("%s: listed: %v, %v; want %v", when, got, err, want)
 	}

@@ -42,7 +42,7 @@ func TestMemory_RestoreDropsChangesAfterTheBackup(t *testing.T) {
 	rows.SetUser("2", store.User{Epoch: 1})
 	rows.Restore(backup)
 
-	list, err := rows.List(t.Context(), "1")
+	list, err := rows.List(t.Context(), "1", store.ID{}, 100)
 	if err != nil || len(list) != 1 || list[0].ID != kept.ID {
 		t.Errorf("live sessions after the restore: %v, %v; want the first one", list, err)
 	}
@@ -53,7 +53,7 @@ func TestMemory_RestoreDropsChangesAfterTheBackup(t *testing.T) {
 		t.Fatal(err)
 	}
 	rows.Restore(backup)
-	if list, _ := rows.List(t.Context(), "1"); len(list) != 1 {
+	if list, _ := rows.List(t.Context(), "1", store.ID{}, 100); len(list) != 1 {
 		t.Error("a change after the restore has changed the backup")
 	}
 }

@@ -9,7 +9,7 @@ const (
 	ReasonLogout   Reason = "logout"   // the user logged out
 	ReasonReplaced Reason = "replaced" // a newer login in the same browser replaced it
 	ReasonRevoked  Reason = "revoked"  // the app called Revoke or RevokeUser
-	ReasonLimit    Reason = "limit"    // the user had more sessions than Config.MaxSessions allows
+	ReasonLimit    Reason = "limit"    // a newer login of the user was beyond a limit of sessions
 	ReasonReuse    Reason = "reuse"    // a superseded refresh cookie was presented: a theft
 )
 
@@ -23,6 +23,9 @@ type NewSession struct {
 	RetainFor time.Duration // the row is kept at least this long from now
 	UserAgent string        // at most 255 bytes of valid UTF-8
 	IP        string        // at most 45 bytes, may be empty
+
+	// NonInteractive says that a program logged in. It never changes.
+	NonInteractive bool
 }
 
 // PresentedTicket is a refresh ticket as a store sees it: a generation and two
@@ -78,6 +81,8 @@ type Record struct {
 	Reason      Reason    // of the revocation
 	UserAgent   string
 	IP          string
+
+	NonInteractive bool // a program logged in: limited apart from the other sessions
 
 	User User
 }

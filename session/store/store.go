@@ -67,9 +67,17 @@ type Store interface {
 	// Reload raises the Reload counter of each live session of the user.
 	Reload(ctx context.Context, userID string) error
 
-	// List returns the user's live sessions, the newest first. Record.User is
-	// empty.
-	List(ctx context.Context, userID string) ([]Record, error)
+	// List returns at most limit of the user's live sessions, the newest first,
+	// from the one that follows after. A zero after begins with the newest; one that
+	// names no session gives an empty list. It may name a session that is over.
+	// Record.User is empty.
+	List(ctx context.Context, userID string, after ID, limit int) ([]Record, error)
+
+	// Newest returns at most limit of the user's sessions that programs began, or
+	// that they did not, the newest first. It leaves out only revoked sessions: those
+	// that are over for another reason count until Prune removes them. So its
+	// cost does not depend on how many sessions the user has. Record.User is empty.
+	Newest(ctx context.Context, userID string, nonInteractive bool, limit int) ([]Record, error)
 
 	// Changes returns the clock, the global epoch, and the sessions that were
 	// revoked or reloaded within the given time before now.

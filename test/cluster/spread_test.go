@@ -76,8 +76,12 @@ func (s *spread) Reload(ctx context.Context, userID string) error {
 	return err
 }
 
-func (s *spread) List(ctx context.Context, userID string) ([]store.Record, error) {
-	return twice(ctx, s, func(node store.Store) ([]store.Record, error) { return node.List(ctx, userID) })
+func (s *spread) List(ctx context.Context, userID string, after store.ID, limit int) ([]store.Record, error) {
+	return twice(ctx, s, func(node store.Store) ([]store.Record, error) { return node.List(ctx, userID, after, limit) })
+}
+
+func (s *spread) Newest(ctx context.Context, userID string, nonInteractive bool, limit int) ([]store.Record, error) {
+	return twice(ctx, s, func(node store.Store) ([]store.Record, error) { return node.Newest(ctx, userID, nonInteractive, limit) })
 }
 
 func (s *spread) Changes(ctx context.Context, within time.Duration) (store.Changes, error) {

@@ -43,9 +43,9 @@ func (s *countedStore) Find(ctx context.Context, id store.ID) (store.Snapshot, e
 	return s.Memory.Find(ctx, id)
 }
 
-func (s *countedStore) List(ctx context.Context, userID string) ([]store.Record, error) {
+func (s *countedStore) Newest(ctx context.Context, userID string, nonInteractive bool, limit int) ([]store.Record, error) {
 	s.lists.Add(1)
-	return s.Memory.List(ctx, userID)
+	return s.Memory.Newest(ctx, userID, nonInteractive, limit)
 }
 
 func (s *countedStore) Confirm(ctx context.Context, p store.PresentedTicket) (bool, error) {

@@ -87,11 +87,11 @@ func TestSQLite_AcceptsOneSpellingOfEachUserID(t *testing.T) {
 				if !errors.Is(err, store.ErrUserDisabled) {
 					t.Errorf("a login of %q: %v; want ErrUserDisabled", other, err)
 				}
-				if list, err := rows.List(t.Context(), other); err != nil || len(list) != 0 {
+				if list, err := rows.List(t.Context(), other, store.ID{}, 100); err != nil || len(list) != 0 {
 					t.Errorf("%q has %d sessions, %v; want none", other, len(list), err)
 				}
 			}
-			if list, err := rows.List(t.Context(), c.id); err != nil || len(list) != 1 {
+			if list, err := rows.List(t.Context(), c.id, store.ID{}, 100); err != nil || len(list) != 1 {
 				t.Errorf("%q has %d sessions, %v; want 1", c.id, len(list), err)
 			}
 		})

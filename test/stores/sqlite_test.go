@@ -146,7 +146,7 @@ func TestSQLite_ListReturnsLoginsOfTheSameTimeNewestFirst(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	list, err := kept.List(t.Context(), "1")
+	list, err := kept.List(t.Context(), "1", store.ID{}, 100)
 	if err != nil || len(list) != logins {
 		t.Fatalf("listed %d sessions, %v; want %d", len(list), err, logins)
 	}

@@ -65,7 +65,7 @@ func (w *World) LiveSessions(t testing.TB) map[string]bool {
 	t.Helper()
 	ids := map[string]bool{}
 	for _, user := range []string{"ada", "grace"} {
-		list, err := w.Sessions.List(t.Context(), user)
+		list, err := w.Sessions.List(t.Context(), user, "")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -26,6 +26,7 @@ func (s *suite) nobody() {
 	s.must(s.Store.RevokeUser(s.ctx(), s.Nobody, nil, store.ReasonRevoked))
 	s.must(s.Store.Reload(s.ctx(), s.Nobody))
 	s.lists("of nobody", s.Nobody)
+	s.newest("of nobody", s.Nobody, false, 10)
 	s.holds("another's session", s.row(id), want)
 }
 
@@ -40,8 +41,11 @@ func (s *suite) doneContext() {
 	if snap, err := s.Store.Find(ctx, id); err == nil && snap.Record == nil {
 		s.Error("Find said that there is no session")
 	}
-	if list, err := s.Store.List(ctx, s.Alice); err == nil && len(list) == 0 {
+	if list, err := s.Store.List(ctx, s.Alice, store.ID{}, 10); err == nil && len(list) == 0 {
 		s.Error("List said that there is no session")
+	}
+	if list, err := s.Store.Newest(ctx, s.Alice, false, 10); err == nil && len(list) == 0 {
+		s.Error("Newest said that there is no session")
 	}
 	if ok, err := s.Store.Confirm(ctx, child(id, 1, first)); err == nil && !ok {
 		s.Error("Confirm said that the race was lost")

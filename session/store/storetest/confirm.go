@@ -41,7 +41,7 @@ func (s *suite) confirmKeeps() {
 		s.Errorf("Prune removed %d rows, %v; want 0", n, err)
 	}
 	s.row(id)
-	if list, err := s.Store.List(s.ctx(), s.Alice); len(list) != 1 || err != nil {
+	if list, err := s.Store.List(s.ctx(), s.Alice, store.ID{}, anyNumber); len(list) != 1 || err != nil {
 		s.Errorf("listed %d sessions, %v; want 1", len(list), err)
 	}
 }

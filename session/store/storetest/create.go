@@ -15,6 +15,7 @@ var createClauses = []clause{
 	{"Create refuses a user who is unknown, disabled or of another epoch", (*suite).createRefuses},
 	{"Create does not change an existing session", (*suite).createTwice},
 	{"Create stores the longest user agent and address unchanged", (*suite).createText},
+	{"Create records whether a program logged in", (*suite).createNonInteractive},
 }
 
 func (s *suite) createBegins() {
@@ -72,6 +73,16 @@ func (s *suite) createTwice() {
 	s.tick()
 	s.must(s.Store.Create(s.ctx(), n))
 	s.holds("after the second Create", s.row(n.ID), want)
+}
+
+func (s *suite) createNonInteractive() {
+	for _, program := range []bool{false, true} {
+		n := store.NewSession{ID: random[store.ID](), UserID: s.Alice, NonInteractive: program, Lifetime: lifetime, RetainFor: keepFor}
+		s.must(s.Store.Create(s.ctx(), n))
+		if row := s.row(n.ID); row.NonInteractive != program {
+			s.Errorf("NonInteractive: created with %t, found with %t", program, row.NonInteractive)
+		}
+	}
 }
 
 func (s *suite) createText() {

@@ -129,7 +129,7 @@ func (s *suite) createRace() {
 			ids[i] = append(ids[i], n.ID)
 		}
 	})
-	list, err := s.Store.List(s.ctx(), s.Alice)
+	list, err := s.Store.List(s.ctx(), s.Alice, store.ID{}, anyNumber)
 	s.must(err)
 	if len(list) != workers*each {
 		s.Errorf("%d of %d sessions are listed", len(list), workers*each)
@@ -151,7 +151,7 @@ func (s *suite) createTwiceRace() {
 			s.Fatalf("row = %+v", row)
 		}
 	}
-	if list, err := s.Store.List(s.ctx(), s.Bob); err != nil || len(list) != 10 {
+	if list, err := s.Store.List(s.ctx(), s.Bob, store.ID{}, anyNumber); err != nil || len(list) != 10 {
 		s.Errorf("10 logins, each 16 times at once, made %d sessions, %v", len(list), err)
 	}
 }
