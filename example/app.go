@@ -126,8 +126,8 @@ func (a *app) routes() *echo.Echo {
 	e.GET("/account", a.account, recent)
 	e.POST("/account/password", a.changePassword, recent)
 
-	// Roles in a cookie may be as old as the access cookie. RequireLive asks the
-	// store, for what must not rest on that.
+	// Roles in a cookie may be as old as the access cookie. RequireLive makes the store
+	// decide about them, for what must not rest on that.
 	admin, live := a.guard.RequireRole(roleAdmin), echo.MiddlewareFunc(a.guard.RequireLive)
 	e.GET("/admin", a.admin, admin)
 	e.POST("/admin/ban", a.forUser(a.ban, "banned"), admin, live)

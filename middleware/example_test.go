@@ -3,7 +3,6 @@ package middleware_test
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"log"
 	"net/http"
 	"os"
@@ -82,16 +81,15 @@ func ExampleGuard_Identify() {
 }
 
 // The roles in an access cookie are up to AccessTTL old. Where that is too old, ask the
-// store.
-func ExampleGuard_RequireRole() {
-	var sessions *session.Manager
-	_ = func(c echo.Context) error {
-		s, _ := session.FromContext(c.Request().Context())
-		if err := sessions.RequireLive(c.Request().Context(), s); errors.Is(err, session.ErrUnauthenticated) {
-			return echo.ErrUnauthorized
-		} else if err != nil {
-			return echo.ErrServiceUnavailable
+// store: for each request of a route, or for some.
+func ExampleGuard_RequireLive() {
+	var guard *sessionmw.Guard
+	e := echo.New()
+	e.POST("/users/delete", change, guard.RequireRole("admin"), guard.RequireLive)
+	e.POST("/pay", func(c echo.Context) error {
+		if c.FormValue("amount") == "1" {
+			return change(c)
 		}
-		return c.NoContent(http.StatusNoContent) // pay, delete, publish
-	}
+		return guard.RequireLive(change)(c)
+	})
 }

@@ -3,6 +3,7 @@ package middleware_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -86,6 +87,44 @@ func TestGuard_Requirements(t *testing.T) {
 					a.Errorf("user %q on %s: %d; want %d", c.user, path, rec.Code, want)
 				}
 			}
+		}
+	})
+}
+
+// RequireLive makes the row decide about the roles that other guards ask for, in every
+// order, and the handler sees the roles of the row. It costs one statement.
+func TestRequireLive_RolesOfTheRowDecideInEveryOrder(t *testing.T) {
+	inApp(t, middleware.Config{}, func(a *app) {
+		roles := func(c echo.Context) error {
+			s, _ := session.FromContext(c.Request().Context())
+			return c.String(http.StatusOK, strings.Join(s.Roles, " "))
+		}
+		g, admin := a.guard, a.guard.RequireRole("admin")
+		for path, guards := range map[string][]echo.MiddlewareFunc{
+			"/role-live": {admin, g.RequireLive}, "/live-role": {g.RequireLive, admin}, "/twice": {g.RequireLive, admin, g.RequireLive}, "/live": {g.RequireLive},
+		} {
+			a.echo.POST(path, roles, guards...)
+		}
+		b := a.client(fetch).LogIn("grace")
+		for _, c := range []struct {
+			roles []string
+			want  map[string]int
+		}{
+			{[]string{"admin", "staff"}, map[string]int{"/role-live": 200, "/live-role": 200, "/twice": 200, "/live": 200}},
+			{[]string{"staff"}, map[string]int{"/role-live": 403, "/live-role": 403, "/twice": 403, "/live": 200}},
+		} {
+			a.Users.SetUser("grace", store.User{Roles: c.roles})
+			for path, want := range c.want {
+				before := a.Store.Calls()
+				rec := b.Send("POST", path, "")
+				if n := a.Store.Calls() - before; rec.Code != want || rec.Code == 200 && rec.Body.String() != strings.Join(c.roles, " ") || n != 1 {
+					a.Errorf("%s with the roles %q: %d %q, %d statements; want %d, 1", path, c.roles, rec.Code, rec.Body, n, want)
+				}
+			}
+		}
+		b.ForgetRefresh()
+		if rec := b.Send("POST", "/live", ""); rec.Code != http.StatusUnauthorized {
+			a.Errorf("the access cookie alone: %d; want 401", rec.Code)
 		}
 	})
 }

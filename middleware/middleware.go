@@ -72,7 +72,7 @@ func (g *Guard) Identify(next echo.HandlerFunc) echo.HandlerFunc {
 
 // RequireRole admits only users who have the role or one of the others. Other users get
 // a 403. The roles come from the access cookie, which is up to session.Config.AccessTTL
-// old.
+// old. RequireLive, before or behind it, makes the store decide.
 func (g *Guard) RequireRole(role string, or ...string) echo.MiddlewareFunc {
 	return g.require(nethttp.Requirement{Roles: append([]string{role}, or...)})
 }
@@ -84,9 +84,16 @@ func (g *Guard) RequireRecentLogin(d time.Duration) echo.MiddlewareFunc {
 	return g.require(nethttp.Requirement{Recent: max(d, 1)})
 }
 
-// RequireLive admits only users whose session is live now. It asks the store, with one
-// statement for each request. Use it where an access cookie that is up to
-// session.Config.AccessTTL old is not enough, such as for payments.
+// RequireLive admits only browsers that hold a session that is live now. It asks the
+// store, with one statement for each request, and the refresh cookie of the session must
+// come with the request: see session.Manager.RequireLive. Use it where an access cookie
+// is not enough, such as for payments: that may be up to session.Config.AccessTTL old,
+// copied, or forged with a leaked key.
+//
+// Later guards and the handler see the session with the roles, attributes and times that
+// the store says now. The roles and the recent login that earlier guards of the request
+// have required are judged again. If the store does not answer, the request gets a 503. A
+// refusal deletes no cookie.
 func (g *Guard) RequireLive(next echo.HandlerFunc) echo.HandlerFunc {
 	return g.require(nethttp.Requirement{Live: true})(next)
 }

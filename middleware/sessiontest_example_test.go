@@ -36,7 +36,7 @@ func Example_sessiontest() {
 	e.GET("/admin", func(c echo.Context) error {
 		s, _ := session.FromContext(c.Request().Context())
 		return c.String(http.StatusOK, "hello, user "+s.UserID)
-	}, guard.RequireRole("admin"))
+	}, guard.RequireRole("admin"), guard.RequireLive)
 
 	for _, userID := range []string{"", "1", "2"} {
 		r := httptest.NewRequest(http.MethodGet, "/admin", nil)

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"errors"
 	"net/http"
 	"time"
 
@@ -13,15 +14,19 @@ import (
 // is checked against the store, and the Verdict carries new cookies. An error that
 // Is ErrUnauthenticated says that the request has no session; the Verdict's access
 // cookie then spares the store the next requests of a session that is over. It also Is
-// ErrReused if the session was ended for reuse. One that Is ErrTooLarge
-// says that the user's roles have outgrown a cookie. One that Is ErrStoreUnavailable
-// says that the store gave no answer, which logs nobody out. It waits for the
-// store for at most 2 seconds.
+// ErrReused if the session was ended for reuse. One that Is ErrStoreUnavailable says
+// that the store gave no answer, which logs nobody out. It waits for the store for at
+// most 2 seconds.
+//
+// If the user's roles and attributes have outgrown the access cookie since the login,
+// the session goes on without one: the store is asked for each request, and
+// EventTooLarge says so.
 //
 // A prefetch (see IsPrefetch) never causes a statement, and never gets cookies. If it
 // has a cookie of the Manager's, but no good access cookie, the error is
 // ErrPrefetch.
 func (m *Manager) Authenticate(r *http.Request) (Verdict, error) {
+	m.checkSetup(r)
 	if t, ok := m.tickets.access(r); ok && m.accepts(t) {
 		return Verdict{ticket: t}, nil
 	}
@@ -81,6 +86,10 @@ func (m *Manager) refresh(r *http.Request, t refreshTicket) (Verdict, error) {
 // answer makes the session, and the cookies that the class of its ticket allows: both
 // for a ticket that is confirmed, only an access cookie for a young one, and none
 // for a straggler, whose browser has a newer one already.
+//
+// A session that has outgrown the access cookie goes on without one: the row answers
+// each of its requests, with nothing left out. The user may be the cause, by a long
+// name, and must not be logged out for it, nor run into an error.
 func (m *Manager) answer(c *call, t refreshTicket, o outcome) (Verdict, error) {
 	if o.class == classStraggler {
 		return Verdict{ticket: m.tickets.newAccess(o.snap)}, nil
@@ -92,7 +101,7 @@ func (m *Manager) answer(c *call, t refreshTicket, o outcome) (Verdict, error) {
 		child = &next
 	}
 	v, err := m.tickets.mint(c, o.snap, child)
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrTooLarge) {
 		return Verdict{}, err
 	}
 	v.asked, v.child = o.asked, true
@@ -108,7 +117,7 @@ func (m *Manager) refuse(t refreshTicket, o outcome) (Verdict, error) {
 	if err != nil {
 		return Verdict{}, err
 	}
-	return Verdict{Cookies: []*http.Cookie{over}}, isOverError(o.class.String(), reused)
+	return Verdict{Cookies: []*http.Cookie{over}}, isOverError(o.why(), reused)
 }
 
 func isOverError(why string, reused bool) error {

@@ -15,7 +15,8 @@ type Config struct {
 
 	// App names the app, in at most 32 lower-case letters, digits and hyphens. It
 	// is part of every key and of the names of both cookies. Give apps that share a
-	// host name different names: browsers do not keep ports apart. Default: empty;
+	// host name different names: browsers do not keep ports apart. Give apps that share
+	// a key different names too, or each accepts the other's users as its own. Default: empty;
 	// the cookies are then called session and refresh, after their prefix.
 	App string
 
@@ -59,12 +60,14 @@ type Config struct {
 
 	// OnEvent, if not nil, is called for each Event, by the goroutine of the request
 	// or by a goroutine of the Manager. It must be safe for concurrent use, and
-	// quick: the request waits for it.
+	// quick: the request waits for it. A stranger can cause any number of some kinds.
+	// Faults of the setup, which each request repeats, reach it at most once a minute.
 	OnEvent func(Event)
 
 	// DangerouslyAllowHTTP makes cookies that travel without encryption: anyone on
 	// the way can copy them, and any subdomain can overwrite them. It is meant for a
-	// loopback address.
+	// loopback address: a request that names another host raises EventPlainHTTP, at
+	// most once a minute.
 	DangerouslyAllowHTTP bool
 }
 

@@ -136,12 +136,22 @@ func readCookie[T any](r *http.Request, names []string, open opener[T], newer fu
 	return best, verdict
 }
 
+// maxPairs is how many pairs of a Cookie header are read: as many as net/http accepts
+// by default. Browsers send a few hundred at most. Without the bound a header of a
+// megabyte of semicolons would cost milliseconds for each name that is looked for.
+const maxPairs = 3000
+
 // cookieValues yields the values of the request's cookies of a name, as
-// http.Request.CookiesNamed does (RFC 6265, section 4.2.1), without allocating.
+// http.Request.CookiesNamed does (RFC 6265, section 4.2.1), without allocating. It
+// does not read what follows the first maxPairs pairs.
 func cookieValues(h http.Header, name string) iter.Seq[string] {
 	return func(yield func(string) bool) {
+		pairs := 0
 		for _, line := range h["Cookie"] {
 			for pair := range strings.SplitSeq(line, ";") {
+				if pairs++; pairs > maxPairs {
+					return
+				}
 				its, value, ok := strings.Cut(strings.Trim(pair, " \t"), "=")
 				if !ok || strings.TrimRight(its, " \t") != name {
 					continue

@@ -39,8 +39,13 @@ func TestManager_CallsOutliveTheRequestAndWaitTwoSeconds(t *testing.T) {
 		"Reload": func(ctx context.Context, n *testNode, _ *sessiontest.Browser, _ session.Session) error {
 			return n.ForceRefresh(ctx, "1")
 		},
-		"RequireLive": func(ctx context.Context, n *testNode, _ *sessiontest.Browser, s session.Session) error {
-			return n.RequireLive(ctx, s)
+		"RequireLive": func(ctx context.Context, n *testNode, b *sessiontest.Browser, _ session.Session) error {
+			r := page(b).WithContext(ctx)
+			v, err := n.Authenticate(r)
+			if err == nil {
+				_, err = n.RequireLive(r, v)
+			}
+			return err
 		},
 		"List": func(ctx context.Context, n *testNode, _ *sessiontest.Browser, _ session.Session) error {
 			_, err := n.List(ctx, "1")

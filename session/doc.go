@@ -40,7 +40,9 @@
 //	  and each role of 4, 8, 16 letters        8, 16, 30 more
 //	  and each attribute                       1.8 times the letters of its name and value, plus 2
 //
-// A user who does not fit cannot log in: see [ErrTooLarge].
+// A user who does not fit cannot log in: see [ErrTooLarge]. A session whose user no
+// longer fits at a refresh goes on without an access cookie, and costs a statement for
+// each request.
 //
 // # Failure
 //

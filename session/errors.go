@@ -33,7 +33,9 @@ var (
 	ErrNotFound = errors.New("session: the user has no such session")
 
 	// ErrTooLarge says that the user's id, roles and attributes do not fit into
-	// the access cookie. Browsers drop a longer cookie silently.
+	// the access cookie, so that the login is refused. Browsers drop a longer cookie
+	// silently. A session whose user outgrows the cookie later goes on: see
+	// Manager.Authenticate.
 	ErrTooLarge = errors.New("session: the user's id, roles and attributes do not fit into a cookie of 4096 bytes: give the user fewer")
 
 	// ErrStoreUnavailable says that the store gave no definite answer in time. Answer

@@ -6,14 +6,15 @@ import (
 	"net"
 	"net/http"
 	"sync/atomic"
+	"time"
 )
 
 // An Event tells an operator what happened to a session.
 //
 // No field holds a secret: nobody can make a cookie or a key from an Event, so it may
-// be logged. UserID, IP and UserAgent are personal data: keep them only as long
-// as your privacy policy allows. UserAgent is text of the client's choice:
-// write it only where it is quoted. LogEvents leaves it out.
+// be logged. UserID, IP and the user agents are personal data: keep them only as
+// long as your privacy policy allows. A user agent is text of the client's choice:
+// write it only where it is quoted. LogEvents leaves both out.
 type Event struct {
 	Kind      EventKind
 	SessionID string // empty if no session is known
@@ -21,6 +22,12 @@ type Event struct {
 	IP        string // the request's, see Config.ClientIP; empty if no request caused the event
 	UserAgent string // the request's, at most 255 bytes; may be empty
 	Err       error  // for EventStoreError and EventStoreDown
+
+	// LoginUserAgent is the user agent at the login of the session, at most 255 bytes,
+	// for EventReuse only. With IP the app can tell UserID: somebody has used a copy of
+	// your login on this device, from this address. The request may be the thief's or
+	// the user's own: the second of the two is the one that is noticed.
+	LoginUserAgent string
 }
 
 // EventKind names what happened. It is the text that logs and metrics show.
@@ -35,6 +42,7 @@ const (
 	EventReuse          EventKind = "reuse"
 	EventStoreBehind    EventKind = "store-behind"
 	EventEnded          EventKind = "ended"
+	EventUserGone       EventKind = "user-gone"
 	EventRevoked        EventKind = "revoked"
 	EventRevocationLost EventKind = "revocation-lost"
 	EventUndecodable    EventKind = "undecodable"
@@ -44,6 +52,19 @@ const (
 	EventStoreError     EventKind = "store-error"
 	EventStoreDown      EventKind = "store-down"
 	EventStoreBack      EventKind = "store-back"
+	EventEpochUnchecked EventKind = "epoch-unchecked"
+	EventPlainHTTP      EventKind = "plain-http"
+	EventSharedKey      EventKind = "shared-key"
+)
+
+// rate says how often an event of a kind reaches OnEvent, and a log. Stats counts
+// each, whatever the rate.
+type rate int
+
+const (
+	each                rate = iota
+	loggedOncePerSecond      // a stranger can cause any number: LogEvents writes one a second and says how many it left out
+	raisedOncePerMinute      // a fault of the app, which each request would repeat: OnEvent is called at most once a minute
 )
 
 // eventTable holds every kind once: Debug for what happens all day, Info for logins
@@ -52,24 +73,29 @@ const (
 var eventTable = []struct {
 	kind    EventKind
 	level   slog.Level
+	rate    rate
 	meaning string
 }{
-	{EventIssued, slog.LevelInfo, "a user logged in"},
-	{EventRefreshed, slog.LevelDebug, "the store was asked, and the session goes on"},
-	{EventGrace, slog.LevelDebug, "a request was served that was in flight while its refresh cookie was replaced"},
-	{EventRepeated, slog.LevelWarn, "one refresh cookie was presented three times or more, long after each other: by a copy of it, or by a client that stores no cookies"},
-	{EventReuse, slog.LevelWarn, "a superseded refresh cookie was presented, and its session revoked: a theft, or a copied browser profile"},
-	{EventStoreBehind, slog.LevelWarn, "the row was older than the refresh cookie: the database has lost writes"},
-	{EventEnded, slog.LevelInfo, "a request came from a session that is over"},
-	{EventRevoked, slog.LevelInfo, "this node revoked a session"},
-	{EventRevocationLost, slog.LevelWarn, "a revocation never reached the store: the session may go on"},
-	{EventUndecodable, slog.LevelInfo, "no key opens a cookie: an old key, another app's cookie, or a forgery"},
-	{EventOldKey, slog.LevelInfo, "a key that is not the first one opened a cookie: see Manager.SetKeys"},
-	{EventAmbiguous, slog.LevelWarn, "a request had two valid cookies of one name and different sessions"},
-	{EventTooLarge, slog.LevelWarn, "a user's id, roles and attributes do not fit into a cookie: see ErrTooLarge"},
-	{EventStoreError, slog.LevelError, "the store gave no definite answer to a request"},
-	{EventStoreDown, slog.LevelError, "the store does not answer a probe either: requests that need it are refused at once"},
-	{EventStoreBack, slog.LevelInfo, "the store answers again"},
+	{EventIssued, slog.LevelInfo, each, "a user logged in"},
+	{EventRefreshed, slog.LevelDebug, each, "the store was asked, and the session goes on"},
+	{EventGrace, slog.LevelDebug, each, "a request was served that was in flight while its refresh cookie was replaced"},
+	{EventRepeated, slog.LevelWarn, each, "one refresh cookie was presented three times or more, long after each other: by a copy of it, or by a client that stores no cookies"},
+	{EventReuse, slog.LevelWarn, each, "a superseded refresh cookie was presented, and its session revoked: a theft, or a copied browser profile"},
+	{EventStoreBehind, slog.LevelWarn, each, "the row was older than the refresh cookie: the database has lost writes"},
+	{EventEnded, slog.LevelInfo, each, "a request came from a session that is over"},
+	{EventUserGone, slog.LevelInfo, each, "a request came from a session whose user no longer exists: call RevokeUser before a user is deleted"},
+	{EventRevoked, slog.LevelInfo, each, "this node revoked a session"},
+	{EventRevocationLost, slog.LevelWarn, each, "a revocation never reached the store: the session may go on"},
+	{EventUndecodable, slog.LevelInfo, loggedOncePerSecond, "no key opens a cookie: an old key, another app's cookie, or a forgery"},
+	{EventOldKey, slog.LevelInfo, loggedOncePerSecond, "a key that is not the first one opened a cookie: see Manager.SetKeys"},
+	{EventAmbiguous, slog.LevelWarn, loggedOncePerSecond, "a request had two valid cookies of one name and different sessions"},
+	{EventTooLarge, slog.LevelWarn, each, "a user's id, roles and attributes do not fit into the access cookie: a login is refused, and a session that has begun asks the store for each request (once a minute for each session)"},
+	{EventStoreError, slog.LevelError, each, "the store gave no definite answer to a request"},
+	{EventStoreDown, slog.LevelError, each, "the store does not answer a probe either: requests that need it are refused at once"},
+	{EventStoreBack, slog.LevelInfo, each, "the store answers again"},
+	{EventEpochUnchecked, slog.LevelWarn, raisedOncePerMinute, "a login did not pass the user's session_epoch, so a password that is changed meanwhile does not stop it: see Login.Epoch"},
+	{EventPlainHTTP, slog.LevelWarn, raisedOncePerMinute, "Config.DangerouslyAllowHTTP is set, and a request names a host that is not loopback: anyone on the way can copy the cookies"},
+	{EventSharedKey, slog.LevelWarn, raisedOncePerMinute, "two Managers of this process have one key and one Config.App, but different stores: each accepts the other's users as its own; give them different Apps, or the same store"},
 }
 
 // String returns the text of the kind.
@@ -100,8 +126,20 @@ func (k EventKind) Level() slog.Level {
 // LogEvents returns a function for Config.OnEvent that logs each event at the
 // level of its kind, with the ids of session and user, the network address and
 // the error. It does not log the user agent.
+//
+// Of the kinds that a stranger can cause at will (EventUndecodable, EventAmbiguous,
+// EventOldKey) it writes at most one line a second for each kind. The attribute
+// omitted of the next line is the number of events that were left out before it. To
+// see each of them, use a function of your own: OnEvent receives them all.
+//
+// The function is safe for concurrent use.
 func LogEvents(log *slog.Logger) func(Event) {
+	pace := newPace(loggedOncePerSecond, time.Second)
 	return func(e Event) {
+		due, omitted := pace.due(e.Kind)
+		if !due {
+			return
+		}
 		attrs := []slog.Attr{slog.String("kind", string(e.Kind))}
 		for _, a := range []struct{ name, value string }{{"session", e.SessionID}, {"user", e.UserID}, {"ip", e.IP}} {
 			if a.value != "" {
@@ -111,6 +149,9 @@ func LogEvents(log *slog.Logger) func(Event) {
 		if e.Err != nil {
 			attrs = append(attrs, slog.Any("error", e.Err))
 		}
+		if omitted > 0 {
+			attrs = append(attrs, slog.Int("omitted", omitted))
+		}
 		log.LogAttrs(context.Background(), e.Kind.Level(), "session", attrs...)
 	}
 }
@@ -118,22 +159,27 @@ func LogEvents(log *slog.Logger) func(Event) {
 // events counts events and passes them on. It is safe for concurrent use.
 type events struct {
 	counts   map[EventKind]*atomic.Uint64 // not changed after newEvents
+	pace     *pace
 	onEvent  func(Event)
 	clientIP func(*http.Request) string
 }
 
 func newEvents(cfg Config) *events {
-	e := &events{map[EventKind]*atomic.Uint64{}, cfg.OnEvent, cfg.ClientIP}
+	e := &events{map[EventKind]*atomic.Uint64{}, newPace(raisedOncePerMinute, time.Minute), cfg.OnEvent, cfg.ClientIP}
 	for _, known := range eventTable {
 		e.counts[known.kind] = new(atomic.Uint64)
 	}
 	return e
 }
 
-// raise counts e and passes it on. The request that caused it may be nil.
+// raise counts e and passes it on, as often as its rate allows. The request that caused
+// it may be nil.
 func (e *events) raise(r *http.Request, event Event) {
 	if count := e.counts[event.Kind]; count != nil {
 		count.Add(1)
+	}
+	if due, _ := e.pace.due(event.Kind); !due {
+		return
 	}
 	if r != nil {
 		event.IP, event.UserAgent = clip(e.clientIP(r), maxIP), clip(r.UserAgent(), maxUserAgent)
@@ -147,7 +193,8 @@ func remoteHost(r *http.Request) string {
 	return host
 }
 
-// Stats returns how many events of each kind this Manager has raised. Alert on
+// Stats returns how many events of each kind have happened to this Manager, those
+// that OnEvent was spared included. Alert on
 // EventReuse, EventStoreDown and EventRevocationLost, and on EventEnded or
 // EventUndecodable far above their usual rate: then people are being logged out.
 // It is safe for concurrent use, and cheap.

@@ -7,9 +7,11 @@ import (
 	"go/parser"
 	"go/token"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sessionkit/sessionkit/session"
 	"github.com/sessionkit/sessionkit/session/store"
@@ -111,6 +113,10 @@ func TestLogEvents_LevelFollowsTheUrgency(t *testing.T) {
 		session.EventAmbiguous:      slog.LevelWarn,
 		session.EventRevocationLost: slog.LevelWarn,
 		session.EventTooLarge:       slog.LevelWarn,
+		session.EventUserGone:       slog.LevelInfo,
+		session.EventEpochUnchecked: slog.LevelWarn,
+		session.EventPlainHTTP:      slog.LevelWarn,
+		session.EventSharedKey:      slog.LevelWarn,
 		session.EventStoreError:     slog.LevelError,
 		session.EventStoreDown:      slog.LevelError,
 	}
@@ -127,6 +133,62 @@ func TestLogEvents_LevelFollowsTheUrgency(t *testing.T) {
 			t.Errorf("logged %q; want level %s, the kind, and nothing else", line, level)
 		}
 	}
+}
+
+// A stranger who sends nonsense as fast as he can writes one line a second for each
+// kind, and hides no other kind.
+func TestLogEvents_NonsenseIsLoggedOnceASecond(t *testing.T) {
+	inTwoNodes(t, session.Config{}, func(w *twoNodes) {
+		var out bytes.Buffer
+		log := session.LogEvents(slog.New(slog.NewTextHandler(&out, nil)))
+		lines := func() (lines []string) {
+			for line := range strings.Lines(out.String()) {
+				_, text, _ := strings.Cut(strings.TrimSpace(line), "msg=session ")
+				lines = append(lines, text)
+			}
+			out.Reset()
+			return lines
+		}
+		nonsense := func() {
+			r := page(newBrowser())
+			r.Header.Set("Cookie", accessCookie+"=nonsense; "+refreshCookie+"=nonsense")
+			before := len(w.here.eventsOf(session.EventUndecodable))
+			_, _ = w.here.Authenticate(r)
+			for _, e := range w.here.eventsOf(session.EventUndecodable)[before:] {
+				e.IP = ""
+				log(e)
+			}
+		}
+		for range 100 {
+			nonsense()
+		}
+		log(session.Event{Kind: session.EventOldKey})
+		log(session.Event{Kind: session.EventOldKey})
+		log(session.Event{Kind: session.EventAmbiguous})
+		log(session.Event{Kind: session.EventAmbiguous})
+		log(session.Event{Kind: session.EventReuse})
+		log(session.Event{Kind: session.EventReuse})
+		if got, want := lines(), []string{"kind=undecodable", "kind=old-key", "kind=ambiguous", "kind=reuse", "kind=reuse"}; !slices.Equal(got, want) {
+			w.Errorf("at once: %q; want %q", got, want)
+		}
+		time.Sleep(time.Second - 1)
+		nonsense()
+		if got := lines(); len(got) != 0 {
+			w.Errorf("within a second: %q; want no line", got)
+		}
+		time.Sleep(time.Nanosecond)
+		log(session.Event{Kind: session.EventUndecodable})
+		log(session.Event{Kind: session.EventOldKey})
+		time.Sleep(time.Second)
+		log(session.Event{Kind: session.EventUndecodable})
+		want := []string{"kind=undecodable omitted=201", "kind=old-key omitted=1", "kind=undecodable"} // two cookies in 101 requests, but the first
+		if got := lines(); !slices.Equal(got, want) {
+			w.Errorf("a second later, and another: %q; want %q", got, want)
+		}
+		if n := w.here.Stats()[session.EventUndecodable]; n != 202 {
+			w.Errorf("%d events counted; want 202, one for each cookie", n)
+		}
+	})
 }
 
 func TestLogEvents_LogsWhatIsKnown(t *testing.T) {

@@ -30,13 +30,20 @@ func TestEvent_NamesUserAddressAndAgent(t *testing.T) {
 			w.in(b)
 		}
 		w.expireAccess()
-		if _, err := w.Authenticate(from(page(thief))); !errors.Is(err, session.ErrUnauthenticated) {
+		theft := from(page(thief))
+		theft.Header.Set("X-Real-IP", "198.51.100.9")
+		theft.Header.Set("User-Agent", "another agent")
+		if _, err := w.Authenticate(theft); !errors.Is(err, session.ErrUnauthenticated) {
 			w.Fatalf("the copied cookie: %v; want ErrUnauthenticated", err)
 		}
-		for _, kind := range []session.EventKind{session.EventIssued, session.EventReuse} {
-			want := session.Event{Kind: kind, SessionID: v.Session().ID, UserID: "1", IP: "203.0.113.7", UserAgent: "agent7"}
-			if got := w.eventsOf(kind); len(got) != 1 || got[0] != want {
-				w.Errorf("%s: events %+v; want %+v", kind, got, want)
+		// The app can tell the user of the theft: the device of the login, the address and
+		// the user agent of whoever came with the copy.
+		for _, want := range []session.Event{
+			{Kind: session.EventIssued, SessionID: v.Session().ID, UserID: "1", IP: "203.0.113.7", UserAgent: "agent7"},
+			{Kind: session.EventReuse, SessionID: v.Session().ID, UserID: "1", IP: "198.51.100.9", UserAgent: "another agent", LoginUserAgent: "agent7"},
+		} {
+			if got := w.eventsOf(want.Kind); len(got) != 1 || got[0] != want {
+				w.Errorf("%s: events %+v; want %+v", want.Kind, got, want)
 			}
 		}
 		devices, err := w.List(w.Context(), "1")

@@ -53,3 +53,10 @@ func AccessPayload(id store.ID, s Session) []byte {
 func DeriveKey(master []byte, app, purpose string) ([]byte, error) {
 	return derive(master, app, purpose)
 }
+
+// KeyGroups returns how many groups of Managers with one key there are.
+func KeyGroups() int {
+	keyGroups.Lock()
+	defer keyGroups.Unlock()
+	return len(keyGroups.of)
+}

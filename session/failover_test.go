@@ -117,8 +117,8 @@ func TestManager_LostRevokeAllEndsNoLaterSession(t *testing.T) {
 		if n := node.calls(func() { node.in(b) }); n != 0 {
 			w.Errorf("the new access cookie cost %d calls; want 0", n)
 		}
-		if err := node.RequireLive(w.Context(), s); err != nil {
-			w.Errorf("Check: %v", err)
+		if err := requireLive(node.Manager, b); err != nil {
+			w.Errorf("RequireLive: %v", err)
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/sessionkit/sessionkit/session/store"
@@ -22,6 +23,7 @@ type Login struct {
 	// Epoch is the user's session_epoch, read together with the hash of the
 	// password. The login is refused if the column has changed since, for example
 	// because the password was changed. 0: not checked, so let the column begin at 1.
+	// EventEpochUnchecked tells of a login with 0 where the column is not 0.
 	Epoch uint64
 
 	// NonInteractive says that a program sent its credentials with the request, and
@@ -41,6 +43,7 @@ type Login struct {
 // cookie; ErrStoreUnavailable, that the store gave no answer. On an error there
 // is no new session, and the old one goes on.
 func (m *Manager) Issue(r *http.Request, login Login) (Verdict, error) {
+	m.checkSetup(r)
 	c := m.store.begin(r.Context(), r)
 	defer c.end()
 	old := m.tickets.sessions(r)
@@ -50,6 +53,7 @@ func (m *Manager) Issue(r *http.Request, login Login) (Verdict, error) {
 	}
 
 	t := refreshTicket{root: random16(), id: random16(), remember: remember || login.Remember}
+	asked := time.Now()
 	snap, err := c.create(m.newSession(r, t, login))
 	if err != nil {
 		return Verdict{}, err
@@ -62,6 +66,7 @@ func (m *Manager) Issue(r *http.Request, login Login) (Verdict, error) {
 		return Verdict{}, err
 	}
 	v.Cookies = append(v.Cookies, m.tickets.names.deleted(m.tickets.names.refreshFor(t.generation+1)))
+	v.asked, v.verified = asked, true
 	// Only now: on an earlier error the browser keeps what it had. If this fails,
 	// Run repeats it, and the login holds.
 	m.revoker.revokeSurely(c, old, store.ReasonReplaced)
@@ -69,6 +74,9 @@ func (m *Manager) Issue(r *http.Request, login Login) (Verdict, error) {
 		m.limitSessions(c, login.UserID, snap.Record.ID)
 	}
 	c.raise(Event{Kind: EventIssued, SessionID: v.ticket.ID, UserID: login.UserID})
+	if login.Epoch == 0 && snap.Record.UserEpoch != 0 {
+		c.raise(Event{Kind: EventEpochUnchecked, SessionID: v.ticket.ID, UserID: login.UserID})
+	}
 	return v, nil
 }
 

@@ -4,30 +4,85 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"net/http"
 	"time"
 
 	"github.com/sessionkit/sessionkit/session/store"
 )
 
-// RequireLive asks the store whether the session is good at this moment, for what
-// must not rest on a cookie that is up to AccessTTL old. It returns nil, an error
-// that Is ErrUnauthenticated, or one that Is ErrStoreUnavailable. It costs one
-// statement.
-func (m *Manager) RequireLive(ctx context.Context, s Session) error {
-	id, err := store.ParseID(s.ID)
-	if err != nil {
-		return unauthenticated("the session has no id")
+// RequireLive asks the store about the session of this request at this moment, for
+// what must not rest on an access cookie: that may be up to AccessTTL old, copied, or
+// forged with a leaked key. v is the Verdict of Authenticate or Issue on the same
+// request.
+//
+// The request must carry the refresh cookie of the session, which nobody can make from
+// the keys. It is judged as at a refresh, but nothing is written and no cookie is set:
+// one that is superseded is refused here, and ends the session at the next refresh. A
+// session that Issue has begun in this request needs no refresh cookie, because the
+// user's credentials have just been verified.
+//
+// The Verdict that RequireLive returns has the roles, attributes and times that the
+// row says now, and the cookies of v. An error comes with the zero Verdict. It Is
+// ErrUnauthenticated, or ErrStoreUnavailable, which ends no session. No error deletes
+// a cookie.
+//
+// It costs one statement, and waits for the store for at most 2 seconds. For a session
+// that Issue has begun a moment ago it costs none: Issue has read the row.
+func (m *Manager) RequireLive(r *http.Request, v Verdict) (Verdict, error) {
+	if v.ticket == nil {
+		return Verdict{}, unauthenticated("the request has no session")
 	}
-	c := m.store.begin(ctx, nil)
+	var t refreshTicket
+	if v.verified {
+		if m.readJustNow(v) {
+			return v, nil
+		}
+	} else {
+		var ok bool
+		if t, ok = m.tickets.refresh(r); !ok || t.sessionID() != v.ticket.id {
+			return Verdict{}, unauthenticated("the request has no refresh cookie of its session")
+		}
+	}
+
+	c := m.store.begin(r.Context(), r)
 	defer c.end()
-	snap, err := c.find(id)
-	switch {
-	case err != nil:
-		return err
-	case snap.Record == nil || isOver(snap) || snap.Record.UserID != s.UserID:
-		return unauthenticated("the session is over")
+	snap, err := c.find(v.ticket.id)
+	if err != nil {
+		return Verdict{}, err
 	}
-	return nil
+	if !v.verified {
+		switch class := m.windows.judge(snap, t); {
+		case class == classDelayed:
+			return Verdict{}, unavailable(errDelayed)
+		case !class.goesOn():
+			return Verdict{}, unauthenticated("the session is over (" + class.String() + ")")
+		}
+	}
+	switch {
+	case !isLive(snap, v.ticket):
+		return Verdict{}, unauthenticated("the session is over")
+	case !m.revoker.isCurrent(snap.Record):
+		return Verdict{}, c.reportUnavailable(errStale)
+	}
+	fresh := m.tickets.newAccess(snap)
+	// DropStaleCookies drops the cookies of v if they were minted before a reload that
+	// this node knows of.
+	fresh.reload = min(fresh.reload, v.ticket.reload)
+	v.ticket = fresh
+	return v, nil
+}
+
+// readJustNow reports whether the store was asked for the Verdict as short a time ago
+// as outcomes are shared for, and nothing is known against it since.
+func (m *Manager) readJustNow(v Verdict) bool {
+	return time.Since(v.asked) < m.windows.shareOutcome &&
+		m.revocations.accepts(v.ticket.id, v.ticket.globalEpoch, v.ticket.reload)
+}
+
+// isLive reports whether the session of an access ticket goes on, and belongs to the
+// user that the ticket names. Anybody with the keys can make such a ticket.
+func isLive(snap store.Snapshot, t *accessTicket) bool {
+	return snap.Record != nil && !isOver(snap) && snap.Record.UserID == t.UserID
 }
 
 // Done returns a channel that is closed when the session of a long-lived request, a
@@ -63,16 +118,14 @@ func (m *Manager) Done(ctx context.Context) <-chan struct{} {
 
 // watch returns when the session is over, or ctx is done.
 func (m *Manager) watch(ctx context.Context, t *accessTicket) {
+	news, stop := m.revocations.watchers.add(t.id) // before the first check, so that nothing is missed
+	defer stop()
 	end := time.NewTimer(t.EndsAt.Sub(t.IssuedAt) - t.sinceIssued())
 	defer end.Stop()
 	pause := func() time.Duration { return m.windows.watchPause - rand.N(m.windows.accessJitter) }
-	ask := time.NewTimer(pause()) // news of other sessions must not put it off
+	ask := time.NewTimer(pause()) // news must not put it off
 	defer ask.Stop()
-	for {
-		news := m.revocations.news() // before the check, so that nothing is missed
-		if m.revocations.knowsEnd(t.id, t.globalEpoch) {
-			return
-		}
+	for !m.revocations.knowsEnd(t.id, t.globalEpoch) {
 		select {
 		case <-ctx.Done():
 			return
@@ -81,9 +134,22 @@ func (m *Manager) watch(ctx context.Context, t *accessTicket) {
 		case <-news:
 		case <-ask.C:
 			ask.Reset(pause())
-			if errors.Is(m.RequireLive(ctx, t.Session), ErrUnauthenticated) {
+			if errors.Is(m.check(ctx, t), ErrUnauthenticated) {
 				return
 			}
 		}
 	}
+}
+
+// check asks the store about a session by its id. Unlike RequireLive it does not ask
+// who sends the request: a stream has been admitted, and its refresh cookie is
+// superseded while it runs.
+func (m *Manager) check(ctx context.Context, t *accessTicket) error {
+	c := m.store.begin(ctx, nil)
+	defer c.end()
+	snap, err := c.find(t.id)
+	if err == nil && !isLive(snap, t) {
+		err = unauthenticated("the session is over")
+	}
+	return err
 }

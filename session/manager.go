@@ -2,6 +2,8 @@ package session
 
 import (
 	"errors"
+	"sync/atomic"
+	"weak"
 
 	"github.com/sessionkit/sessionkit/session/store"
 )
@@ -17,10 +19,17 @@ type Manager struct {
 	revocations *revocationList
 	revoker     *revoker
 	resolver    *resolver
+
+	keyGroups atomic.Pointer[[]*keyGroup] // one for each key; see checkKeyUse
+	self      *weak.Pointer[Manager]      // names this Manager in its groups
 }
 
 // New returns a Manager that seals with the first of keys. It refuses a faulty
 // Config and names every fault at once. It starts no goroutine: see Run.
+//
+// Two Managers of one process that have a key in common, the same Config.App and
+// different stores raise EventSharedKey when both serve requests. A store that wraps
+// another one can say so with a method Unwrap() store.Store.
 func New(keys Keys, s store.Store, cfg Config) (*Manager, error) {
 	cfg = cfg.withDefaults()
 	faults := []error{cfg.faults(), keys.fault()}
@@ -44,6 +53,8 @@ func New(keys Keys, s store.Store, cfg Config) (*Manager, error) {
 		revoker:     revoker,
 		resolver:    &resolver{cfg: cfg, windows: w, revoker: revoker, outcomes: newOutcomeCache(w.shareOutcome), refusals: newOutcomeCache(w.repeatRefusal)},
 	}
+	self := weak.Make(m)
+	m.self = &self
 	if err := m.SetKeys(keys); err != nil {
 		return nil, err
 	}
@@ -67,5 +78,8 @@ func (m *Manager) SetKeys(keys Keys) error {
 	if err := keys.fault(); err != nil {
 		return err
 	}
-	return m.tickets.setKeys(keys, m.cfg.App)
+	if err := m.tickets.setKeys(keys, m.cfg.App); err != nil {
+		return err
+	}
+	return m.joinKeyGroups(keys)
 }

@@ -185,13 +185,13 @@ func TestManager_BanActsAtTheNextRefresh(t *testing.T) {
 	for name, u := range map[string]store.User{"disabled": {Epoch: 1, Disabled: true}, "epoch moved": {Epoch: 2}} {
 		inTwoNodes(t, session.Config{}, func(w *twoNodes) {
 			b := newBrowser()
-			s := w.here.login(b, session.Login{})
-			if err := w.here.RequireLive(w.Context(), s); err != nil {
+			w.here.login(b, session.Login{})
+			if err := requireLive(w.here.Manager, b); err != nil {
 				w.Errorf("%s: RequireLive before: %v", name, err)
 			}
 			w.users.SetUser("1", u)
 			w.here.in(b)
-			if err := w.here.RequireLive(w.Context(), s); !errors.Is(err, session.ErrUnauthenticated) {
+			if err := requireLive(w.here.Manager, b); !errors.Is(err, session.ErrUnauthenticated) {
 				w.Errorf("%s: RequireLive after: %v", name, err)
 			}
 			time.Sleep(defaultAccessTTL)

@@ -75,7 +75,7 @@ func TestManager_ErrStoreUnavailableIsOnlyForStoreErrors(t *testing.T) {
 			"RevokeUser":   func() error { return w.RevokeUser(ctx, "1") },
 			"RevokeAll":    func() error { return w.RevokeAll(ctx) },
 			"ForceRefresh": func() error { return w.ForceRefresh(ctx, "1") },
-			"RequireLive":  func() error { return w.RequireLive(ctx, s) },
+			"RequireLive":  func() error { return requireLive(w.Manager, b) },
 			"List":         func() error { _, err := w.List(ctx, "1"); return err },
 		} {
 			if err := call(); !errors.Is(err, session.ErrStoreUnavailable) || !errors.Is(err, errStoreDown) {
@@ -86,7 +86,7 @@ func TestManager_ErrStoreUnavailableIsOnlyForStoreErrors(t *testing.T) {
 		for name, err := range map[string]error{
 			"an id to spare that is none": w.RevokeUser(ctx, "1", "x"),
 			"no such session":             w.Revoke(ctx, "1", "x"),
-			"a session without an id":     w.RequireLive(ctx, session.Session{}),
+			"a Verdict without a session": liveError(w.RequireLive(page(b), session.Verdict{})),
 		} {
 			if err == nil || errors.Is(err, session.ErrStoreUnavailable) {
 				w.Errorf("%s: %v; want an error that is not ErrStoreUnavailable", name, err)

@@ -37,7 +37,7 @@ func TestManager_RefusalDeletesNoCookieOfANewerLogin(t *testing.T) {
 		{"banned", func(w *testWorld, _ *sessiontest.Browser) {
 			w.users.SetUser("1", store.User{Epoch: 1, Disabled: true})
 			w.expireAccess()
-		}, 0, "(ended)"},
+		}, 0, "(ended: the user is disabled)"},
 		{"idle for too long", func(*testWorld, *sessiontest.Browser) { time.Sleep(30 * time.Minute) }, 0, "(ended)"},
 		{"without a row", func(w *testWorld, _ *sessiontest.Browser) {
 			time.Sleep(64 * time.Minute)

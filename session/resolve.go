@@ -36,6 +36,25 @@ func (c class) goesOn() bool {
 	}
 }
 
+// userGone reports whether a session is over because the app has deleted the user's row
+// without revoking the session. A later user may get the same id.
+func (o outcome) userGone() bool {
+	row := o.snap.Record
+	return o.class == classEnded && row.User.Gone && row.RevokedAt.IsZero()
+}
+
+// why says why a session is over, for logs.
+func (o outcome) why() string {
+	switch {
+	case o.userGone():
+		return "ended: the user no longer exists"
+	case o.class == classEnded && o.snap.Record.User.Disabled && !o.snap.Record.User.Gone:
+		return "ended: the user is disabled"
+	default:
+		return o.class.String()
+	}
+}
+
 // maxAttempts bounds how often one call reads a row that keeps changing.
 const maxAttempts = 3
 
@@ -88,12 +107,16 @@ func (rs *resolver) report(c *call, o outcome, id store.ID, maybeRevoked bool) {
 	raise := func(kind EventKind) { e.Kind = kind; c.raise(e) }
 	switch o.class {
 	case classReuse:
-		rs.revoker.reportReuse(c, id, e.UserID)
+		rs.revoker.reportReuse(c, o.snap.Record)
 	case classEnded:
 		if maybeRevoked && o.snap.Record.Reason == store.ReasonReuse {
-			rs.revoker.reportReuse(c, id, e.UserID)
+			rs.revoker.reportReuse(c, o.snap.Record)
 		}
-		raise(EventEnded)
+		if o.userGone() {
+			raise(EventUserGone)
+		} else {
+			raise(EventEnded)
+		}
 	case classMissing:
 		raise(EventEnded)
 	case classStraggler:

@@ -26,13 +26,13 @@ type revocationList struct {
 	fullPoll time.Duration              // how often a poll reads all of keep
 	epoch    atomic.Pointer[epochEntry] // the global one
 	entries  sync.Map                   // store.ID to revocationEntry
+	watchers watchers                   // told after an end is entered
 
-	mu           sync.Mutex    // guards what follows, and every write to the fields above
-	polled       time.Time     // when the last successful poll began
-	polledFully  time.Time     // the last one that read all of keep
-	count        int           // of entries
-	sweepAt      int           // the count at which expired entries are removed
-	somethingNew chan struct{} // closed and replaced at each news
+	mu          sync.Mutex // guards what follows, and every write to epoch and entries
+	polled      time.Time  // when the last successful poll began
+	polledFully time.Time  // the last one that read all of keep
+	count       int        // of entries
+	sweepAt     int        // the count at which expired entries are removed
 }
 
 // epochEntry is the highest global epoch that this node has seen.
@@ -49,7 +49,7 @@ type revocationEntry struct {
 }
 
 func newRevocationList(w windows) *revocationList {
-	l := &revocationList{keep: w.rememberRevocation, fullPoll: w.fullPoll, somethingNew: make(chan struct{})}
+	l := &revocationList{keep: w.rememberRevocation, fullPoll: w.fullPoll}
 	l.epoch.Store(&epochEntry{})
 	return l
 }
@@ -79,13 +79,6 @@ func (l *revocationList) entry(id store.ID) revocationEntry {
 func (l *revocationList) everybodyIsOut(globalEpoch uint64) bool {
 	e := l.epoch.Load()
 	return globalEpoch < e.epoch && time.Now().Before(e.until)
-}
-
-// news returns a channel that is closed when a revocation is learned.
-func (l *revocationList) news() <-chan struct{} {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.somethingNew
 }
 
 // pollOverlap is how far a poll reads back behind the previous one, for revocations
@@ -149,7 +142,7 @@ func (l *revocationList) learn(c store.Changes) {
 	if known := l.epoch.Load(); c.GlobalEpoch >= known.epoch || time.Now().After(known.until) {
 		l.epoch.Store(&epochEntry{c.GlobalEpoch, time.Now().Add(l.keep)})
 		if c.GlobalEpoch > known.epoch {
-			l.wake()
+			l.watchers.wakeAll()
 		}
 	}
 	for _, change := range c.Sessions {
@@ -167,7 +160,7 @@ func (l *revocationList) add(c store.Change) {
 		l.count++
 	}
 	if e.revoked && !old.revoked {
-		l.wake()
+		l.watchers.wake(c.ID)
 	}
 }
 
@@ -183,10 +176,4 @@ func (l *revocationList) sweep() {
 		return true
 	})
 	l.sweepAt = 2*l.count + 64
-}
-
-// wake tells those who wait for news.
-func (l *revocationList) wake() {
-	close(l.somethingNew)
-	l.somethingNew = make(chan struct{})
 }

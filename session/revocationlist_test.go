@@ -72,35 +72,33 @@ func TestRevocationList_EntryIsKeptFromItsLastReportOn(t *testing.T) {
 	})
 }
 
-// Waiters are woken only for new revocations. A revocation that is reported again, a
-// reload and an empty poll wake no waiter.
-func TestRevocationList_WakesWaitersOnlyForNewRevocations(t *testing.T) {
+// Watchers are woken only for new revocations of their own session, or of all. A
+// revocation that is reported again, a reload and an empty poll wake no watcher.
+func TestRevocationList_WakesWatchersOnlyForNewRevocations(t *testing.T) {
 	f := newRevocationList(windowsFor(2 * time.Minute))
+	first, stop := f.watchers.add(store.ID{1})
+	defer stop()
+	second, stop := f.watchers.add(store.ID{2})
+	defer stop()
 	for _, c := range []struct {
 		name  string
 		learn store.Changes
-		wakes bool
+		wakes [2]bool // the watchers of the two sessions
 	}{
-		{"nothing", store.Changes{}, false},
-		{"a reload", store.Changes{Sessions: []store.Change{{ID: store.ID{1}, Reload: 1}}}, false},
-		{"a revocation", store.Changes{Sessions: []store.Change{{ID: store.ID{1}, Revoked: true}}}, true},
-		{"the same one again", store.Changes{Sessions: []store.Change{{ID: store.ID{1}, Revoked: true}}}, false},
-		{"an older answer about it", store.Changes{Sessions: []store.Change{{ID: store.ID{1}, Reload: 2}}}, false},
-		{"all users", store.Changes{GlobalEpoch: 1}, true},
-		{"all users again", store.Changes{GlobalEpoch: 1}, false},
-		{"an older epoch", store.Changes{GlobalEpoch: 0}, false},
-		{"another revocation among known ones", store.Changes{GlobalEpoch: 1, Sessions: []store.Change{{ID: store.ID{1}, Revoked: true}, {ID: store.ID{2}, Revoked: true}}}, true},
+		{"nothing", store.Changes{}, [2]bool{}},
+		{"a reload", store.Changes{Sessions: []store.Change{{ID: store.ID{1}, Reload: 1}}}, [2]bool{}},
+		{"a revocation of a third", store.Changes{Sessions: []store.Change{{ID: store.ID{3}, Revoked: true}}}, [2]bool{}},
+		{"a revocation", store.Changes{Sessions: []store.Change{{ID: store.ID{1}, Revoked: true}}}, [2]bool{true, false}},
+		{"the same one again", store.Changes{Sessions: []store.Change{{ID: store.ID{1}, Revoked: true}}}, [2]bool{}},
+		{"an older answer about it", store.Changes{Sessions: []store.Change{{ID: store.ID{1}, Reload: 2}}}, [2]bool{}},
+		{"all users", store.Changes{GlobalEpoch: 1}, [2]bool{true, true}},
+		{"all users again", store.Changes{GlobalEpoch: 1}, [2]bool{}},
+		{"an older epoch", store.Changes{GlobalEpoch: 0}, [2]bool{}},
+		{"another revocation among known ones", store.Changes{GlobalEpoch: 1, Sessions: []store.Change{{ID: store.ID{1}, Revoked: true}, {ID: store.ID{2}, Revoked: true}}}, [2]bool{false, true}},
 	} {
-		news := f.news()
 		f.learn(c.learn)
-		woken := false
-		select {
-		case <-news:
-			woken = true
-		default:
-		}
-		if woken != c.wakes {
-			t.Errorf("%s: the waiters are woken: %v", c.name, woken)
+		if woken := [2]bool{received(first), received(second)}; woken != c.wakes {
+			t.Errorf("%s: the watchers are woken: %v; want %v", c.name, woken, c.wakes)
 		}
 	}
 }

@@ -57,10 +57,10 @@ func (rv *revoker) revokeLater(c *call, id store.ID, reason store.Reason) {
 
 // reportReuse tells of a theft. The store has the revocation, so it is no longer
 // pending.
-func (rv *revoker) reportReuse(c *call, id store.ID, userID string) {
-	rv.revocations.revoked(id)
-	rv.pending.done(id)
-	c.raise(Event{Kind: EventReuse, SessionID: id.String(), UserID: userID})
+func (rv *revoker) reportReuse(c *call, row *store.Record) {
+	rv.revocations.revoked(row.ID)
+	rv.pending.done(row.ID)
+	c.raise(Event{Kind: EventReuse, SessionID: row.ID.String(), UserID: row.UserID, LoginUserAgent: row.UserAgent})
 }
 
 // retryAtOnce is how many pending revocations one round of Run repeats.
@@ -89,7 +89,7 @@ func (rv *revoker) retryOne(ctx context.Context, id store.ID, reason store.Reaso
 			return err
 		}
 		if row := snap.Record; row != nil && row.Reason == store.ReasonReuse {
-			rv.reportReuse(c, id, row.UserID)
+			rv.reportReuse(c, row)
 		}
 	} else if done {
 		c.raise(Event{Kind: EventRevoked, SessionID: id.String()})

@@ -48,7 +48,7 @@ func newSealers(keys Keys, app string, w windows, oldKey func()) (*sealers, erro
 		return nil, err
 	}
 	access.oldKey, refresh.oldKey = oldKey, oldKey
-	return &sealers{access, refresh, newTicketCache()}, nil
+	return &sealers{access, refresh, newTicketCache(w.sealedFor)}, nil
 }
 
 // openAccess returns the ticket in the value of an access cookie. It decrypts a value
@@ -114,7 +114,10 @@ func (s *sealer) seal(name string, t ticket) (string, error) {
 // safely (a value that is too long does not even have its error type), and nothing may
 // depend on why a stranger's cookie fails.
 func (s *sealer) open(name, value string, t ticket) bool {
-	if !canonical(value, name) || !dated(value) {
+	if !canonical(value, name) {
+		return false
+	}
+	if _, ok := sealedAt(value); !ok {
 		return false
 	}
 	for i, codec := range s.codecs {
@@ -147,23 +150,25 @@ func canonical(value, name string) bool {
 
 var strictBase64 = base64.URLEncoding.Strict()
 
-// dated reports whether value begins as all values of securecookie do: with the time
-// in seconds, about ten digits, and a bar. It refuses nonsense of any length before
-// anything is allocated or hashed for it.
-func dated(value string) bool {
+// sealedAt returns the time with which all values of securecookie begin: in seconds,
+// about ten digits, and a bar. It refuses nonsense of any length before anything is
+// allocated or hashed for it. The time can be trusted once a key has opened the value.
+func sealedAt(value string) (time.Time, bool) {
 	var head [12]byte
 	if len(value) < 16 {
-		return false
+		return time.Time{}, false
 	}
 	if _, err := strictBase64.Decode(head[:], []byte(value[:16])); err != nil {
-		return false
+		return time.Time{}, false
 	}
+	var seconds int64
 	for i, c := range head {
 		if c < '0' || c > '9' {
-			return i > 0 && c == '|'
+			return time.Unix(seconds, 0), i > 0 && c == '|'
 		}
+		seconds = 10*seconds + int64(c-'0')
 	}
-	return false
+	return time.Time{}, false
 }
 
 // ticketSerializer lets securecookie carry the wire format of tickets. Unlike

@@ -31,6 +31,35 @@ func TestManager_AccessCookieFromTheFutureIsNotOpenedLater(t *testing.T) {
 	})
 }
 
+// A node finds a cookie in its cache only as long as a key would open it, counted from
+// when it was sealed, not from when this node has opened it.
+func TestTicketCache_CookieFromTheFutureIsForgottenInTime(t *testing.T) {
+	for _, ahead := range []time.Duration{200 * time.Second, time.Hour} {
+		inTestWorld(t, session.Config{}, func(w *testWorld) {
+			b := newBrowser()
+			w.store.SetClock(ahead)
+			s := w.login(b, session.Login{}) // this node has the cookie in its cache from now on
+			w.store.SetClock(0)
+			began, stolen, other := time.Now(), without(b, refreshCookie), w.node(session.Config{})
+			if err := w.Revoke(w.Context(), "1", s.ID); err != nil {
+				w.Fatal(err)
+			}
+			for _, node := range []*testWorld{w, other} {
+				node.login(newBrowser(), session.Login{UserID: "2"}) // the node sees that its clock is right
+			}
+			time.Sleep(2*time.Minute + 4*time.Second)
+			for time.Since(began) < ahead+3*time.Minute {
+				for name, node := range map[string]*testWorld{"the node of the login": w, "one that opened it late": other} {
+					if v, err := node.Authenticate(page(stolen)); !errors.Is(err, session.ErrUnauthenticated) {
+						w.Fatalf("%s, %v after the login: %v, %v; want ErrUnauthenticated", name, time.Since(began), v, err)
+					}
+				}
+				time.Sleep(3 * time.Second)
+			}
+		})
+	}
+}
+
 // The check of the sealed time allows for the five seconds by which a store's clock may
 // be ahead.
 func TestManager_AccessCookieOfAStoreThatIsAheadIsValidToItsEnd(t *testing.T) {

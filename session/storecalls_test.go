@@ -9,20 +9,30 @@ import (
 	"time"
 
 	"github.com/sessionkit/sessionkit/session"
+	"github.com/sessionkit/sessionkit/session/sessiontest"
 )
 
 // managerCalls are calls of a Manager. Each needs one method of the store.
-var managerCalls = map[string]func(n *testNode, s session.Session) error{
-	"Create": func(n *testNode, _ session.Session) error {
+var managerCalls = map[string]func(n *testNode, b *sessiontest.Browser, s session.Session) error{
+	"Create": func(n *testNode, _ *sessiontest.Browser, _ session.Session) error {
 		_, err := n.Issue(newBrowser().NewRequest("POST", "/login", nil), session.Login{UserID: "1"})
 		return err
 	},
-	"Find":       func(n *testNode, s session.Session) error { return n.RequireLive(n.t.Context(), s) },
-	"Revoke":     func(n *testNode, s session.Session) error { return n.Revoke(n.t.Context(), "1", s.ID) },
-	"RevokeUser": func(n *testNode, _ session.Session) error { return n.RevokeUser(n.t.Context(), "1") },
-	"RevokeAll":  func(n *testNode, _ session.Session) error { return n.RevokeAll(n.t.Context()) },
-	"Reload":     func(n *testNode, _ session.Session) error { return n.ForceRefresh(n.t.Context(), "1") },
-	"List":       func(n *testNode, _ session.Session) error { _, err := n.List(n.t.Context(), "1"); return err },
+	"Find": func(n *testNode, b *sessiontest.Browser, _ session.Session) error { return requireLive(n.Manager, b) },
+	"Revoke": func(n *testNode, _ *sessiontest.Browser, s session.Session) error {
+		return n.Revoke(n.t.Context(), "1", s.ID)
+	},
+	"RevokeUser": func(n *testNode, _ *sessiontest.Browser, _ session.Session) error {
+		return n.RevokeUser(n.t.Context(), "1")
+	},
+	"RevokeAll": func(n *testNode, _ *sessiontest.Browser, _ session.Session) error { return n.RevokeAll(n.t.Context()) },
+	"Reload": func(n *testNode, _ *sessiontest.Browser, _ session.Session) error {
+		return n.ForceRefresh(n.t.Context(), "1")
+	},
+	"List": func(n *testNode, _ *sessiontest.Browser, _ session.Session) error {
+		_, err := n.List(n.t.Context(), "1")
+		return err
+	},
 }
 
 // ErrUserDisabled is a definite answer: the store is not asked again, and no event
@@ -31,10 +41,11 @@ func TestManager_DefiniteErrorIsNotRepeated(t *testing.T) {
 	for method, call := range managerCalls {
 		for _, definite := range []error{session.ErrUserDisabled} {
 			inTwoNodes(t, session.Config{}, func(w *twoNodes) {
-				s := w.here.login(newBrowser(), session.Login{})
+				b := newBrowser()
+				s := w.here.login(b, session.Login{})
 				before := w.here.store.Calls(method)
 				w.here.store.Fail(fmt.Errorf("the store: %w", definite), method)
-				err := call(w.here, s)
+				err := call(w.here, b, s)
 				if n := w.here.store.Calls(method) - before; !errors.Is(err, definite) || n != 1 {
 					w.Errorf("%s: got %v after %d calls; want %v after one", method, err, n, definite)
 				}
@@ -52,7 +63,8 @@ func TestManager_CallWithoutAnswerIsRepeated(t *testing.T) {
 	for method, call := range managerCalls {
 		for failures := range maxAttempts + 1 {
 			inTwoNodes(t, session.Config{}, func(w *twoNodes) {
-				s := w.here.login(newBrowser(), session.Login{})
+				b := newBrowser()
+				s := w.here.login(b, session.Login{})
 				var mu sync.Mutex // guards at: a probe may call at the same time
 				var at []time.Time
 				w.here.store.Before(func(_ context.Context, m string) error {
@@ -66,7 +78,7 @@ func TestManager_CallWithoutAnswerIsRepeated(t *testing.T) {
 					}
 					return nil
 				})
-				err := call(w.here, s)
+				err := call(w.here, b, s)
 				mu.Lock()
 				calls := at
 				mu.Unlock()
@@ -91,7 +103,8 @@ func TestManager_CallWithoutAnswerIsRepeated(t *testing.T) {
 // The pauses are random, so that two nodes that met in a deadlock do not meet again.
 func TestManager_RepetitionsAreSpread(t *testing.T) {
 	inTwoNodes(t, session.Config{}, func(w *twoNodes) {
-		s := w.here.login(newBrowser(), session.Login{})
+		b := newBrowser()
+		w.here.login(b, session.Login{})
 		pauses := map[time.Duration]bool{}
 		for range 100 {
 			start := time.Now()
@@ -103,7 +116,7 @@ func TestManager_RepetitionsAreSpread(t *testing.T) {
 				failed = true
 				return errStoreDown
 			})
-			if err := w.here.RequireLive(w.Context(), s); err != nil {
+			if err := requireLive(w.here.Manager, b); err != nil {
 				w.Fatal(err)
 			}
 			pauses[time.Since(start).Truncate(time.Millisecond)] = true

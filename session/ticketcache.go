@@ -11,8 +11,9 @@ import (
 // value of their cookie, so that each cookie is decrypted once and not for every
 // request.
 //
-// The cache grants nothing: its tickets are judged like freshly opened ones. A
-// stranger cannot fill it, because only what a key has sealed is put in. It belongs
+// The cache grants nothing: its tickets are judged like freshly opened ones, and a
+// value is found only as long as a key would open it. A stranger cannot fill the
+// cache, because only what a key has sealed is put in. It belongs
 // to one set of keys and is dropped with them. Its size is bounded: about 20 MB when
 // full of cookies with a few roles, and four times that with the longest cookies that it
 // holds. In a full bucket an expired ticket makes room, or else a random one, which
@@ -21,6 +22,7 @@ import (
 // It is safe for concurrent use, and nobody waits: a reader sees a whole entry or
 // none, and of two writers the later one wins.
 type ticketCache struct {
+	keep    time.Duration // windows.sealedFor
 	seed    maphash.Seed
 	buckets [1 << 13]bucket
 }
@@ -34,11 +36,14 @@ type bucket [4]atomic.Pointer[cachedTicket]
 const maxCachedCookie = 1024
 
 type cachedTicket struct {
-	value  string // of the cookie
-	ticket accessTicket
+	value     string // of the cookie
+	ticket    accessTicket
+	openUntil time.Time // set by put: the node's time at which securecookie ceases to open the value
 }
 
-func newTicketCache() *ticketCache { return &ticketCache{seed: maphash.MakeSeed()} }
+func newTicketCache(keep time.Duration) *ticketCache {
+	return &ticketCache{keep: keep, seed: maphash.MakeSeed()}
+}
 
 func (c *ticketCache) bucket(value string) *bucket {
 	return &c.buckets[maphash.String(c.seed, value)%uint64(len(c.buckets))]
@@ -48,16 +53,21 @@ func (c *ticketCache) get(value string) (*accessTicket, bool) {
 	b := c.bucket(value)
 	for i := range b {
 		if cached := b[i].Load(); cached != nil && cached.value == value {
-			return &cached.ticket, true
+			return &cached.ticket, time.Now().Before(cached.openUntil)
 		}
 	}
 	return nil, false
 }
 
+// put takes in an entry that is new: nobody else has it yet. Its age counts from the
+// time of sealing, not from now: a ticket of a store whose clock was ahead must not
+// become valid after the revocation list has forgotten its session.
 func (c *ticketCache) put(entry *cachedTicket) {
-	if len(entry.value) > maxCachedCookie {
+	sealed, ok := sealedAt(entry.value)
+	if !ok || len(entry.value) > maxCachedCookie {
 		return
 	}
+	entry.openUntil = sealed.Add(c.keep)
 	b, now := c.bucket(entry.value), time.Now()
 	place := &b[rand.N(len(b))]
 	for i := range b {

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"encoding/base64"
 	"fmt"
 	"strings"
 	"testing"
@@ -11,7 +12,7 @@ import (
 // inOneBucket returns n values of the same length that share a bucket and all but
 // their last characters.
 func inOneBucket(o *ticketCache, n int) (values []string) {
-	prefix := strings.Repeat("x", 200)
+	prefix := sealedNow() + strings.Repeat("x", 184)
 	of := o.bucket(prefix + fmt.Sprintf("%08d", 0))
 	for i := 0; len(values) < n; i++ {
 		if value := prefix + fmt.Sprintf("%08d", i); o.bucket(value) == of {
@@ -21,14 +22,19 @@ func inOneBucket(o *ticketCache, n int) (values []string) {
 	return values
 }
 
+// sealedNow returns what securecookie begins a value with: 16 bytes.
+func sealedNow() string {
+	return base64.URLEncoding.EncodeToString(fmt.Appendf(nil, "%011d|", time.Now().Unix()))
+}
+
 func openedFor(value string, expires time.Time) *cachedTicket {
-	return &cachedTicket{value, accessTicket{Session: Session{UserID: value, ExpiresAt: expires}}}
+	return &cachedTicket{value, accessTicket{Session: Session{UserID: value, ExpiresAt: expires}}, time.Now().Add(time.Hour)}
 }
 
 // A cookie is found by its whole value. Another value of the same length, prefix and
 // bucket may belong to another user.
 func TestTicketCache_FindsACookieByItsWholeValue(t *testing.T) {
-	o := newTicketCache()
+	o := newTicketCache(time.Hour)
 	values := inOneBucket(o, 5)
 	for _, value := range values[:4] {
 		o.put(openedFor(value, time.Now().Add(time.Hour)))
@@ -47,7 +53,7 @@ func TestTicketCache_FindsACookieByItsWholeValue(t *testing.T) {
 // a random one is displaced, so that no cookie is displaced each time.
 func TestTicketCache_FullBucketMakesRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := newTicketCache()
+		o := newTicketCache(time.Hour)
 		values := inOneBucket(o, 5)
 		missing := func() (all []int) {
 			for i, value := range values[:4] {
@@ -99,9 +105,9 @@ func TestTicketCache_FullBucketMakesRoom(t *testing.T) {
 }
 
 func TestTicketCache_LongCookiesAreNotKept(t *testing.T) {
-	o := newTicketCache()
-	for n, want := range map[int]bool{1: true, 1024: true, 1025: false} {
-		value := strings.Repeat("x", n)
+	o := newTicketCache(time.Hour)
+	for n, want := range map[int]bool{16: true, 1024: true, 1025: false} {
+		value := sealedNow() + strings.Repeat("x", n-16)
 		o.put(openedFor(value, time.Now().Add(time.Hour)))
 		if _, ok := o.get(value); ok != want {
 			t.Errorf("a cookie of %d bytes is kept: %v; want %v", n, ok, want)

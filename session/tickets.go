@@ -16,6 +16,8 @@ type tickets struct {
 	windows windows
 	events  *events
 	sealers atomic.Pointer[sealers] // setKeys replaces it as a whole
+
+	tooLarge oncePerMinute // limits EventTooLarge
 }
 
 // setKeys replaces the keys. On an error they stay as they were.
@@ -96,27 +98,29 @@ func (ts *tickets) sessions(r *http.Request) (ids []store.ID) {
 }
 
 // mint returns the Verdict on a session that the store has just described, with an
-// access cookie, and with a refresh cookie unless the refresh ticket is nil.
+// access cookie, and with a refresh cookie unless the refresh ticket is nil. With
+// ErrTooLarge the Verdict is complete but for the access cookie.
 func (ts *tickets) mint(c *call, snap store.Snapshot, refresh *refreshTicket) (Verdict, error) {
 	sealers := ts.sealers.Load()
 	v := Verdict{ticket: ts.newAccess(snap)}
-	value, err := sealers.access.seal(ts.names.access, v.ticket)
-	if err != nil {
+	value, tooLarge := sealers.access.seal(ts.names.access, v.ticket)
+	if tooLarge == nil {
+		sealers.cache.put(&cachedTicket{value: value, ticket: *v.ticket})
+		v.Cookies = append(v.Cookies, ts.names.cookie(ts.names.access, value, v.ticket.ExpiresAt.Sub(snap.Now)))
+	} else if ts.tooLarge.first(v.ticket.id) {
 		c.raise(Event{Kind: EventTooLarge, SessionID: v.ticket.ID, UserID: v.ticket.UserID})
-		return Verdict{}, err
 	}
-	sealers.cache.put(&cachedTicket{value, *v.ticket})
-	v.Cookies = append(v.Cookies, ts.names.cookie(ts.names.access, value, v.ticket.ExpiresAt.Sub(snap.Now)))
 	if refresh == nil {
-		return v, nil
+		return v, tooLarge
 	}
 	name := ts.names.refreshFor(refresh.generation)
-	if value, err = sealers.refresh.seal(name, refresh); err != nil {
+	value, err := sealers.refresh.seal(name, refresh)
+	if err != nil {
 		return Verdict{}, err
 	}
 	life := min(refresh.expires.Sub(snap.Now), snap.Record.EndsAt.Sub(snap.Now))
 	v.Cookies = append(v.Cookies, ts.names.cookie(name, value, life))
-	return v, nil
+	return v, tooLarge
 }
 
 // mintOver returns the access cookie that says that a session is over. With it a browser

@@ -14,14 +14,14 @@ import (
 // It is a value. The zero Verdict is a request without a session, and without cookies.
 type Verdict struct {
 	// Cookies are to be set in the answer, before its first byte. They count also
-	// when an error came with the Verdict: then they delete what is left of a
-	// session that is over. Set those on page loads only: a program's late request
-	// must not delete the cookies of a newer login.
+	// when an error came with the Verdict: then they spare the store the next requests
+	// of a session that is over. They take nothing from a newer login.
 	Cookies []*http.Cookie
 
-	ticket *accessTicket // nil: no session. Shared, and never changed
-	asked  time.Time     // when the store was asked for what the cookies rest on
-	child  bool          // after a refresh, not a login: windows.deliverChild limits its refresh cookie
+	ticket   *accessTicket // nil: no session. Shared, and never changed
+	asked    time.Time     // when the store was asked for what the cookies rest on
+	child    bool          // after a refresh, not a login: windows.deliverChild limits its refresh cookie
+	verified bool          // by credentials in this request: RequireLive asks for no refresh cookie
 }
 
 // Session returns the session of the request. It is zero if an error came with the

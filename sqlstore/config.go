@@ -62,6 +62,14 @@ type Config struct {
 	// transaction, to end all sessions of a user. Let it start at 1, because 0 in
 	// session.Login.Epoch means "not checked". Empty: "session_epoch". "(0)": there
 	// is none.
+	//
+	// A session belongs to a user id. Before you delete a user, call
+	// session.Manager.RevokeUser. If a later user may get the id of a deleted one, let
+	// the epoch start at a value that does not repeat, such as the time of creation in
+	// seconds: a session whose epoch is not the user's is over. SQLite gives ids again
+	// (INTEGER PRIMARY KEY without AUTOINCREMENT), and Migrate warns of it; InnoDB does
+	// not, unless the table is truncated, its counter is set back, or the app chooses
+	// the ids.
 	Epoch string
 
 	// Disabled is true for a user who may not log in. It may be a boolean, a number

@@ -116,6 +116,11 @@ type catalog struct {
 
 	// views returns 1 if the table is a view, else 0.
 	views string
+
+	// repeatsIDs returns 1 if the database may give the id of a deleted user to a
+	// later one, else 0. It takes the names of the id's column and of the epoch's as
+	// well, the second empty if there is none. Empty: the database never does so.
+	repeatsIDs string
 }
 
 // userIDs describes sessions.user_id.
@@ -149,6 +154,10 @@ type advice struct {
 
 	// permit says what to do when this account may not use a table.
 	permit func(privilege, table string) string
+
+	// freshID and freshEpoch are the definitions of columns for which repeatsIDs
+	// returns 0.
+	freshID, freshEpoch string
 }
 
 type columnAdvice struct {

@@ -1,9 +1,11 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 )
@@ -24,8 +26,10 @@ import (
 // create tables is enough, if it has SELECT on the app's table, SELECT, INSERT,
 // UPDATE and DELETE on the sessions table, and SELECT and UPDATE on the epoch table.
 //
-// A server that may lose commits in a crash is not a fault, because that may be
-// intended: it is reported to slog's default logger as a warning.
+// What may be intended is not a fault but a warning, to slog's default logger: a server
+// that may lose commits in a crash, and a table of users in which the id of a deleted
+// user may be given to a later one, with the declaration that prevents it. Only SQLite's
+// INTEGER PRIMARY KEY without AUTOINCREMENT is known to do so. See Config.Epoch.
 func (s *Store) Migrate(ctx context.Context) error {
 	connection, err := s.dialect.checkConnection(ctx, s.db)
 	if err != nil {
@@ -51,7 +55,30 @@ func (s *Store) Migrate(ctx context.Context) error {
 	if err := migrateError(slices.Concat(connection, kit, app, reading)...); err != nil {
 		return err
 	}
+	if err := s.warnOfRepeatedIDs(ctx); err != nil {
+		return migrateError(err)
+	}
 	return s.addEpochRow(ctx, schema)
+}
+
+// warnOfRepeatedIDs warns if a later user may get the id of a deleted one: the sessions
+// of the first would be sessions of the second.
+func (s *Store) warnOfRepeatedIDs(ctx context.Context) error {
+	if s.dialect.repeatsIDs == "" {
+		return nil
+	}
+	var repeats bool
+	err := s.queryRow(ctx, s.dialect.repeatsIDs, s.names.users.schema, s.names.users.name, s.names.id, s.names.epoch.column).Scan(&repeats)
+	if err != nil {
+		return fmt.Errorf("reading whether ids of %s can repeat: %w", s.names.users, err)
+	}
+	if repeats {
+		epoch := cmp.Or(s.names.epoch.column, "session_epoch")
+		slog.WarnContext(ctx, fmt.Sprintf("sqlstore: the id of a deleted user may be given to a later one, and the sessions of the first would then be the second's: "+
+			"call RevokeUser before a user is deleted, and declare %[1]s.%[2]s as %[2]s %[3]s, or the epoch as %[4]s %[5]s",
+			s.names.users.name, s.names.id, s.dialect.freshID, epoch, s.dialect.freshEpoch))
+	}
+	return nil
 }
 
 // migrateError joins faults. It returns nil if there are none.

@@ -140,7 +140,7 @@ func (r *userRow) dest() []any {
 
 func (r *userRow) user(n names) (store.User, error) {
 	if !r.exists.V {
-		return store.User{Disabled: true}, nil
+		return store.User{Disabled: true, Gone: true}, nil
 	}
 	if !r.epoch.Valid {
 		// NULL + 1 is NULL: if NULL were read as 0, raising the epoch would end no

@@ -48,6 +48,15 @@ var sqliteDialect = dialect{
 		indexes: `SELECT k.name, i."unique" FROM pragma_index_list(?2) i JOIN pragma_index_info(i.name) k WHERE ?1 = '' AND k.seqno = 0
 			UNION ALL SELECT name, 1 FROM pragma_table_info(?2) WHERE pk = 1`,
 		views: `SELECT COUNT(*) FROM sqlite_schema WHERE ?1 = '' AND type = 'view' AND lower(name) = lower(?2)`,
+		// An INTEGER PRIMARY KEY is the row number. Without AUTOINCREMENT the next row gets
+		// the largest number there is plus one, so that of a deleted row again. An epoch
+		// whose default is an expression, which the catalog shows with its parentheses,
+		// begins at another value.
+		repeatsIDs: `SELECT COUNT(*) FROM sqlite_schema t JOIN pragma_table_info(?2) c
+			WHERE ?1 = '' AND t.type = 'table' AND lower(t.name) = lower(?2) AND lower(c.name) = lower(?3)
+			AND lower(c.type) = 'integer' AND c.pk = 1 AND (SELECT SUM(pk) FROM pragma_table_info(?2)) = 1
+			AND t.sql NOT LIKE '%AUTOINCREMENT%' AND t.sql NOT LIKE '%WITHOUT%ROWID%'
+			AND NOT EXISTS (SELECT 1 FROM pragma_table_info(?2) e WHERE lower(e.name) = lower(?4) AND e.dflt_value LIKE '%(%')`,
 	},
 	ids: userIDs{
 		integer: "INTEGER",
@@ -71,6 +80,8 @@ var sqliteDialect = dialect{
 		permit: func(string, string) string {
 			return "this process must be able to read and to write the database's file and its folder"
 		},
+		freshID:    "INTEGER PRIMARY KEY AUTOINCREMENT",
+		freshEpoch: "INTEGER NOT NULL DEFAULT (unixepoch())",
 	},
 	// No setting of SQLite changes what a session means.
 	checkConnection: func(context.Context, *sql.DB) ([]error, error) { return nil, nil },

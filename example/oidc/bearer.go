@@ -28,9 +28,9 @@ import (
 // none of them. Without the audience, oidc.Config.ClientID, a token that the provider has
 // issued for another app logs in here too.
 //
-// userID finds the app's own id for the provider's subject. It returns an error that Is
-// session.ErrUnauthenticated if there is no such user, and any other error if it cannot
-// tell. It must not look for the e-mail address of the token: an address can change its
+// login finds the app's own user for the provider's subject, and returns a Login with the
+// user's id and session_epoch. It returns an error that Is session.ErrUnauthenticated if
+// there is no such user, and any other error if it cannot tell. It must not look for the e-mail address of the token: an address can change its
 // owner and may be unverified. A provider never gives a subject to a second user.
 //
 // Bearer reads this header only. No form, link or image of another site can make a
@@ -41,7 +41,7 @@ import (
 // logged in at the provider long ago. go-oidc does not tell a wrong signature from keys
 // that it cannot fetch, so a provider that is down causes a 401. Nobody loses a cookie
 // by that.
-func Bearer(verifier *oidc.IDTokenVerifier, userID func(ctx context.Context, subject string) (string, error)) func(*http.Request) (session.Login, error) {
+func Bearer(verifier *oidc.IDTokenVerifier, login func(ctx context.Context, subject string) (session.Login, error)) func(*http.Request) (session.Login, error) {
 	return func(r *http.Request) (session.Login, error) {
 		raw, ok := bearer(r)
 		if !ok {
@@ -54,11 +54,7 @@ func Bearer(verifier *oidc.IDTokenVerifier, userID func(ctx context.Context, sub
 		if token.Subject == "" {
 			return session.Login{}, fmt.Errorf("%w: the token names no subject", session.ErrUnauthenticated)
 		}
-		id, err := userID(r.Context(), token.Subject)
-		if err != nil {
-			return session.Login{}, err
-		}
-		return session.Login{UserID: id}, nil
+		return login(r.Context(), token.Subject)
 	}
 }
 

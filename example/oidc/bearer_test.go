@@ -78,14 +78,14 @@ func (p *provider) verifier() *oidc.IDTokenVerifier {
 var errTableDown = errors.New("the table does not answer")
 
 // accounts maps the provider's subjects to users of the app.
-func accounts(_ context.Context, subject string) (string, error) {
+func accounts(_ context.Context, subject string) (session.Login, error) {
 	switch subject {
 	case "f7a1":
-		return "1", nil
+		return session.Login{UserID: "1", Epoch: 1}, nil
 	case "down":
-		return "", errTableDown
+		return session.Login{}, errTableDown
 	}
-	return "", fmt.Errorf("%w: no account for this subject", session.ErrUnauthenticated)
+	return session.Login{}, fmt.Errorf("%w: no account for this subject", session.ErrUnauthenticated)
 }
 
 func TestOnlyAGoodTokenOpens(t *testing.T) {

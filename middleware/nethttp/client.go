@@ -18,12 +18,11 @@ type client struct {
 
 	early       bool // the user has not opened the page yet: nothing asks for a login
 	page        bool // refusals are pages, not problem documents
-	deletes     bool // a refusal deletes the cookies of a session that has ended
 	credentials bool // Config.Credentials may log it in
 }
 
 // clients holds a row for each kind of client. The first row that knows the request
-// counts.
+// counts, and the last one knows every request.
 var clients = [...]client{
 	// A browser keeps the answer to a prefetch and shows it later. So it never asks for a
 	// login: the browser would show the login page to a user who has logged in since. A
@@ -35,21 +34,20 @@ var clients = [...]client{
 	// htmx swaps a part of a page. It follows HX-Redirect, not Location.
 	{is: isHTMX, to: "HX-Redirect", login: http.StatusUnauthorized, moved: http.StatusNoContent, back: currentPage, page: true, credentials: true},
 	// A browser loads a page. 303 for each method: 307 would post the form to the login
-	// page, and a cached 301 would redirect users after their login, too. A refusal is sent
-	// at once. A late answer to another client could delete the cookies of a newer login.
-	// Credentials log nobody in: any site can have a link to http://user:password@app/.
-	{is: isPageLoad, to: "Location", login: http.StatusSeeOther, moved: http.StatusSeeOther, back: requestedPage, page: true, deletes: true},
+	// page, and a cached 301 would redirect users after their login, too. Credentials log nobody in: any site can have a link to http://user:password@app/.
+	{is: isPageLoad, to: "Location", login: http.StatusSeeOther, moved: http.StatusSeeOther, back: requestedPage, page: true},
 	// Any other client is a program.
-	{is: func(*http.Request) bool { return true }, login: http.StatusUnauthorized, moved: http.StatusNoContent, credentials: true},
+	{login: http.StatusUnauthorized, moved: http.StatusNoContent, credentials: true},
 }
 
 func clientOf(r *http.Request) *client {
-	for i := range clients {
+	last := len(clients) - 1
+	for i := range clients[:last] {
 		if clients[i].is(r) {
 			return &clients[i]
 		}
 	}
-	panic("guard: the last row of clients knows every request")
+	return &clients[last]
 }
 
 func isHTMX(r *http.Request) bool    { return r.Header.Get("HX-Request") == "true" }

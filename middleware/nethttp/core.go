@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/sessionkit/sessionkit/session"
@@ -52,12 +53,13 @@ func (c *Core) LoginPath() string { return c.cfg.LoginPath }
 func (c *Core) LogoutPath() string { return c.cfg.LogoutPath }
 
 // Requirement is what a route requires of a request. The zero Requirement is a
-// session.
+// session. With Live, Roles and Recent are judged by what the store says, and so are
+// those of the guards that ran before in the same request.
 type Requirement struct {
 	Public bool          // no session is required, and Roles and Recent are ignored
 	Roles  []string      // the session must have one of these; empty: any session
 	Recent time.Duration // the login must be younger; 0: any age
-	Live   bool          // the store must say that the session is live now
+	Live   bool          // the store must say that the session is live now, and the client must hold its refresh cookie
 }
 
 // state is the result of authenticating a request. This happens once, however many guards
@@ -69,10 +71,12 @@ type state struct {
 	request http.Request
 	core    *Core
 	verdict session.Verdict
-	err     error     // why there is no session
-	pending bool      // the store could not be told of the request's logout
-	writer  *response // checks the header; nil: not yet needed
-	own     response  // storage for writer, to save an allocation
+	err     error      // why there is no session
+	pending bool       // the store could not be told of the request's logout
+	live    bool       // the verdict is what the store has said in this request
+	met     conditions // of the guards so far, for RequireLive
+	writer  *response  // checks the header; nil: not yet needed
+	own     response   // storage for writer, to save an allocation
 }
 
 // stateKey is the context key of a Core's state. Each Core has its own: a session of
@@ -131,29 +135,21 @@ func (c *Core) Admit(w http.ResponseWriter, r *http.Request, need Requirement) (
 	}
 	if st != known {
 		r = c.remember(r, st)
-		if st.err == nil {
-			w = st.setCookies(w)
-		}
+		w = st.setCookies(w) // also after a refusal: they spare the store the next requests
 	}
 
-	why, err := need.refusal(st)
-	if why == admitted && need.Live {
-		if session.IsPrefetch(r) {
-			why, err = prefetched, session.ErrPrefetch // it never causes a statement
-		} else {
-			why, err = c.checkLive(r, st)
-		}
+	r, st, why, err := c.checkLive(r, st, need)
+	if why == admitted {
+		why, err = need.refusal(st)
 	}
 	if why == admitted {
+		st.met.add(need)
 		// A shared cache must not keep a page of one user. The handler may replace the
 		// header, unless the answer sets cookies.
 		if h := w.Header(); !need.Public && len(h["Cache-Control"]) == 0 {
 			h["Cache-Control"] = noStore
 		}
 		return w, r, nil
-	}
-	if st.err != nil && clientOf(r).deletes {
-		st.verdict.SetCookies(w)
 	}
 	return w, r, c.refuse(w.Header(), r, why, err)
 }
@@ -178,12 +174,65 @@ func (n Requirement) refusal(st *state) (reason, error) {
 	}
 }
 
-// checkLive asks the store whether the session is live.
-func (c *Core) checkLive(r *http.Request, st *state) (reason, error) {
-	if err := c.sessions.RequireLive(r.Context(), st.verdict.Session()); err != nil {
-		return reasonFor(err), err
+// conditions are what the guards of a request have required of its session. RequireLive
+// judges them again. A handler may run guards for parts of a request in parallel, so it
+// is safe for concurrent use. The zero value has none.
+type conditions struct {
+	mu     sync.Mutex    // guards what follows
+	recent time.Duration // the shortest; 0: none
+	roles  [][]string    // of each list the session must have a role
+	room   [3][]string   // backs roles, to save allocations
+}
+
+func (met *conditions) add(n Requirement) {
+	if n.Public {
+		return
 	}
-	return admitted, nil
+	met.mu.Lock()
+	defer met.mu.Unlock()
+	if n.Recent > 0 && (met.recent == 0 || n.Recent < met.recent) {
+		met.recent = n.Recent
+	}
+	if len(n.Roles) > 0 {
+		if met.roles == nil {
+			met.roles = met.room[:0]
+		}
+		met.roles = append(met.roles, n.Roles)
+	}
+}
+
+// refusal returns the reason to refuse a request whose state does not meet them all.
+func (met *conditions) refusal(st *state) (reason, error) {
+	met.mu.Lock()
+	defer met.mu.Unlock()
+	for _, roles := range met.roles {
+		if why, err := (Requirement{Roles: roles}).refusal(st); why != admitted {
+			return why, err
+		}
+	}
+	return Requirement{Recent: met.recent}.refusal(st)
+}
+
+// checkLive asks the store about the session if the requirement says so, at most once
+// for a request. It returns a state with what the store says, and judges again what
+// earlier guards have judged by the cookie. It leaves the old state as it is: its
+// context may be in use.
+func (c *Core) checkLive(r *http.Request, st *state, need Requirement) (*http.Request, *state, reason, error) {
+	switch {
+	case !need.Live || st.live:
+		return r, st, admitted, nil
+	case st.err != nil:
+		return r, st, reasonFor(st.err), st.err
+	case session.IsPrefetch(r): // it never causes a statement
+		return r, st, prefetched, session.ErrPrefetch
+	}
+	v, err := c.sessions.RequireLive(r, st.verdict)
+	if err != nil {
+		return r, st, reasonFor(err), err
+	}
+	fresh := &state{verdict: v, live: true, writer: st.writer}
+	why, err := st.met.refusal(fresh)
+	return c.remember(r, fresh), fresh, why, err
 }
 
 // takesCredentials reports whether the request's credentials may begin a session. A browser
@@ -208,7 +257,7 @@ func (c *Core) tryCredentials(r *http.Request, st *state) *state {
 		err = fmt.Errorf("%w: %w", errUnchecked, err)
 	}
 	if errors.Is(err, session.ErrUnauthenticated) {
-		return st // its Verdict deletes the cookies of a session that has ended
+		return st // its Verdict may have cookies
 	}
 	return &state{err: err, writer: st.writer}
 }

@@ -14,6 +14,10 @@
 // statement, so RequireLive refuses it. Each guard authenticates a request once, by itself,
 // and does not trust values that other middleware has set: every order of mounting is safe.
 //
+// Of a Cookie header it reads the first 3,000 pairs. Reading the header costs net/http
+// itself more: set http.Server.MaxHeaderBytes, 1 MB by default, to 32 KB. The
+// two cookies need about 1 KB.
+//
 // # Guards for other frameworks
 //
 // A guard for another framework builds on [Core], which has the same rules, and adds the

@@ -51,10 +51,10 @@ var refusalCases = func() []refusalCase {
 		{"a logout by a link", same, "GET", "/logout", nil, 405, "Logging out needs a POST.", false, false, nil, ""},
 		{"the store is down", func(a *app, _ *client) { expire(); a.Store.Fail(errDown) }, "GET", "/account", nil, 503, unavailableText, false, false, errDown, ""},
 		{"the store is down, RequireLive", func(a *app, _ *client) { a.Store.Fail(errDown) }, "GET", "/live", nil, 503, unavailableText, false, false, errDown, ""},
-		{"the user no longer fits into a cookie", func(a *app, _ *client) {
-			a.Users.SetUser("ada", store.User{Attrs: map[string]string{"x": strings.Repeat("y", 5000)}})
-			expire()
-		}, "GET", "/account", nil, 500, "This account cannot be logged in: please tell us.", false, false, session.ErrTooLarge, ""},
+		{"credentials of a user who does not fit into a cookie", func(a *app, b *client) {
+			a.Users.SetUser("big", store.User{Attrs: map[string]string{"x": strings.Repeat("y", 5000)}})
+			b.Forget()
+		}, "GET", "/account", []string{"Authorization", "big"}, 500, "This account cannot be logged in: please tell us.", false, false, session.ErrTooLarge, ""},
 	}
 }()
 

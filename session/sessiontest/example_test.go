@@ -37,7 +37,7 @@ func shop(store store.Store) (*session.Manager, http.Handler) {
 
 	app := http.NewServeMux()
 	app.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
-		v, err := sessions.Issue(r, session.Login{UserID: r.FormValue("user")})
+		v, err := sessions.Issue(r, session.Login{UserID: r.FormValue("user"), Epoch: 1})
 		if err != nil {
 			http.Error(w, "wrong user", http.StatusUnauthorized)
 			return
@@ -116,7 +116,7 @@ func ExampleStore() {
 	sessions, app := shop(store)
 
 	b := sessiontest.NewBrowser(app)
-	b.Login(t, sessions, session.Login{UserID: "1"})
+	b.Login(t, sessions, session.Login{UserID: "1", Epoch: 1})
 
 	store.Fail(errors.New("connection refused"))
 	before := store.Calls()
@@ -131,5 +131,5 @@ func ExampleStore() {
 	// Output:
 	// with an access cookie: 200 after 0 calls
 	// without one: 503 and 0 cookies set or deleted
-	// the browser still has __Host-Http-refresh
+	// the browser still has __Host-Http-refresh-0
 }

@@ -8,10 +8,11 @@ import (
 	"github.com/sessionkit/sessionkit/session"
 )
 
-// LoginAs begins a session of a user and puts its cookies into r. They replace the
+// LoginAs begins a session of a user and puts both its cookies into r. They replace the
 // cookies of an earlier login, so a handler behind a guard of the same Manager sees the
-// user. The user must be in the Manager's store. The test fails if Issue returns an
-// error.
+// user, also behind RequireLive. The user must be in the Manager's store. The user's
+// epoch is not checked, which session.EventEpochUnchecked reports. The test fails if
+// Issue returns an error.
 func LoginAs(t testing.TB, sessions *session.Manager, r *http.Request, userID string) session.Session {
 	t.Helper()
 	v, err := sessions.Issue(r, session.Login{UserID: userID})
@@ -20,7 +21,9 @@ func LoginAs(t testing.TB, sessions *session.Manager, r *http.Request, userID st
 	}
 	for _, c := range v.Cookies {
 		removeCookies(r, func(name string) bool { return name == c.Name })
-		r.AddCookie(c)
+		if c.MaxAge >= 0 { // else it deletes
+			r.AddCookie(c)
+		}
 	}
 	return v.Session()
 }

@@ -1,7 +1,6 @@
 package sessiontest_test
 
 import (
-	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -32,6 +31,13 @@ func TestLoginAs_LogsTheRequestIn(t *testing.T) {
 		}
 		if n := len(r.Cookies()); n != 3 {
 			t.Errorf("the request has %d cookies; want 3: %s", n, r.Header.Get("Cookie"))
+		}
+		v, err := w.sessions.Authenticate(r)
+		if err == nil {
+			v, err = w.sessions.RequireLive(r, v)
+		}
+		if err != nil || v.Session().ID != s.ID {
+			t.Errorf("as %s: RequireLive: %v, %v; want the new session", userID, v, err)
 		}
 		list, err := w.sessions.List(t.Context(), userID)
 		if err != nil || len(list) != 1 || list[0].ID != s.ID {
@@ -67,7 +73,7 @@ func TestExpireAccess_LeavesAllOtherCookies(t *testing.T) {
 		for _, c := range r.Cookies() {
 			names = append(names, c.Name)
 		}
-		if len(names) != 3 || names[0] != "theme" || names[1] != "PHPsession" || !strings.HasSuffix(names[2], "refresh") {
+		if len(names) != 3 || names[0] != "theme" || names[1] != "PHPsession" || !strings.HasSuffix(names[2], "refresh-0") {
 			t.Errorf("App %q: the cookies %q are left", cfg.App, names)
 		}
 		if code, body := w.serve(r); code != http.StatusOK || body != "1" || w.store.Calls() == before {
@@ -141,7 +147,11 @@ func TestHelpers_FailTheTestOnErrors(t *testing.T) {
 	if code, body := w.serve(r); code != http.StatusOK || body != "1" {
 		t.Errorf("the session that was there: %d, %q", code, body)
 	}
-	if errors.Is(w.sessions.RequireLive(t.Context(), s), session.ErrUnauthenticated) {
-		t.Error("the session that was there is over")
+	v, err := w.sessions.Authenticate(r)
+	if err == nil {
+		_, err = w.sessions.RequireLive(r, v)
+	}
+	if err != nil {
+		t.Errorf("the session that was there: %v", err)
 	}
 }

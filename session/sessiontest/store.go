@@ -32,6 +32,10 @@ func NewStore(inner store.Store) *Store {
 	return &Store{inner: inner, calls: map[string]int{}, aged: map[string]time.Duration{}}
 }
 
+// Unwrap returns the store behind this one. Two nodes whose Stores wrap the same one
+// have the same sessions.
+func (s *Store) Unwrap() store.Store { return s.inner }
+
 // Calls returns how many calls there were of the methods named, such as "Find",
 // or of all methods if none is named. The Manager's probes, which look for a
 // session without an id, are not counted: no request caused them.

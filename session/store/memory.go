@@ -120,7 +120,7 @@ func (s *Memory) Find(_ context.Context, id ID) (Snapshot, error) {
 	if row, ok := s.sessions[id]; ok {
 		rec := row.Record
 		u, ok := s.users[rec.UserID]
-		rec.User = User{Epoch: u.Epoch, Disabled: u.Disabled || !ok, Roles: slices.Clone(u.Roles), Attrs: maps.Clone(u.Attrs)}
+		rec.User = User{Epoch: u.Epoch, Disabled: u.Disabled || !ok, Gone: !ok, Roles: slices.Clone(u.Roles), Attrs: maps.Clone(u.Attrs)}
 		snap.Record = &rec
 	}
 	return snap, nil

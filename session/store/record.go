@@ -52,6 +52,7 @@ type PresentedTicket struct {
 type User struct {
 	Epoch    uint64 // the app raises it to end all sessions of the user
 	Disabled bool   // true as well when the row is gone
+	Gone     bool   // the row is gone: the user was deleted. Set by Store.Find
 	Roles    []string
 	Attrs    map[string]string
 }

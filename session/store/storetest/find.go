@@ -28,14 +28,14 @@ func (s *suite) findUser() {
 	changed := store.User{Epoch: 8, Disabled: true, Attrs: map[string]string{"name": "Alice B"}}
 	s.SetUser(s.T, s.Alice, changed)
 	row := s.row(id)
-	if u := row.User; u.Epoch != 8 || !u.Disabled || len(u.Roles) != 0 || !maps.Equal(u.Attrs, changed.Attrs) {
+	if u := row.User; u.Epoch != 8 || !u.Disabled || u.Gone || len(u.Roles) != 0 || !maps.Equal(u.Attrs, changed.Attrs) {
 		s.Errorf("user = %+v; want %+v", u, changed)
 	}
 	s.holds("after the user changed", row, want)
 	s.RemoveUser(s.T, s.Alice)
 	row = s.row(id)
-	if !row.User.Disabled {
-		s.Error("the user's row was deleted, but the user is not disabled")
+	if !row.User.Disabled || !row.User.Gone {
+		s.Error("the user's row was deleted, but the user is not both disabled and gone")
 	}
 	s.holds("after the user's row was removed", row, want)
 }
