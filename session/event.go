@@ -35,6 +35,7 @@ const (
 	EventStoreBehind    EventKind = "store-behind"
 	EventEnded          EventKind = "ended"
 	EventRevoked        EventKind = "revoked"
+	EventUserRevoked    EventKind = "user-revoked"
 	EventRevocationLost EventKind = "revocation-lost"
 	EventUndecodable    EventKind = "undecodable"
 	EventOldKey         EventKind = "old-key"
@@ -60,6 +61,7 @@ var eventTable = []struct {
 	{EventStoreBehind, slog.LevelWarn, "the row was older than the refresh cookie: the database has lost writes"},
 	{EventEnded, slog.LevelInfo, "a request came from a session that is over"},
 	{EventRevoked, slog.LevelInfo, "this node revoked a session"},
+	{EventUserRevoked, slog.LevelInfo, "Run has ended the rest of a user's sessions: see ErrUnfinished"},
 	{EventRevocationLost, slog.LevelWarn, "a revocation never reached the store: the session may go on"},
 	{EventUndecodable, slog.LevelInfo, "no key opens a cookie: an old key, another app's cookie, or a forgery"},
 	{EventOldKey, slog.LevelInfo, "a key that is not the first one opened a cookie: see Manager.SetKeys"},

@@ -49,3 +49,6 @@ func AccessPayload(id store.ID, s Session) []byte {
 func DeriveKey(master []byte, app, purpose string) ([]byte, error) {
 	return derive(master, app, purpose)
 }
+
+// MaxListed is how many changes of other nodes the revocation list holds.
+const MaxListed = maxListed

@@ -48,7 +48,7 @@ func mustSeal(t testing.TB, s *sealer, what ticket) string {
 }
 
 func sameTicket(a, b *accessTicket) bool {
-	return reflect.DeepEqual(a.Session, b.Session) && a.id == b.id && a.reload == b.reload && a.globalEpoch == b.globalEpoch
+	return reflect.DeepEqual(a.Session, b.Session) && a.id == b.id && a.reload == b.reload && a.globalEpoch == b.globalEpoch && a.refresh == b.refresh
 }
 
 func TestSealer_OpensWhatItSealed(t *testing.T) {

@@ -19,7 +19,7 @@ func times(t *testing.T, s store.Store, id store.ID) (now []time.Time, record []
 	if err != nil || snap.Record == nil {
 		t.Fatalf("no row: %v", err)
 	}
-	changes, err := s.Changes(t.Context(), time.Hour)
+	changes, err := s.Changes(t.Context(), time.Hour, store.Cursor{}, 9)
 	if err != nil {
 		t.Fatal(err)
 	}
