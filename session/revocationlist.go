@@ -14,7 +14,8 @@ import (
 //
 // No entry is a time, so no two clocks are compared. Tickets of a revoked session
 // are not accepted again; those of a reloaded one only with the row's counter; and
-// none that was issued under a lower global epoch.
+// none that was issued under a lower global epoch. A ticket with a lower refresh epoch
+// is not accepted either, but its session goes on: see mustRefresh.
 //
 // An entry counts until every ticket issued before it has expired. It is not kept
 // longer, so that a database that loses a revocation in a failover and the nodes
@@ -33,7 +34,7 @@ type revocationList struct {
 	polledFully  time.Time     // the last one that read all of keep
 	unfinished   *scan         // a poll that has not caught up; nil: none
 	count        int           // of entries
-	full         bool          // a change was left out, and the refresh epoch has not risen since
+	overflowed   bool          // a change was left out, and the refresh epoch has not risen since
 	rose         time.Time     // when the refresh epoch was last seen to rise
 	sweepAt      int           // the count at which expired entries are removed
 	swept        time.Time     // when they were removed last
@@ -197,7 +198,7 @@ func (l *revocationList) poll(c *call) error {
 func (l *revocationList) mustRaise() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.full && time.Since(l.rose) >= l.fullPoll
+	return l.overflowed && time.Since(l.rose) >= l.fullPoll
 }
 
 // revoked enters a session that this node has revoked.
@@ -217,11 +218,11 @@ func (l *revocationList) learn(c store.Changes) {
 	}
 	if l.rise(&l.refresh, c.RefreshEpoch) {
 		// It has risen after every change of an earlier page.
-		l.full, l.rose = false, time.Now()
+		l.overflowed, l.rose = false, time.Now()
 	}
 	for _, change := range c.Sessions {
 		if _, known := l.entries.Load(change.ID); !known && !l.hasRoom() {
-			l.full = true
+			l.overflowed = true
 			continue
 		}
 		l.add(change)
