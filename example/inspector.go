@@ -118,14 +118,17 @@ func (s countingStore) RevokeReused(ctx context.Context, p store.PresentedTicket
 func (s countingStore) Revoke(ctx context.Context, id store.ID, userID string, why store.Reason) (bool, error) {
 	return s.count(ctx).Revoke(ctx, id, userID, why)
 }
-func (s countingStore) RevokeUser(ctx context.Context, userID string, except []store.ID, why store.Reason) error {
-	return s.count(ctx).RevokeUser(ctx, userID, except, why)
+func (s countingStore) RevokeUser(ctx context.Context, r store.UserRevocation) (int, error) {
+	return s.count(ctx).RevokeUser(ctx, r)
 }
 func (s countingStore) RevokeAll(ctx context.Context) error {
 	return s.count(ctx).RevokeAll(ctx)
 }
-func (s countingStore) Reload(ctx context.Context, userID string) error {
-	return s.count(ctx).Reload(ctx, userID)
+func (s countingStore) RefreshAll(ctx context.Context) error {
+	return s.count(ctx).RefreshAll(ctx)
+}
+func (s countingStore) Reload(ctx context.Context, userID string, limit int) (int, error) {
+	return s.count(ctx).Reload(ctx, userID, limit)
 }
 func (s countingStore) List(ctx context.Context, userID string, after store.ID, limit int) ([]store.Record, error) {
 	return s.count(ctx).List(ctx, userID, after, limit)
@@ -133,6 +136,6 @@ func (s countingStore) List(ctx context.Context, userID string, after store.ID, 
 func (s countingStore) Newest(ctx context.Context, userID string, nonInteractive bool, limit int) ([]store.Record, error) {
 	return s.count(ctx).Newest(ctx, userID, nonInteractive, limit)
 }
-func (s countingStore) Changes(ctx context.Context, within time.Duration) (store.Changes, error) {
-	return s.count(ctx).Changes(ctx, within)
+func (s countingStore) Changes(ctx context.Context, within time.Duration, after store.Cursor, limit int) (store.Changes, error) {
+	return s.count(ctx).Changes(ctx, within, after, limit)
 }

@@ -54,7 +54,8 @@ func (m *Manager) accepts(t *accessTicket) bool {
 	return !m.store.clockBehind.Load() &&
 		now.Before(t.ExpiresAt) &&
 		!t.IssuedAt.After(now.Add(clockTolerance)) &&
-		m.revocations.accepts(t.id, t.globalEpoch, t.reload)
+		m.revocations.accepts(t.id, t.globalEpoch, t.reload) &&
+		!m.revocations.mustRefresh(t.refresh)
 }
 
 // refresh turns a refresh ticket into a Verdict.

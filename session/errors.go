@@ -38,6 +38,11 @@ var (
 	// Manager.Authenticate.
 	ErrTooLarge = errors.New("session: the user's id, roles and attributes do not fit into a cookie of 4096 bytes: give the user fewer")
 
+	// ErrUnfinished says that RevokeUser has ended only some of the user's sessions in
+	// its time. Run goes on with the rest, and raises EventUserRevoked at the end. The
+	// text of the error that wraps it says how many have ended.
+	ErrUnfinished = errors.New("session: not all sessions have ended yet")
+
 	// ErrStoreUnavailable says that the store gave no definite answer in time. Answer
 	// 503, and log nobody out: the next request may succeed. Errors that are
 	// none of this package's errors are the caller's own mistakes.
@@ -52,9 +57,20 @@ func unavailable(why error) error {
 	return fmt.Errorf("%w: %w", ErrStoreUnavailable, why)
 }
 
+// unfinished says that a RevokeUser goes on in Run. why is the store's error, if it had
+// one.
+func unfinished(ended int, why error) error {
+	err := fmt.Errorf("%w: %d have, and Run goes on", ErrUnfinished, ended)
+	if why != nil {
+		err = fmt.Errorf("%w: %w", err, why)
+	}
+	return err
+}
+
 // Reasons of ErrStoreUnavailable where the store did answer.
 var (
-	errContended = errors.New("the session's row kept changing")
-	errDelayed   = errors.New("the login of a moment ago is not in the store yet")
-	errStale     = errors.New("the store's answer is older than a revocation that this node knows of")
+	errContended         = errors.New("the session's row kept changing")
+	errDelayed           = errors.New("the login of a moment ago is not in the store yet")
+	errTooManyUnfinished = errors.New("too many calls of RevokeUser are unfinished: call it again later")
+	errStale             = errors.New("the store's answer is older than a revocation that this node knows of")
 )

@@ -44,6 +44,7 @@ const (
 	EventEnded          EventKind = "ended"
 	EventUserGone       EventKind = "user-gone"
 	EventRevoked        EventKind = "revoked"
+	EventUserRevoked    EventKind = "user-revoked"
 	EventRevocationLost EventKind = "revocation-lost"
 	EventUndecodable    EventKind = "undecodable"
 	EventOldKey         EventKind = "old-key"
@@ -85,6 +86,7 @@ var eventTable = []struct {
 	{EventEnded, slog.LevelInfo, each, "a request came from a session that is over"},
 	{EventUserGone, slog.LevelInfo, each, "a request came from a session whose user no longer exists: call RevokeUser before a user is deleted"},
 	{EventRevoked, slog.LevelInfo, each, "this node revoked a session"},
+	{EventUserRevoked, slog.LevelInfo, each, "Run has ended the rest of a user's sessions: see ErrUnfinished"},
 	{EventRevocationLost, slog.LevelWarn, each, "a revocation never reached the store: the session may go on"},
 	{EventUndecodable, slog.LevelInfo, loggedOncePerSecond, "no key opens a cookie: an old key, another app's cookie, or a forgery"},
 	{EventOldKey, slog.LevelInfo, loggedOncePerSecond, "a key that is not the first one opened a cookie: see Manager.SetKeys"},

@@ -104,6 +104,7 @@ func TestLogEvents_LevelFollowsTheUrgency(t *testing.T) {
 		session.EventIssued:         slog.LevelInfo,
 		session.EventEnded:          slog.LevelInfo,
 		session.EventRevoked:        slog.LevelInfo,
+		session.EventUserRevoked:    slog.LevelInfo,
 		session.EventUndecodable:    slog.LevelInfo,
 		session.EventOldKey:         slog.LevelInfo,
 		session.EventStoreBack:      slog.LevelInfo,

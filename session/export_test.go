@@ -60,3 +60,6 @@ func KeyGroups() int {
 	defer keyGroups.Unlock()
 	return len(keyGroups.of)
 }
+
+// MaxListed is how many changes of other nodes the revocation list holds.
+const MaxListed = maxListed

@@ -67,7 +67,7 @@ func (m *Manager) RequireLive(r *http.Request, v Verdict) (Verdict, error) {
 	fresh := m.tickets.newAccess(snap)
 	// DropStaleCookies drops the cookies of v if they were minted before a reload that
 	// this node knows of.
-	fresh.reload = min(fresh.reload, v.ticket.reload)
+	fresh.reload, fresh.refresh = min(fresh.reload, v.ticket.reload), min(fresh.refresh, v.ticket.refresh)
 	v.ticket = fresh
 	return v, nil
 }
@@ -75,8 +75,7 @@ func (m *Manager) RequireLive(r *http.Request, v Verdict) (Verdict, error) {
 // readJustNow reports whether the store was asked for the Verdict as short a time ago
 // as outcomes are shared for, and nothing is known against it since.
 func (m *Manager) readJustNow(v Verdict) bool {
-	return time.Since(v.asked) < m.windows.shareOutcome &&
-		m.revocations.accepts(v.ticket.id, v.ticket.globalEpoch, v.ticket.reload)
+	return time.Since(v.asked) < m.windows.shareOutcome && m.accepts(v.ticket)
 }
 
 // isLive reports whether the session of an access ticket goes on, and belongs to the

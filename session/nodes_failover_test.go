@@ -124,8 +124,8 @@ func (s *failoverStore) RecordLate(ctx context.Context, p store.PresentedTicket)
 	return ok || s.rows, err
 }
 
-func (s *failoverStore) Changes(ctx context.Context, within time.Duration) (store.Changes, error) {
-	changes, err := s.Store.Changes(ctx, within)
+func (s *failoverStore) Changes(ctx context.Context, within time.Duration, after store.Cursor, limit int) (store.Changes, error) {
+	changes, err := s.Store.Changes(ctx, within, after, limit)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	changes.GlobalEpoch -= s.epochs

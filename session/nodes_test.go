@@ -100,8 +100,8 @@ type lateStore struct {
 	stamped map[store.ID]time.Time
 }
 
-func (s *lateStore) Changes(ctx context.Context, within time.Duration) (store.Changes, error) {
-	changes, err := s.Store.Changes(ctx, within)
+func (s *lateStore) Changes(ctx context.Context, within time.Duration, after store.Cursor, limit int) (store.Changes, error) {
+	changes, err := s.Store.Changes(ctx, within, after, limit)
 	changes.Sessions = nil
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -27,11 +27,11 @@ type runStore struct {
 	prune []runCall
 }
 
-func (s *runStore) Changes(ctx context.Context, within time.Duration) (store.Changes, error) {
+func (s *runStore) Changes(ctx context.Context, within time.Duration, after store.Cursor, limit int) (store.Changes, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.looks = append(s.looks, runCall{at: time.Now(), within: within})
-	return s.Store.Changes(ctx, within)
+	return s.Store.Changes(ctx, within, after, limit)
 }
 
 func (s *runStore) Prune(ctx context.Context, limit int) (int, error) {

@@ -14,7 +14,8 @@ import (
 //
 // No entry is a time, so no two clocks are compared. Tickets of a revoked session
 // are not accepted again; those of a reloaded one only with the row's counter; and
-// none that was issued under a lower global epoch.
+// none that was issued under a lower global epoch. A ticket with a lower refresh epoch
+// is not accepted either, but its session goes on: see mustRefresh.
 //
 // An entry counts until every ticket issued before it has expired. It is not kept
 // longer, so that a database that loses a revocation in a failover and the nodes
@@ -25,17 +26,27 @@ type revocationList struct {
 	keep     time.Duration              // how long an entry counts
 	fullPoll time.Duration              // how often a poll reads all of keep
 	epoch    atomic.Pointer[epochEntry] // the global one
+	refresh  atomic.Pointer[epochEntry] // the refresh epoch: see mustRefresh
 	entries  sync.Map                   // store.ID to revocationEntry
 	watchers watchers                   // told after an end is entered
 
-	mu          sync.Mutex // guards what follows, and every write to epoch and entries
+	mu          sync.Mutex // guards what follows, and every write to epoch, refresh and entries
 	polled      time.Time  // when the last successful poll began
 	polledFully time.Time  // the last one that read all of keep
+	unfinished  *scan      // a poll that has not caught up; nil: none
 	count       int        // of entries
+	overflowed  bool       // a change was left out, and the refresh epoch has not risen since
+	rose        time.Time  // when the refresh epoch was last seen to rise
 	sweepAt     int        // the count at which expired entries are removed
+	swept       time.Time  // when they were removed last
 }
 
-// epochEntry is the highest global epoch that this node has seen.
+// maxListed bounds the memory of the list: about 20 MB. A change that finds no room is
+// left out, and the refresh epoch takes its place: see mustRaise. What this node itself
+// revokes always finds room, because each costs a statement.
+const maxListed = 100_000
+
+// epochEntry is the highest epoch of one kind that this node has seen.
 type epochEntry struct {
 	epoch uint64
 	until time.Time
@@ -51,6 +62,7 @@ type revocationEntry struct {
 func newRevocationList(w windows) *revocationList {
 	l := &revocationList{keep: w.rememberRevocation, fullPoll: w.fullPoll}
 	l.epoch.Store(&epochEntry{})
+	l.refresh.Store(&epochEntry{})
 	return l
 }
 
@@ -77,36 +89,73 @@ func (l *revocationList) entry(id store.ID) revocationEntry {
 }
 
 func (l *revocationList) everybodyIsOut(globalEpoch uint64) bool {
-	e := l.epoch.Load()
-	return globalEpoch < e.epoch && time.Now().Before(e.until)
+	return l.epoch.Load().isAbove(globalEpoch)
+}
+
+// mustRefresh reports whether an access ticket with this refresh epoch takes the
+// refresh path. Whoever has changed more rows than a page has raised that epoch
+// afterwards. So a ticket from before does not count, whatever the list contains, and
+// nobody is logged out: the next ticket has the new epoch.
+func (l *revocationList) mustRefresh(refresh uint64) bool {
+	return l.refresh.Load().isAbove(refresh)
+}
+
+func (e *epochEntry) isAbove(epoch uint64) bool {
+	return epoch < e.epoch && time.Now().Before(e.until)
 }
 
 // pollOverlap is how far a poll reads back behind the previous one, for revocations
 // that were committed late.
 const pollOverlap = 5 * time.Second
 
-// nextPoll returns how far back the next poll must read, and a function to call when it
-// has succeeded. Only this node's clock is involved.
-func (l *revocationList) nextPoll() (back time.Duration, succeeded func()) {
+// scan is one poll. It reads pages until it has caught up, in as many calls as it takes.
+type scan struct {
+	began time.Time // by this node's clock
+	full  bool      // whether it reads all of keep
+	back  time.Duration
+	after store.Cursor
+}
+
+// nextScan returns the poll that has not caught up, or a new one. Only this node's clock
+// is involved.
+func (l *revocationList) nextScan() scan {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := time.Now()
-	full := now.Sub(l.polledFully) >= l.fullPoll
-	back = l.keep
-	if !full {
-		back = min(back, now.Sub(l.polled)+pollOverlap)
+	if l.unfinished != nil {
+		return *l.unfinished
 	}
-	return back, func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.polled = now
-		if full {
-			l.polledFully = now
-		}
+	now := time.Now()
+	s := scan{began: now, full: now.Sub(l.polledFully) >= l.fullPoll, back: l.keep}
+	if !s.full {
+		s.back = min(s.back, now.Sub(l.polled)+pollOverlap)
+	}
+	return s
+}
+
+// advance moves a poll behind a page, and keeps it for the next call.
+func (l *revocationList) advance(s *scan, page []store.Change) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s.after = page[len(page)-1].Cursor()
+	s.back = l.keep // from now on the position limits the poll, and time passes
+	kept := *s
+	l.unfinished = &kept
+}
+
+// caughtUp ends a poll. Every other one that has not caught up is given up: this one has
+// read what they have not.
+func (l *revocationList) caughtUp(s scan) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.unfinished = nil
+	l.polled = s.began
+	if s.full {
+		l.polledFully = s.began
 	}
 }
 
-// poll asks the store for recent revocations.
+// poll asks the store for recent revocations, page by page. When the time of the call
+// ends, the next poll goes on where this one stopped.
 //
 // Most polls read back to shortly before the previous one, for revocations that were
 // committed late. Some read the whole time that an entry counts: for those that were
@@ -115,14 +164,34 @@ func (l *revocationList) nextPoll() (back time.Duration, succeeded func()) {
 // by more than that; it then takes effect at the next refresh. If that clock was set
 // back, stamps are in the future, and every poll reads them.
 func (l *revocationList) poll(c *call) error {
-	back, succeeded := l.nextPoll()
-	changes, err := c.changes(back)
-	if err != nil {
-		return err
+	for s := l.nextScan(); ; {
+		changes, err := c.changes(s.back, s.after, pageSize)
+		if err != nil {
+			return err
+		}
+		l.learn(changes)
+		if len(changes.Sessions) < pageSize {
+			l.caughtUp(s)
+			break
+		}
+		l.advance(&s, changes.Sessions)
+		if c.late() {
+			break
+		}
 	}
-	l.learn(changes)
-	succeeded()
+	if l.mustRaise() {
+		return c.refreshAll()
+	}
 	return nil
+}
+
+// mustRaise reports whether this node raises the refresh epoch, because changes found no
+// room. Polls read the same changes again and again: so it waits until the last raise,
+// of any node, is as old as the time between two full polls.
+func (l *revocationList) mustRaise() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.overflowed && time.Since(l.rose) >= l.fullPoll
 }
 
 // revoked enters a session that this node has revoked.
@@ -137,17 +206,41 @@ func (l *revocationList) revoked(id store.ID) {
 func (l *revocationList) learn(c store.Changes) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	// Ignore a lower epoch: the answer is stale. Once our entry has expired,
-	// accept it: the database lost writes in a failover.
-	if known := l.epoch.Load(); c.GlobalEpoch >= known.epoch || time.Now().After(known.until) {
-		l.epoch.Store(&epochEntry{c.GlobalEpoch, time.Now().Add(l.keep)})
-		if c.GlobalEpoch > known.epoch {
-			l.watchers.wakeAll()
-		}
+	if l.rise(&l.epoch, c.GlobalEpoch) {
+		l.watchers.wakeAll()
+	}
+	if l.rise(&l.refresh, c.RefreshEpoch) {
+		// It has risen after every change of an earlier page.
+		l.overflowed, l.rose = false, time.Now()
 	}
 	for _, change := range c.Sessions {
+		if _, known := l.entries.Load(change.ID); !known && !l.hasRoom() {
+			l.overflowed = true
+			continue
+		}
 		l.add(change)
 	}
+}
+
+// rise enters an epoch, and reports whether it has risen. It ignores a lower one: the
+// answer is stale. Once the entry has expired, it accepts a lower one: the database lost
+// writes in a failover.
+func (l *revocationList) rise(entry *atomic.Pointer[epochEntry], epoch uint64) bool {
+	known := entry.Load()
+	if epoch < known.epoch && !time.Now().After(known.until) {
+		return false
+	}
+	entry.Store(&epochEntry{epoch, time.Now().Add(l.keep)})
+	return epoch > known.epoch
+}
+
+// hasRoom reports whether the list holds fewer changes than it may. When it is full, it
+// looks for expired entries, but rarely, because that reads them all.
+func (l *revocationList) hasRoom() bool {
+	if l.count >= maxListed && time.Since(l.swept) >= pollEvery {
+		l.sweep()
+	}
+	return l.count < maxListed
 }
 
 func (l *revocationList) add(c store.Change) {
@@ -175,5 +268,5 @@ func (l *revocationList) sweep() {
 		}
 		return true
 	})
-	l.sweepAt = 2*l.count + 64
+	l.sweepAt, l.swept = 2*l.count+64, now
 }

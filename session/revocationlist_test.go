@@ -1,6 +1,7 @@
 package session
 
 import (
+	"encoding/binary"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -127,6 +128,88 @@ func TestRevocationList_ReloadRevivesNoExpiredRevocation(t *testing.T) {
 		f.learn(store.Changes{Sessions: []store.Change{{ID: store.ID{1}, Reload: 1}}})
 		if f.knowsEnd(store.ID{1}, 0) || !f.accepts(store.ID{1}, 0, 1) {
 			t.Error("a revocation of an hour ago is active again")
+		}
+	})
+}
+
+// numberedID returns an id of its own for each number.
+func numberedID(n int) (id store.ID) {
+	binary.BigEndian.PutUint64(id[:], uint64(n)+1)
+	return id
+}
+
+// The list holds what this node revokes, and so many changes of other nodes as there is
+// room for. From then on the refresh epoch must take their place.
+func TestRevocationList_IsBoundedAndRaisesTheRefreshEpochInstead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newRevocationList(windowsFor(2 * time.Minute))
+		f.learn(store.Changes{RefreshEpoch: 4})
+		time.Sleep(f.fullPoll)
+		flood := func(from, to int) store.Changes {
+			c := store.Changes{RefreshEpoch: f.refresh.Load().epoch}
+			for i := from; i < to; i++ {
+				c.Sessions = append(c.Sessions, store.Change{ID: numberedID(i), Revoked: true})
+			}
+			return c
+		}
+		f.learn(flood(0, 25_000))
+		if f.len() != 25_000 || f.mustRaise() {
+			t.Fatalf("%d entries after 25000 changes, must raise: %v", f.len(), f.mustRaise())
+		}
+		f.learn(flood(25_000, maxListed))
+		f.learn(flood(0, maxListed)) // they are known
+		if f.mustRaise() {
+			t.Fatal("a list that holds all changes raises the refresh epoch")
+		}
+		f.learn(flood(maxListed, maxListed+3))
+		if f.len() != maxListed || f.count != maxListed || !f.mustRaise() {
+			t.Fatalf("%d entries, must raise: %v; want %d, true", f.len(), f.mustRaise(), maxListed)
+		}
+		if f.revoked(numberedID(maxListed)); f.accepts(numberedID(maxListed), 0, 0) {
+			t.Error("a full list does not hold what this node revokes")
+		}
+
+		// The raise covers every page that was read before it.
+		if f.mustRefresh(4) {
+			t.Error("a ticket with the present refresh epoch is not accepted")
+		}
+		f.learn(store.Changes{RefreshEpoch: 5})
+		if !f.mustRefresh(4) || f.mustRefresh(5) || f.mustRaise() {
+			t.Error("the refresh epoch has risen to 5: only tickets below it take the refresh path")
+		}
+		f.learn(flood(maxListed+1, maxListed+3)) // read again
+		time.Sleep(f.fullPoll - time.Millisecond)
+		if f.mustRaise() {
+			t.Error("raised again for what was read again, before its time")
+		}
+		if time.Sleep(time.Millisecond); !f.mustRaise() {
+			t.Error("changes that find no room are never covered")
+		}
+
+		// When the entries have expired there is room again.
+		time.Sleep(f.keep)
+		f.learn(flood(maxListed, maxListed+3))
+		if f.len() > 4 || f.accepts(numberedID(maxListed+2), 0, 0) {
+			t.Errorf("%d entries after the others have expired", f.len())
+		}
+	})
+}
+
+func TestRevocationList_RefreshEpochIsKeptAsLongAsTheGlobalOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newRevocationList(windowsFor(2 * time.Minute))
+		f.learn(store.Changes{RefreshEpoch: 7})
+		f.learn(store.Changes{RefreshEpoch: 6}) // an older answer
+		time.Sleep(f.keep - time.Millisecond)
+		if !f.mustRefresh(6) || f.mustRefresh(7) || !f.accepts(store.ID{1}, 0, 0) || f.knowsEnd(store.ID{1}, 0) {
+			t.Error("the refresh epoch is 7: tickets below it take the refresh path, and nobody is logged out")
+		}
+		time.Sleep(2 * time.Millisecond)
+		if f.mustRefresh(6) {
+			t.Error("the refresh epoch was kept beyond its time")
+		}
+		if f.learn(store.Changes{RefreshEpoch: 6}); f.mustRefresh(6) || !f.mustRefresh(5) {
+			t.Error("a database that has lost a raise is not believed when the entry has expired")
 		}
 	})
 }

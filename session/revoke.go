@@ -22,8 +22,8 @@ func (m *Manager) Logout(r *http.Request) (Verdict, error) {
 
 // Revoke ends one session of the user's: one device. It returns ErrNotFound if the
 // user has no such session, so that nobody can end another user's. A session that is
-// over already is no error. An error that Is ErrStoreUnavailable says that the
-// session may go on.
+// over already is no error, for an hour at least: then its row leaves. An error that Is
+// ErrStoreUnavailable says that the session may go on.
 func (m *Manager) Revoke(ctx context.Context, userID, sessionID string) error {
 	id, err := store.ParseID(sessionID)
 	if err != nil || userID == "" { // for a Store an empty user means any user
@@ -53,9 +53,14 @@ func (m *Manager) Revoke(ctx context.Context, userID, sessionID string) error {
 	return nil
 }
 
-// RevokeUser ends all sessions of the user, except those whose ids are in except. An
-// error that Is ErrStoreUnavailable says that they may go on; any other names the
-// faulty id in except, and no session has ended.
+// RevokeUser ends all sessions of the user, except those whose ids are in except. It
+// returns nil when all have ended, however many there are. If 2 seconds are too short
+// for that, it returns an error that Is ErrUnfinished: Run ends the others, in any order,
+// spares those in except and whoever has logged in since, and raises EventUserRevoked.
+// If the process ends before, call RevokeUser again.
+//
+// An error that Is ErrStoreUnavailable alone says that the sessions may go on. Any other
+// names the faulty id in except, and no session has ended.
 func (m *Manager) RevokeUser(ctx context.Context, userID string, except ...string) error {
 	keep := make([]store.ID, 0, len(except))
 	for _, text := range except {
@@ -65,7 +70,8 @@ func (m *Manager) RevokeUser(ctx context.Context, userID string, except ...strin
 		}
 		keep = append(keep, id)
 	}
-	return m.changeMany(ctx, func(c *call) error { return c.revokeUser(userID, keep) })
+	u := userRevocation{UserRevocation: store.UserRevocation{UserID: userID, Except: keep, Reason: store.ReasonRevoked, Limit: pageSize}}
+	return m.changeMany(ctx, func(c *call) error { return m.revoker.revokeUser(c, u) })
 }
 
 // RevokeAll ends every session of every user. Its cost does not depend on their
@@ -75,10 +81,17 @@ func (m *Manager) RevokeAll(ctx context.Context) error {
 }
 
 // ForceRefresh makes the next request of the user on each device ask the store, so
-// that changed roles and attributes take effect at once. It logs nobody out. An
-// error that Is ErrStoreUnavailable says that it may not have happened.
+// that changed roles and attributes take effect at once. It logs nobody out. If the
+// user has 1,000 live sessions or more, the next request of everybody asks the store.
+// An error that Is ErrStoreUnavailable says that it may not have happened.
 func (m *Manager) ForceRefresh(ctx context.Context, userID string) error {
-	return m.changeMany(ctx, func(c *call) error { return c.reload(userID) })
+	return m.changeMany(ctx, func(c *call) error {
+		n, err := c.reload(userID, pageSize)
+		if err == nil && n == pageSize {
+			err = c.refreshAll()
+		}
+		return err
+	})
 }
 
 // changeMany makes a change to sessions whose ids this node does not know, and then

@@ -13,6 +13,7 @@ type revoker struct {
 	store       *storeClient
 	revocations *revocationList
 	pending     *pendingRevocations
+	unfinished  unfinishedRevocations
 	giveUpAfter time.Duration // the longest life of a session: after it nothing is left to revoke
 }
 

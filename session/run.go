@@ -18,21 +18,25 @@ const (
 
 // Run does the Manager's background work until ctx ends, and then returns ctx.Err(). It
 // learns of revocations on other nodes within about a second, repeats the
-// revocations that the store has missed, and removes rows whose time is over. Start it
-// once for each Manager: go sessions.Run(ctx). A store that does not answer does not
+// revocations that the store has missed, finishes what RevokeUser has begun, and removes
+// rows whose time is over. Start it once for each Manager: go sessions.Run(ctx). A store that does not answer does not
 // end it.
 //
 // Without Run no session is wrongly accepted for longer than AccessTTL, but a
 // revocation on another node takes that long, a logout while the store is down is
-// not repeated, and dead rows stay.
+// not repeated, a RevokeUser may stay unfinished, and dead rows stay.
 func (m *Manager) Run(ctx context.Context) error {
 	var loops sync.WaitGroup
 	loops.Go(func() { repeat(ctx, pollEvery, m.poll) })
 	loops.Go(func() { repeat(ctx, retryEvery, m.revoker.retry) })
+	loops.Go(func() { repeat(ctx, retryEvery, m.revoker.finishUsers) })
 	loops.Go(func() { repeat(ctx, pruneEvery, m.prune) })
 	loops.Wait()
 	for _, id := range m.revoker.pending.all() {
 		m.events.raise(nil, Event{Kind: EventRevocationLost, SessionID: id.String()})
+	}
+	for _, u := range m.revoker.unfinished.all() {
+		m.events.raise(nil, Event{Kind: EventRevocationLost, UserID: u.UserID})
 	}
 	return ctx.Err()
 }

@@ -62,6 +62,13 @@ func (c *storeClient) begin(ctx context.Context, r *http.Request) *call {
 
 func (c *call) end() { c.cancel() }
 
+// late reports whether three quarters of the call's time are over. A call of any number
+// of steps then begins no more of them, so that the last one has the time to end.
+func (c *call) late() bool {
+	deadline, _ := c.ctx.Deadline()
+	return time.Until(deadline) < storeTimeout/4
+}
+
 // raise reports an event that the call's request has caused.
 func (c *call) raise(e Event) { c.events.raise(c.r, e) }
 
@@ -184,11 +191,10 @@ func (c *call) revoke(id store.ID, userID string, reason store.Reason) (bool, er
 	return done, err
 }
 
-func (c *call) revokeUser(userID string, except []store.ID) error {
-	_, _, err := do(c, func(ctx context.Context) (struct{}, error) {
-		return struct{}{}, c.store.RevokeUser(ctx, userID, except, store.ReasonRevoked)
-	})
-	return err
+// revokeUser returns how many sessions were found: see store.Store.RevokeUser.
+func (c *call) revokeUser(r store.UserRevocation) (int, error) {
+	n, _, err := do(c, func(ctx context.Context) (int, error) { return c.store.RevokeUser(ctx, r) })
+	return n, err
 }
 
 func (c *call) revokeAll() error {
@@ -196,9 +202,15 @@ func (c *call) revokeAll() error {
 	return err
 }
 
-func (c *call) reload(userID string) error {
-	_, _, err := do(c, func(ctx context.Context) (struct{}, error) { return struct{}{}, c.store.Reload(ctx, userID) })
+func (c *call) refreshAll() error {
+	_, _, err := do(c, func(ctx context.Context) (struct{}, error) { return struct{}{}, c.store.RefreshAll(ctx) })
 	return err
+}
+
+// reload returns how many sessions were found: see store.Store.Reload.
+func (c *call) reload(userID string, limit int) (int, error) {
+	n, _, err := do(c, func(ctx context.Context) (int, error) { return c.store.Reload(ctx, userID, limit) })
+	return n, err
 }
 
 func (c *call) list(userID string, after store.ID, limit int) ([]store.Record, error) {
@@ -213,8 +225,10 @@ func (c *call) newest(userID string, nonInteractive bool, limit int) ([]store.Re
 	return records, err
 }
 
-func (c *call) changes(within time.Duration) (store.Changes, error) {
-	changes, _, err := do(c, func(ctx context.Context) (store.Changes, error) { return c.store.Changes(ctx, within) })
+func (c *call) changes(within time.Duration, after store.Cursor, limit int) (store.Changes, error) {
+	changes, _, err := do(c, func(ctx context.Context) (store.Changes, error) {
+		return c.store.Changes(ctx, within, after, limit)
+	})
 	if err == nil {
 		c.compareClocks(changes.Now)
 	}

@@ -24,8 +24,8 @@ func (s *alteredStore) Find(ctx context.Context, id store.ID) (store.Snapshot, e
 	return snap, err
 }
 
-func (s *alteredStore) Changes(ctx context.Context, within time.Duration) (store.Changes, error) {
-	c, err := s.Store.Changes(ctx, within)
+func (s *alteredStore) Changes(ctx context.Context, within time.Duration, after store.Cursor, limit int) (store.Changes, error) {
+	c, err := s.Store.Changes(ctx, within, after, limit)
 	if s.known != nil {
 		s.known(&c)
 	}

@@ -21,6 +21,7 @@ type accessTicket struct {
 	id          store.ID
 	reload      uint64
 	globalEpoch uint64
+	refresh     uint64           // the refresh epoch: see store.Store.RefreshAll
 	room        [fewRoles]string // backs Roles if they fit
 
 	// over says that the session is over, by the store's word at IssuedAt. Then only id
@@ -100,6 +101,7 @@ func (t *accessTicket) appendTo(b []byte) []byte {
 	b = appendSpan(b, t.IssuedAt, t.EndsAt)
 	b = binary.AppendUvarint(b, t.reload)
 	b = binary.AppendUvarint(b, t.globalEpoch)
+	b = binary.AppendUvarint(b, t.refresh)
 	b = appendString(b, t.UserID)
 	for _, role := range t.Roles {
 		b = appendTagged(b, role, isRole)
@@ -121,7 +123,7 @@ func (t *accessTicket) parse(b []byte) error {
 	t.AuthTime = t.IssuedAt.Add(-r.span())
 	t.ExpiresAt = t.IssuedAt.Add(r.span())
 	t.EndsAt = t.IssuedAt.Add(r.span())
-	t.reload, t.globalEpoch = r.uvarint(), r.uvarint()
+	t.reload, t.globalEpoch, t.refresh = r.uvarint(), r.uvarint(), r.uvarint()
 	t.UserID = r.text(r.uvarint())
 	for !r.atEnd() {
 		switch n := r.uvarint(); n & 1 {

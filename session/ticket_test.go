@@ -12,14 +12,14 @@ import (
 const century = 100 * 366 * 24 * 3600 * 100
 
 // accessPayload is the wire format of an access ticket, written by hand: kind, id,
-// time of issue, three spans, two counters, the user's id, and what comes after.
+// time of issue, three spans, three counters, the user's id, and what comes after.
 func accessPayload(issued int64, spans [3]uint64, rest ...byte) []byte {
 	b := append([]byte{'a'}, make([]byte, 16)...)
 	b = binary.AppendVarint(b, issued)
 	for _, span := range spans {
 		b = binary.AppendUvarint(b, span)
 	}
-	return append(append(b, 3, 4, 1, '7'), rest...)
+	return append(append(b, 3, 4, 5, 1, '7'), rest...)
 }
 
 // refreshPayload is the wire format of a refresh ticket.
@@ -110,7 +110,7 @@ func TestTicket_WireFormatIsFixed(t *testing.T) {
 			AuthTime: issued.Add(-10 * time.Millisecond), IssuedAt: issued,
 			ExpiresAt: issued.Add(20 * time.Millisecond), EndsAt: issued.Add(30 * time.Millisecond),
 		},
-		reload: 3, globalEpoch: 4,
+		reload: 3, globalEpoch: 4, refresh: 5,
 	}
 	if got, want := access.appendTo(nil), accessPayload(100, [3]uint64{1, 2, 3}, 1<<1, 'x', 1<<1|1, 'n', 1, 'v'); !slices.Equal(got, want) {
 		t.Errorf("access ticket: % x; want % x", got, want)

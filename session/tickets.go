@@ -157,6 +157,7 @@ func (ts *tickets) newAccess(snap store.Snapshot) *accessTicket {
 		id:          row.ID,
 		reload:      row.Reload,
 		globalEpoch: row.GlobalEpoch,
+		refresh:     snap.RefreshEpoch,
 	}
 }
 

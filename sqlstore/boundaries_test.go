@@ -54,7 +54,7 @@ func (a clockApp) wantLive(t *testing.T, when string, id store.ID, want bool) {
 		t.Errorf("%s: listed: %v; want %v", when, got, want)
 	}
 	before := a.row(t, id).Reload
-	if err := a.Reload(t.Context(), "1"); err != nil {
+	if _, err := a.Reload(t.Context(), "1", 1000); err != nil {
 		t.Fatal(err)
 	}
 	if got := a.row(t, id).Reload > before; got != want {
@@ -120,10 +120,10 @@ func TestStore_ChangesShowsAChangeToTheMicrosecond(t *testing.T) {
 	if ok, err := a.Revoke(t.Context(), revoked.ID, "", store.ReasonLogout); !ok || err != nil {
 		t.Fatal(ok, err)
 	}
-	if err := a.RevokeUser(t.Context(), "1", []store.ID{reloaded.ID}, store.ReasonRevoked); err != nil {
+	if _, err := a.RevokeUser(t.Context(), store.UserRevocation{UserID: "1", Except: []store.ID{reloaded.ID}, Reason: store.ReasonRevoked, Limit: 1000}); err != nil {
 		t.Fatal(err)
 	}
-	if err := a.Reload(t.Context(), "1"); err != nil {
+	if _, err := a.Reload(t.Context(), "1", 1000); err != nil {
 		t.Fatal(err)
 	}
 	for _, id := range ids[:3] {
@@ -136,7 +136,7 @@ func TestStore_ChangesShowsAChangeToTheMicrosecond(t *testing.T) {
 		{time.Hour, time.Hour}, {time.Hour + time.Microsecond, time.Hour},
 	} {
 		a.setClock(t, at.Add(c.ago))
-		changes, err := a.Changes(t.Context(), c.within)
+		changes, err := a.Changes(t.Context(), c.within, store.Cursor{}, 1000)
 		if err != nil || !changes.Now.Equal(at.Add(c.ago)) {
 			t.Fatalf("the clock shows %v, %v; want %v", changes.Now, err, at.Add(c.ago))
 		}

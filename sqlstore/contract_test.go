@@ -19,6 +19,7 @@ func backend(t *testing.T, params ...string) storetest.Backend {
 		RemoveUser: func(t *testing.T, id string) { a.exec(t, "DELETE FROM users WHERE id = ?", id) },
 
 		LoseRevokeAll: a.loseRevokeAll,
+		ExpiresAt:     a.expiresAt,
 
 		Alice:  "1",
 		Bob:    "18446744073709551615",

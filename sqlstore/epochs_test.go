@@ -13,7 +13,7 @@ import (
 func TestStore_ReadsTheGlobalEpochFromRowOneOnly(t *testing.T) {
 	a := newApp(t, integerUsers, sqlstore.Config{})
 	a.exec(t, "DELETE FROM sessions_epoch")
-	a.exec(t, "INSERT INTO sessions_epoch VALUES (0, 50), (2, 70)")
+	a.exec(t, "INSERT INTO sessions_epoch (id, epoch) VALUES (0, 50), (2, 70)")
 	if err := a.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -31,10 +31,10 @@ func TestStore_ReadsTheGlobalEpochFromRowOneOnly(t *testing.T) {
 	if list, err := a.List(t.Context(), "1", store.ID{}, 100); err != nil || len(list) != 1 {
 		t.Errorf("List: %d sessions, %v; want 1", len(list), err)
 	}
-	if err := a.Reload(t.Context(), "1"); err != nil {
+	if _, err := a.Reload(t.Context(), "1", 1000); err != nil {
 		t.Fatal(err)
 	}
-	if c, err := a.Changes(t.Context(), time.Hour); err != nil || c.GlobalEpoch != 1 || len(c.Sessions) != 1 {
+	if c, err := a.Changes(t.Context(), time.Hour, store.Cursor{}, 1000); err != nil || c.GlobalEpoch != 1 || len(c.Sessions) != 1 {
 		t.Errorf("Changes: %+v, %v; want epoch 1 and one session", c, err)
 	}
 	for id, want := range map[int]int{0: 50, 1: 1, 2: 70} {

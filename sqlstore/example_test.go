@@ -68,7 +68,8 @@ func ExampleSchema() {
 	// ) ENGINE = InnoDB;
 	// CREATE TABLE IF NOT EXISTS `sessions_epoch` (
 	// 	id               TINYINT          NOT NULL PRIMARY KEY,
-	// 	epoch            BIGINT UNSIGNED  NOT NULL
+	// 	epoch            BIGINT UNSIGNED  NOT NULL,
+	// 	refresh_epoch    BIGINT UNSIGNED  NOT NULL DEFAULT 0
 	// ) ENGINE = InnoDB;
 	// INSERT INTO `sessions_epoch` (id, epoch) VALUES (1, 0) ON DUPLICATE KEY UPDATE `sessions_epoch`.id = `sessions_epoch`.id;
 }

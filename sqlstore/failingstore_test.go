@@ -86,7 +86,6 @@ func (s *failingStore) Revoke(ctx context.Context, id store.ID, userID string, r
 	return fail(s, "Revoke", func() (bool, error) { return s.Memory.Revoke(ctx, id, userID, reason) })
 }
 
-func (s *failingStore) RevokeUser(ctx context.Context, userID string, except []store.ID, reason store.Reason) error {
-	_, err := fail(s, "RevokeUser", func() (bool, error) { return true, s.Memory.RevokeUser(ctx, userID, except, reason) })
-	return err
+func (s *failingStore) RevokeUser(ctx context.Context, r store.UserRevocation) (int, error) {
+	return fail(s, "RevokeUser", func() (int, error) { return s.Memory.RevokeUser(ctx, r) })
 }

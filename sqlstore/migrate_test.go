@@ -77,9 +77,9 @@ func TestStore_EveryMethodAsksForAMissingMigrate(t *testing.T) {
 	a.setUser(t, 1, store.User{})
 	a.exec(t, "DELETE FROM sessions_epoch")
 	_, find := a.Find(t.Context(), newID())
-	_, changes := a.Changes(t.Context(), time.Hour)
+	_, changes := a.Changes(t.Context(), time.Hour, store.Cursor{}, 1000)
 	create := a.Create(t.Context(), store.NewSession{ID: newID(), UserID: "1", Lifetime: time.Hour, RetainFor: time.Hour})
-	for name, err := range map[string]error{"Find": find, "Changes": changes, "Create": create, "RevokeAll": a.RevokeAll(t.Context())} {
+	for name, err := range map[string]error{"Find": find, "Changes": changes, "Create": create, "RevokeAll": a.RevokeAll(t.Context()), "RefreshAll": a.RefreshAll(t.Context())} {
 		if err == nil || !strings.Contains(err.Error(), "run Migrate") || errors.Is(err, session.ErrUserDisabled) {
 			t.Errorf("%s: %v; want an error that says to run Migrate", name, err)
 		}

@@ -69,7 +69,10 @@ CREATE TABLE IF NOT EXISTS {sessions} (
 -- depend on their number, and it compares no clocks.
 CREATE TABLE IF NOT EXISTS {epochs} (
 	id               TINYINT          NOT NULL PRIMARY KEY,
-	epoch            BIGINT UNSIGNED  NOT NULL
+	epoch            BIGINT UNSIGNED  NOT NULL,
+	-- Raised by whoever changes more rows than the nodes read at once: every client
+	-- then asks the database once, and nobody is logged out.
+	refresh_epoch    BIGINT UNSIGNED  NOT NULL DEFAULT 0
 ) ENGINE = InnoDB;
 
 INSERT INTO {epochs} (id, epoch) VALUES (1, 0) ON DUPLICATE KEY UPDATE {epochs}.id = {epochs}.id;

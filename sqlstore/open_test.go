@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"testing"
+	"time"
 
 	_ "github.com/go-sql-driver/mysql"
 
@@ -95,6 +96,16 @@ func (a app) setUser(t *testing.T, key any, u store.User) {
 func (a app) loseRevokeAll(t *testing.T) {
 	t.Helper()
 	a.exec(t, "UPDATE sessions_epoch SET epoch = epoch - 1")
+}
+
+// expiresAt returns when the time of a session's row is over.
+func (a app) expiresAt(t *testing.T, id store.ID) time.Time {
+	t.Helper()
+	var at int64
+	if err := a.db.QueryRowContext(t.Context(), "SELECT expires_at FROM sessions WHERE id = ?", id[:]).Scan(&at); err != nil {
+		t.Fatal(err)
+	}
+	return time.UnixMicro(at).UTC()
 }
 
 func newID() (id store.ID) {

@@ -27,15 +27,17 @@ func (a app) methods(rec *store.Record) map[string]func(ctx context.Context) err
 			return err
 		},
 		"RevokeUser": func(ctx context.Context) error {
-			return a.RevokeUser(ctx, "1", []store.ID{rec.ID}, store.ReasonRevoked)
+			_, err := a.RevokeUser(ctx, store.UserRevocation{UserID: "1", Except: []store.ID{rec.ID}, Reason: store.ReasonRevoked, Limit: 1000})
+			return err
 		},
-		"RevokeAll": a.RevokeAll,
-		"Reload":    func(ctx context.Context) error { return a.Reload(ctx, "1") },
-		"List":      func(ctx context.Context) error { _, err := a.List(ctx, "1", store.ID{}, 100); return err },
-		"Newest":    func(ctx context.Context) error { _, err := a.Newest(ctx, "1", true, 100); return err },
-		"Changes":   func(ctx context.Context) error { _, err := a.Changes(ctx, time.Hour); return err },
-		"Prune":     func(ctx context.Context) error { _, err := a.Prune(ctx, 10); return err },
-		"Migrate":   a.Migrate,
+		"RevokeAll":  a.RevokeAll,
+		"RefreshAll": a.RefreshAll,
+		"Reload":     func(ctx context.Context) error { _, err := a.Reload(ctx, "1", 9); return err },
+		"List":       func(ctx context.Context) error { _, err := a.List(ctx, "1", store.ID{}, 100); return err },
+		"Newest":     func(ctx context.Context) error { _, err := a.Newest(ctx, "1", true, 100); return err },
+		"Changes":    func(ctx context.Context) error { _, err := a.Changes(ctx, time.Hour, store.Cursor{}, 1000); return err },
+		"Prune":      func(ctx context.Context) error { _, err := a.Prune(ctx, 10); return err },
+		"Migrate":    a.Migrate,
 	}
 }
 

@@ -14,7 +14,7 @@ func (s *Store) Prune(ctx context.Context, limit int) (int, error) {
 	removed := 0
 	for removed < limit {
 		batch := min(limit-removed, pruneBatch)
-		ids, err := s.findExpired(ctx, batch)
+		ids, err := s.findIDs(ctx, s.sql.findExpired, batch)
 		if err != nil {
 			return removed, failed("looking for sessions to prune", err)
 		}
@@ -33,8 +33,9 @@ func (s *Store) Prune(ctx context.Context, limit int) (int, error) {
 	return removed, nil
 }
 
-func (s *Store) findExpired(ctx context.Context, limit int) (ids []any, err error) {
-	err = s.query(ctx, s.sql.findExpired, []any{limit}, func(scan scanRow) error {
+// findIDs runs a query that reads ids of sessions.
+func (s *Store) findIDs(ctx context.Context, query string, args ...any) (ids []any, err error) {
+	err = s.query(ctx, query, args, func(scan scanRow) error {
 		var id []byte
 		if err := scan(&id); err != nil {
 			return err

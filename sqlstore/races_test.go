@@ -189,7 +189,7 @@ func TestStore_PruneDoesNotDisturbOtherCalls(t *testing.T) {
 		}
 		// RevokeUser locks rows by user, Prune by primary key. They may deadlock; the
 		// caller repeats what failed.
-		if a.RevokeUser(t.Context(), "1", []store.ID{live.ID}, store.ReasonRevoked) != nil {
+		if _, err := a.RevokeUser(t.Context(), store.UserRevocation{UserID: "1", Except: []store.ID{live.ID}, Reason: store.ReasonRevoked, Limit: 1000}); err != nil {
 			deadlocks.Add(1)
 		}
 	}

@@ -45,10 +45,10 @@ func TestStore_RowWithAWrongSizeIsAnError(t *testing.T) {
 			if list, err := a.List(t.Context(), adasUUID, store.ID{}, 100); err == nil || !strings.Contains(err.Error(), want) || list != nil {
 				t.Errorf("List: %+v, %v; want the error %q", list, err, want)
 			}
-			if err := a.Reload(t.Context(), adasUUID); err != nil {
+			if _, err := a.Reload(t.Context(), adasUUID, 1000); err != nil {
 				t.Fatal(err)
 			}
-			if c, err := a.Changes(t.Context(), time.Hour); err == nil || !strings.Contains(err.Error(), want) || c.Sessions != nil {
+			if c, err := a.Changes(t.Context(), time.Hour, store.Cursor{}, 1000); err == nil || !strings.Contains(err.Error(), want) || c.Sessions != nil {
 				t.Errorf("Changes: %+v, %v; want the error %q", c, err, want)
 			}
 		})

@@ -101,12 +101,15 @@ func TestStore_CostDoesNotGrowWithTheTable(t *testing.T) {
 			}
 		})
 		cost["a poll with five changes"] = a.rowsRead(t, func() {
-			c, err := a.Changes(ctx, time.Minute)
+			c, err := a.Changes(ctx, time.Minute, store.Cursor{}, 1000)
 			if must(err); len(c.Sessions) != 5 {
 				t.Fatalf("%d changes", len(c.Sessions))
 			}
 		})
-		cost["logging one user out"] = a.rowsRead(t, func() { must(a.RevokeUser(ctx, "1", nil, store.ReasonRevoked)) })
+		cost["logging one user out"] = a.rowsRead(t, func() {
+			_, err := a.RevokeUser(ctx, store.UserRevocation{UserID: "1", Reason: store.ReasonRevoked, Limit: 1000})
+			must(err)
+		})
 		a.exec(t, "DELETE FROM sessions WHERE user_id = 1") // so that the next measurement begins with the same rows
 		cost["logging everybody out"] = a.rowsRead(t, func() { must(a.RevokeAll(ctx)) })
 		cost["finding nothing to prune"] = a.rowsRead(t, func() { _, err := a.Prune(ctx, 500); must(err) })

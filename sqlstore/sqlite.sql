@@ -33,7 +33,8 @@ CREATE INDEX IF NOT EXISTS {by_expiry} ON {sessions} (expires_at);
 
 CREATE TABLE IF NOT EXISTS {epochs} (
 	id               INTEGER  NOT NULL PRIMARY KEY,
-	epoch            INTEGER  NOT NULL
+	epoch            INTEGER  NOT NULL,
+	refresh_epoch    INTEGER  NOT NULL DEFAULT 0
 ) STRICT;
 
 INSERT INTO {epochs} (id, epoch) VALUES (1, 0) ON CONFLICT (id) DO NOTHING;

@@ -13,13 +13,16 @@ import (
 // The number of changed rows does not depend on clientFoundRows, because an UPDATE
 // changes every row that it matches.
 type statements struct {
-	create, find, changes                  string
-	list, listAfter, newest                string
-	confirm, recordLate, revokeReused      string
-	revoke, andUser, revokeUser, revokeAll string
-	reload, findExpired, prune             string
-	hasEpochRow                            string
-	probe                                  string
+	create, find, changes             string
+	list, listAfter, newest           string
+	confirm, recordLate, revokeReused string
+	revoke, andUser                   string
+	findUnrevoked, limit, revokeThese string
+	findReload, reloadThese           string
+	revokeAll, refreshAll             string
+	findExpired, prune                string
+	hasEpochRow                       string
+	probe                             string
 }
 
 // confirmable is the part of store.Record.CanConfirm after "not revoked", which each
@@ -83,6 +86,9 @@ func (n names) statements(d *dialect, kind IDKind) statements {
 		"{now}", d.now,
 		"{record}", recordColumns,
 		"{confirmable}", confirmable,
+		"{revoked}", "revoked_at = "+d.now+", changed_at = "+d.now+", revoke_reason = ?, "+
+			"expires_at = CASE WHEN expires_at > "+d.now+" + ? THEN "+d.now+" + ? ELSE expires_at END",
+		"{reloadable}", "revoked_at IS NULL AND ends_at > "+d.now+" AND expires_at > "+d.now,
 		"{order}", d.order,
 		"{on conflict}", d.onConflict(n.sessions.sql),
 		"{u.id}", userID,
@@ -103,7 +109,7 @@ WHERE {u.id = ?} AND NOT {disabled} AND (? = 0 OR {epoch} = ?)
 {on conflict}`),
 
 		find: r.Replace(`
-SELECT {now}, g.epoch, {record}, {u.id} IS NOT NULL, {epoch}, {disabled}, {roles}{, attrs}
+SELECT {now}, g.epoch, g.refresh_epoch, {record}, {u.id} IS NOT NULL, {epoch}, {disabled}, {roles}{, attrs}
 FROM {epochs} g
 LEFT JOIN {sessions} s ON s.id = ?
 LEFT JOIN {users} u ON {u.id = s.user_id}
@@ -125,21 +131,28 @@ WHERE id = ? AND revoked_at IS NULL AND generation = ? AND confirmed = ? AND con
 UPDATE {sessions} SET revoked_at = {now}, changed_at = {now}, revoke_reason = ?
 WHERE id = ? AND revoked_at IS NULL AND NOT ({confirmable}) AND NOT (generation = ? AND confirmed = ?)`),
 
+		// The parameters of {revoked} are those of revokedArgs.
 		revoke: r.Replace(`
-UPDATE {sessions} SET revoked_at = {now}, changed_at = {now}, revoke_reason = ?
+UPDATE {sessions} SET {revoked}
 WHERE id = ? AND revoked_at IS NULL`),
 
 		andUser: r.Replace(` AND {user_id = ?}`),
 
-		revokeUser: r.Replace(`
-UPDATE {sessions} SET revoked_at = {now}, changed_at = {now}, revoke_reason = ?
-WHERE revoked_at IS NULL AND {user_id = ?}`),
+		// RevokeUser and Reload first read, without locks, which rows to change, and then
+		// change them by primary key, as Prune does and for the same reasons.
+		findUnrevoked: r.Replace(`SELECT id FROM {sessions} WHERE {user_id = ?} AND revoked_at IS NULL AND created_at <= ?`),
+		limit:         ` LIMIT ?`,
+		revokeThese: r.Replace(`
+UPDATE {sessions} SET {revoked}
+WHERE revoked_at IS NULL AND id IN (`),
 
-		revokeAll: r.Replace(`UPDATE {epochs} SET epoch = epoch + 1 WHERE id = 1`),
-
-		reload: r.Replace(`
+		findReload: r.Replace(`SELECT id FROM {sessions} WHERE {user_id = ?} AND {reloadable} LIMIT ?`),
+		reloadThese: r.Replace(`
 UPDATE {sessions} SET reload = reload + 1, changed_at = {now}
-WHERE revoked_at IS NULL AND ends_at > {now} AND expires_at > {now} AND {user_id = ?}`),
+WHERE {reloadable} AND id IN (`),
+
+		revokeAll:  r.Replace(`UPDATE {epochs} SET epoch = epoch + 1 WHERE id = 1`),
+		refreshAll: r.Replace(`UPDATE {epochs} SET refresh_epoch = refresh_epoch + 1 WHERE id = 1`),
 
 		list:      r.Replace(list("")),
 		listAfter: r.Replace(list(follows)),
@@ -150,11 +163,20 @@ FROM {sessions} s
 WHERE {s.user_id = ?} AND s.revoked_at IS NULL AND s.non_interactive = ?
 ORDER BY s.created_at DESC, s.{order} DESC LIMIT ?`),
 
+		// The first two conditions are a range of the index, the third one leaves out what
+		// the page before has shown of the moment at which it ended. The inner query reads
+		// in the order of the index and stops at its limit; in a join, MariaDB reads
+		// and sorts the whole range.
 		changes: r.Replace(`
-SELECT {now}, g.epoch, s.id, s.revoked_at IS NOT NULL, s.reload
+SELECT {now}, g.epoch, g.refresh_epoch, s.id, s.changed_at, s.revoked_at IS NOT NULL, s.reload
 FROM {epochs} g
-LEFT JOIN {sessions} s ON s.changed_at >= {now} - ?
-WHERE g.id = 1`),
+LEFT JOIN (
+	SELECT id, changed_at, revoked_at, reload FROM {sessions}
+	WHERE changed_at >= {now} - ? AND changed_at >= ? AND (changed_at > ? OR id > ?)
+	ORDER BY changed_at, id LIMIT ?
+) s ON 1 = 1
+WHERE g.id = 1
+ORDER BY s.changed_at, s.id`),
 
 		// Prune first reads, without locks, which rows have expired, and then removes
 		// them by primary key, so that it locks rows in the same order as a refresh and

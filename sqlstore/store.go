@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -147,7 +148,7 @@ func (s *Store) find(ctx context.Context, id store.ID) (snap store.Snapshot, err
 		session sessionRow
 		user    = userRow{attrs: make([]sql.NullString, len(s.names.attrs))}
 	)
-	dest := append([]any{&now, &snap.GlobalEpoch}, session.dest()...)
+	dest := append([]any{&now, &snap.GlobalEpoch, &snap.RefreshEpoch}, session.dest()...)
 	dest = append(dest, user.dest()...)
 	err = s.queryRow(ctx, s.sql.find, id[:]).Scan(dest...)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -187,7 +188,7 @@ func (s *Store) RevokeReused(ctx context.Context, p store.PresentedTicket) (bool
 
 // Revoke implements store.Store.
 func (s *Store) Revoke(ctx context.Context, id store.ID, userID string, reason store.Reason) (bool, error) {
-	query, args := s.sql.revoke, []any{[]byte(reason), id[:]}
+	query, args := s.sql.revoke, append(revokedArgs(reason), id[:])
 	if userID != "" {
 		user, ok := s.userKey(userID)
 		if !ok {
@@ -199,21 +200,46 @@ func (s *Store) Revoke(ctx context.Context, id store.ID, userID string, reason s
 	return n > 0, failed("revoking a session", err)
 }
 
+// revokedArgs are the parameters of a revocation: the reason, and how long the row is
+// kept at most, twice.
+func revokedArgs(reason store.Reason) []any {
+	keep := reason.RetainFor().Microseconds()
+	return []any{[]byte(reason), keep, keep}
+}
+
 // RevokeUser implements store.Store.
-func (s *Store) RevokeUser(ctx context.Context, userID string, except []store.ID, reason store.Reason) error {
-	user, ok := s.userKey(userID)
-	if !ok {
-		return nil
+func (s *Store) RevokeUser(ctx context.Context, r store.UserRevocation) (int, error) {
+	user, ok := s.userKey(r.UserID)
+	if !ok || r.Limit < 1 {
+		return 0, nil
 	}
-	query, args := s.sql.revokeUser, append([]any{[]byte(reason)}, user...)
-	if len(except) > 0 {
-		query += " AND id NOT IN (" + placeholders(len(except)) + ")"
-		for _, id := range except {
+	before := int64(math.MaxInt64)
+	if !r.Before.IsZero() {
+		before = r.Before.UnixMicro()
+	}
+	query, args := s.sql.findUnrevoked, append(user, before)
+	if len(r.Except) > 0 {
+		query += " AND id NOT IN (" + placeholders(len(r.Except)) + ")"
+		for _, id := range r.Except {
 			args = append(args, id[:])
 		}
 	}
-	_, err := s.exec(ctx, query, args...)
-	return failed("revoking a user's sessions", err)
+	n, err := s.changeFound(ctx, query+s.sql.limit, append(args, r.Limit), s.sql.revokeThese, revokedArgs(r.Reason))
+	return n, failed("revoking a user's sessions", err)
+}
+
+// changeFound finds the ids of rows with one statement and changes these rows by primary
+// key with another. It returns how many it found. A row that another node has changed
+// in between is left as it is.
+func (s *Store) changeFound(ctx context.Context, find string, args []any, change string, changeArgs []any) (int, error) {
+	ids, err := s.findIDs(ctx, find, args...)
+	if err != nil || len(ids) == 0 {
+		return 0, err
+	}
+	if _, err := s.exec(ctx, change+placeholders(len(ids))+")", append(changeArgs, ids...)...); err != nil {
+		return 0, err
+	}
+	return len(ids), nil
 }
 
 // RevokeAll implements store.Store. It changes one row, whatever the number of
@@ -226,14 +252,24 @@ func (s *Store) RevokeAll(ctx context.Context) error {
 	return failed("revoking all sessions", err)
 }
 
-// Reload implements store.Store.
-func (s *Store) Reload(ctx context.Context, userID string) error {
-	user, ok := s.userKey(userID)
-	if !ok {
-		return nil
+// RefreshAll implements store.Store. It changes one row, whatever the number of
+// sessions.
+func (s *Store) RefreshAll(ctx context.Context) error {
+	n, err := s.exec(ctx, s.sql.refreshAll)
+	if err == nil && n == 0 {
+		err = errNotMigrated
 	}
-	_, err := s.exec(ctx, s.sql.reload, user...)
-	return failed("reloading a user's sessions", err)
+	return failed("making every client refresh", err)
+}
+
+// Reload implements store.Store.
+func (s *Store) Reload(ctx context.Context, userID string, limit int) (int, error) {
+	user, ok := s.userKey(userID)
+	if !ok || limit < 1 {
+		return 0, nil
+	}
+	n, err := s.changeFound(ctx, s.sql.findReload, append(user, limit), s.sql.reloadThese, nil)
+	return n, failed("reloading a user's sessions", err)
 }
 
 // List implements store.Store.

@@ -61,6 +61,7 @@ func TestStore_KeepsTheContractForEveryTypeOfUserID(t *testing.T) {
 					RemoveUser: func(t *testing.T, id string) { a.exec(t, "DELETE FROM users WHERE id = ?", c.key(id)) },
 
 					LoseRevokeAll: a.loseRevokeAll,
+					ExpiresAt:     a.expiresAt,
 
 					Alice: c.alice, Bob: c.bob, Nobody: c.nobody,
 				}
@@ -116,8 +117,11 @@ func TestStore_AcceptsOneSpellingOfEachUserID(t *testing.T) {
 						t.Errorf("%q revoked the session of another user: %v, %v", userID, did, err)
 					}
 				}
-				if err := errors.Join(a.Reload(t.Context(), userID), a.RevokeUser(t.Context(), userID, nil, store.ReasonRevoked)); err != nil {
-					t.Errorf("%q: %v", userID, err)
+				if n, err := a.Reload(t.Context(), userID, 1000); n != 0 || err != nil {
+					t.Errorf("%q reloaded %d sessions, %v; want none", userID, n, err)
+				}
+				if n, err := a.RevokeUser(t.Context(), store.UserRevocation{UserID: userID, Reason: store.ReasonRevoked, Limit: 1000}); n != 0 || err != nil {
+					t.Errorf("%q revoked %d sessions, %v; want none", userID, n, err)
 				}
 			}
 			snap, err := a.Find(t.Context(), id)

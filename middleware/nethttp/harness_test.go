@@ -98,7 +98,7 @@ func (a *app) client(kind guardtest.Kind) *guardtest.Client {
 // revoke ends all sessions of a user in the store, without the Manager knowing.
 func (a *app) revoke(user string) {
 	a.Helper()
-	if err := a.Users.RevokeUser(a.Context(), user, nil, store.ReasonRevoked); err != nil {
+	if _, err := a.Users.RevokeUser(a.Context(), store.UserRevocation{UserID: user, Reason: store.ReasonRevoked, Limit: 1000}); err != nil {
 		a.Fatal(err)
 	}
 }

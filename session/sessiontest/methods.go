@@ -84,11 +84,19 @@ func (s *Store) Revoke(ctx context.Context, id store.ID, userID string, reason s
 }
 
 // RevokeUser implements store.Store.
-func (s *Store) RevokeUser(ctx context.Context, userID string, except []store.ID, reason store.Reason) error {
-	_, err := call(ctx, s, "RevokeUser", func() (noValue, error) {
-		return noValue{}, s.inner.RevokeUser(ctx, userID, except, reason)
-	})
-	return err
+func (s *Store) RevokeUser(ctx context.Context, r store.UserRevocation) (int, error) {
+	r.Before = s.asked(r.Before)
+	return call(ctx, s, "RevokeUser", func() (int, error) { return s.inner.RevokeUser(ctx, r) })
+}
+
+// asked undoes SetClock for a time that the caller has from an answer.
+func (s *Store) asked(t time.Time) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t.IsZero() {
+		return t
+	}
+	return t.Add(-s.clock)
 }
 
 // RevokeAll implements store.Store.
@@ -98,8 +106,13 @@ func (s *Store) RevokeAll(ctx context.Context) error {
 }
 
 // Reload implements store.Store.
-func (s *Store) Reload(ctx context.Context, userID string) error {
-	_, err := call(ctx, s, "Reload", func() (noValue, error) { return noValue{}, s.inner.Reload(ctx, userID) })
+func (s *Store) Reload(ctx context.Context, userID string, limit int) (int, error) {
+	return call(ctx, s, "Reload", func() (int, error) { return s.inner.Reload(ctx, userID, limit) })
+}
+
+// RefreshAll implements store.Store.
+func (s *Store) RefreshAll(ctx context.Context) error {
+	_, err := call(ctx, s, "RefreshAll", func() (noValue, error) { return noValue{}, s.inner.RefreshAll(ctx) })
 	return err
 }
 
@@ -131,12 +144,16 @@ func (s *Store) changedRecords(list []store.Record) []store.Record {
 }
 
 // Changes implements store.Store.
-func (s *Store) Changes(ctx context.Context, within time.Duration) (store.Changes, error) {
+func (s *Store) Changes(ctx context.Context, within time.Duration, after store.Cursor, limit int) (store.Changes, error) {
+	after.At = s.asked(after.At)
 	return call(ctx, s, "Changes", func() (store.Changes, error) {
-		changes, err := s.inner.Changes(ctx, within)
+		changes, err := s.inner.Changes(ctx, within, after, limit)
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		changes.Now = changes.Now.Add(s.clock)
+		for i := range changes.Sessions {
+			changes.Sessions[i].At = changes.Sessions[i].At.Add(s.clock)
+		}
 		return changes, err
 	})
 }

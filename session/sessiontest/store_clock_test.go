@@ -19,7 +19,7 @@ func times(t *testing.T, s store.Store, id store.ID) (now []time.Time, record []
 	if err != nil || snap.Record == nil {
 		t.Fatalf("no row: %v", err)
 	}
-	changes, err := s.Changes(t.Context(), time.Hour)
+	changes, err := s.Changes(t.Context(), time.Hour, store.Cursor{}, 9)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,6 +168,42 @@ func TestStore_OutageIsNeverALogout(t *testing.T) {
 			}
 			b.ExpireAccess()
 			time.Sleep(2 * time.Second) // so that the Manager asks again
+		}
+	})
+}
+
+// A time that the caller has from an answer means the same moment when it comes back.
+func TestStore_SetClockMovesTimesThatComeBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		for _, offset := range []time.Duration{time.Hour, -24 * time.Hour} {
+			w.store.SetClock(offset)
+			sessiontest.NewBrowser(nil).Login(t, w.sessions, session.Login{UserID: "1"})
+			snap, err := w.store.Find(t.Context(), store.ID{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+			sessiontest.NewBrowser(nil).Login(t, w.sessions, session.Login{UserID: "1"})
+			r := store.UserRevocation{UserID: "1", Before: snap.Now, Reason: store.ReasonRevoked, Limit: 9}
+			for i, before := range []time.Time{snap.Now, {}} {
+				r.Before = before
+				if n, err := w.store.RevokeUser(t.Context(), r); n != 1 || err != nil {
+					t.Errorf("%v: %d sessions from before %v were revoked, %v; want 1", offset, n, before, err)
+				}
+				all, err := w.store.Changes(t.Context(), 0, store.Cursor{}, 9)
+				if err != nil || len(all.Sessions) != 1 || !all.Sessions[0].At.Equal(all.Now) {
+					t.Fatalf("%v: %+v, %v; want a change of now", offset, all, err)
+				}
+				rest, err := w.store.Changes(t.Context(), 0, all.Sessions[0].Cursor(), 9)
+				if err != nil || len(rest.Sessions) != 0 {
+					t.Errorf("%v: %+v follows the last change, %v", offset, rest, err)
+				}
+				if i == 0 {
+					time.Sleep(time.Second)
+				}
+			}
+			time.Sleep(time.Second)
 		}
 	})
 }

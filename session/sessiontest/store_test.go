@@ -25,6 +25,7 @@ func TestStore_PassesTheContract(t *testing.T) {
 			SetUser:       func(_ *testing.T, id string, u store.User) { users.SetUser(id, u) },
 			RemoveUser:    func(_ *testing.T, id string) { users.DeleteUser(id) },
 			LoseRevokeAll: func(*testing.T) { users.LoseRevokeAll() },
+			ExpiresAt:     func(_ *testing.T, id store.ID) time.Time { return users.ExpiresAt(id) },
 			Alice:         "1",
 			Bob:           "2",
 		}
@@ -56,17 +57,22 @@ var methods = map[string]func(ctx context.Context, s store.Store) error{
 		return err
 	},
 	"RevokeUser": func(ctx context.Context, s store.Store) error {
-		return s.RevokeUser(ctx, "1", nil, store.ReasonRevoked)
+		_, err := s.RevokeUser(ctx, store.UserRevocation{UserID: "1", Reason: store.ReasonRevoked, Limit: 9})
+		return err
 	},
-	"RevokeAll": func(ctx context.Context, s store.Store) error { return s.RevokeAll(ctx) },
-	"Reload":    func(ctx context.Context, s store.Store) error { return s.Reload(ctx, "1") },
+	"RevokeAll":  func(ctx context.Context, s store.Store) error { return s.RevokeAll(ctx) },
+	"RefreshAll": func(ctx context.Context, s store.Store) error { return s.RefreshAll(ctx) },
+	"Reload":     func(ctx context.Context, s store.Store) error { _, err := s.Reload(ctx, "1", 9); return err },
 	"List": func(ctx context.Context, s store.Store) error {
 		_, err := s.List(ctx, "1", store.ID{}, 100)
 		return err
 	},
-	"Newest":  func(ctx context.Context, s store.Store) error { _, err := s.Newest(ctx, "1", false, 100); return err },
-	"Changes": func(ctx context.Context, s store.Store) error { _, err := s.Changes(ctx, time.Hour); return err },
-	"Prune":   func(ctx context.Context, s store.Store) error { _, err := s.Prune(ctx, 1); return err },
+	"Newest": func(ctx context.Context, s store.Store) error { _, err := s.Newest(ctx, "1", false, 100); return err },
+	"Changes": func(ctx context.Context, s store.Store) error {
+		_, err := s.Changes(ctx, time.Hour, store.Cursor{}, 9)
+		return err
+	},
+	"Prune": func(ctx context.Context, s store.Store) error { _, err := s.Prune(ctx, 1); return err },
 }
 
 // reached is a store that records which methods are called.
@@ -98,12 +104,16 @@ func (s *reached) Revoke(context.Context, store.ID, string, store.Reason) (bool,
 	s.saw("Revoke")
 	return true, nil
 }
-func (s *reached) RevokeUser(context.Context, string, []store.ID, store.Reason) error {
+func (s *reached) RevokeUser(context.Context, store.UserRevocation) (int, error) {
 	s.saw("RevokeUser")
-	return nil
+	return 0, nil
 }
-func (s *reached) RevokeAll(context.Context) error      { s.saw("RevokeAll"); return nil }
-func (s *reached) Reload(context.Context, string) error { s.saw("Reload"); return nil }
+func (s *reached) RevokeAll(context.Context) error  { s.saw("RevokeAll"); return nil }
+func (s *reached) RefreshAll(context.Context) error { s.saw("RefreshAll"); return nil }
+func (s *reached) Reload(context.Context, string, int) (int, error) {
+	s.saw("Reload")
+	return 0, nil
+}
 func (s *reached) List(context.Context, string, store.ID, int) ([]store.Record, error) {
 	s.saw("List")
 	return nil, nil
@@ -112,7 +122,7 @@ func (s *reached) Newest(context.Context, string, bool, int) ([]store.Record, er
 	s.saw("Newest")
 	return nil, nil
 }
-func (s *reached) Changes(context.Context, time.Duration) (store.Changes, error) {
+func (s *reached) Changes(context.Context, time.Duration, store.Cursor, int) (store.Changes, error) {
 	s.saw("Changes")
 	return store.Changes{}, nil
 }

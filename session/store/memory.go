@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"maps"
@@ -15,6 +16,7 @@ import (
 type Memory struct {
 	mu       sync.Mutex // guards what follows
 	epoch    uint64     // the global one
+	refresh  uint64     // the refresh epoch
 	users    map[string]User
 	sessions map[ID]*memoryRow
 }
@@ -52,7 +54,7 @@ func (s *Memory) DeleteUser(id string) {
 func (s *Memory) Backup() *Memory {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	backup := &Memory{epoch: s.epoch, users: maps.Clone(s.users), sessions: map[ID]*memoryRow{}}
+	backup := &Memory{epoch: s.epoch, refresh: s.refresh, users: maps.Clone(s.users), sessions: map[ID]*memoryRow{}}
 	for id, row := range s.sessions {
 		clone := *row
 		backup.sessions[id] = &clone
@@ -66,7 +68,7 @@ func (s *Memory) Restore(backup *Memory) {
 	clone := backup.Backup()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.epoch, s.users, s.sessions = clone.epoch, clone.users, clone.sessions
+	s.epoch, s.refresh, s.users, s.sessions = clone.epoch, clone.refresh, clone.users, clone.sessions
 }
 
 // LoseRevokeAll lowers the global epoch by one, as a database does that loses the last
@@ -76,6 +78,17 @@ func (s *Memory) LoseRevokeAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.epoch--
+}
+
+// ExpiresAt returns when the time of a session's row is over: Prune removes it later than
+// that. It is zero if there is no row.
+func (s *Memory) ExpiresAt(id ID) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if row, ok := s.sessions[id]; ok {
+		return row.expiresAt
+	}
+	return time.Time{}
 }
 
 // clock returns the time with the resolution of the databases.
@@ -118,7 +131,7 @@ func (s *Memory) Create(_ context.Context, n NewSession) error {
 func (s *Memory) Find(_ context.Context, id ID) (Snapshot, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	snap := Snapshot{Now: clock(), GlobalEpoch: s.epoch}
+	snap := Snapshot{Now: clock(), GlobalEpoch: s.epoch, RefreshEpoch: s.refresh}
 	if row, ok := s.sessions[id]; ok {
 		rec := row.Record
 		u, ok := s.users[rec.UserID]
@@ -162,29 +175,38 @@ func (s *Memory) RecordLate(_ context.Context, p PresentedTicket) (bool, error) 
 
 // RevokeReused implements Store.
 func (s *Memory) RevokeReused(_ context.Context, p PresentedTicket) (bool, error) {
-	return s.revoke(ReasonReuse, func(row *memoryRow) bool { return row.ID == p.ID && row.IsReuse(p) }) > 0, nil
+	return s.revoke(ReasonReuse, 1, func(row *memoryRow) bool { return row.ID == p.ID && row.IsReuse(p) }) > 0, nil
 }
 
 // Revoke implements Store.
 func (s *Memory) Revoke(_ context.Context, id ID, userID string, reason Reason) (bool, error) {
-	return s.revoke(reason, func(row *memoryRow) bool {
+	return s.revoke(reason, 1, func(row *memoryRow) bool {
 		return row.ID == id && (userID == "" || row.UserID == userID)
 	}) > 0, nil
 }
 
 // RevokeUser implements Store.
-func (s *Memory) RevokeUser(_ context.Context, userID string, except []ID, reason Reason) error {
-	s.revoke(reason, func(row *memoryRow) bool { return row.UserID == userID && !slices.Contains(except, row.ID) })
-	return nil
+func (s *Memory) RevokeUser(_ context.Context, r UserRevocation) (int, error) {
+	return s.revoke(r.Reason, r.Limit, func(row *memoryRow) bool {
+		return row.UserID == r.UserID && !slices.Contains(r.Except, row.ID) &&
+			(r.Before.IsZero() || !row.CreatedAt.After(r.Before))
+	}), nil
 }
 
-func (s *Memory) revoke(reason Reason, which func(*memoryRow) bool) (n int) {
+// revoke revokes at most limit of the sessions that which selects.
+func (s *Memory) revoke(reason Reason, limit int, which func(*memoryRow) bool) (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	now := clock()
 	for _, row := range s.sessions {
+		if n >= limit {
+			break
+		}
 		if row.RevokedAt.IsZero() && which(row) {
-			row.RevokedAt, row.Reason = clock(), reason
-			row.changedAt = row.RevokedAt
+			row.RevokedAt, row.Reason, row.changedAt = now, reason, now
+			if leaves := now.Add(reason.RetainFor()); leaves.Before(row.expiresAt) {
+				row.expiresAt = leaves
+			}
 			n++
 		}
 	}
@@ -199,18 +221,27 @@ func (s *Memory) RevokeAll(context.Context) error {
 	return nil
 }
 
+// RefreshAll implements Store.
+func (s *Memory) RefreshAll(context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refresh++
+	return nil
+}
+
 // Reload implements Store.
-func (s *Memory) Reload(_ context.Context, userID string) error {
+func (s *Memory) Reload(_ context.Context, userID string, limit int) (n int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := clock()
 	for _, row := range s.sessions {
-		if row.UserID == userID && row.RevokedAt.IsZero() && now.Before(row.EndsAt) && now.Before(row.expiresAt) {
+		if n < limit && row.UserID == userID && row.RevokedAt.IsZero() && now.Before(row.EndsAt) && now.Before(row.expiresAt) {
 			row.Reload++
 			row.changedAt = now
+			n++
 		}
 	}
-	return nil
+	return n, nil
 }
 
 // List implements Store.
@@ -255,17 +286,24 @@ func newestFirst(a, b Record) int {
 }
 
 // Changes implements Store.
-func (s *Memory) Changes(_ context.Context, within time.Duration) (Changes, error) {
+func (s *Memory) Changes(_ context.Context, within time.Duration, after Cursor, limit int) (Changes, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := Changes{Now: clock(), GlobalEpoch: s.epoch}
+	c := Changes{Now: clock(), GlobalEpoch: s.epoch, RefreshEpoch: s.refresh}
 	since := c.Now.Add(-within)
 	for id, row := range s.sessions {
-		if !row.changedAt.IsZero() && !row.changedAt.Before(since) {
-			c.Sessions = append(c.Sessions, Change{ID: id, Revoked: !row.RevokedAt.IsZero(), Reload: row.Reload})
+		change := Change{ID: id, At: row.changedAt, Revoked: !row.RevokedAt.IsZero(), Reload: row.Reload}
+		if !row.changedAt.IsZero() && !row.changedAt.Before(since) && change.Cursor().compare(after) > 0 {
+			c.Sessions = append(c.Sessions, change)
 		}
 	}
+	slices.SortFunc(c.Sessions, func(a, b Change) int { return a.Cursor().compare(b.Cursor()) })
+	c.Sessions = c.Sessions[:min(limit, len(c.Sessions))]
 	return c, nil
+}
+
+func (c Cursor) compare(d Cursor) int {
+	return cmp.Or(c.At.Compare(d.At), bytes.Compare(c.ID[:], d.ID[:]))
 }
 
 // Prune implements Store.

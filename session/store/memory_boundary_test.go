@@ -53,7 +53,7 @@ func (m memory) live(t *testing.T, when string, id store.ID, want bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := m.Reload(t.Context(), "1"); err != nil {
+	if _, err := m.Reload(t.Context(), "1", 9); err != nil {
 		t.Fatal(err)
 	}
 	after, err := m.Find(t.Context(), id)
@@ -64,7 +64,7 @@ func (m memory) live(t *testing.T, when string, id store.ID, want bool) {
 
 func (m memory) changed(t *testing.T, when string, within time.Duration, want int) {
 	t.Helper()
-	if c, err := m.Changes(t.Context(), within); len(c.Sessions) != want || err != nil {
+	if c, err := m.Changes(t.Context(), within, store.Cursor{}, 9); len(c.Sessions) != want || err != nil {
 		t.Errorf("%s: %d changes within %v, %v; want %d", when, len(c.Sessions), within, err, want)
 	}
 }

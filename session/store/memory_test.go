@@ -18,6 +18,7 @@ func TestMemory_PassesTheContract(t *testing.T) {
 			RemoveUser: func(_ *testing.T, id string) { users.DeleteUser(id) },
 
 			LoseRevokeAll: func(*testing.T) { users.LoseRevokeAll() },
+			ExpiresAt:     func(_ *testing.T, id store.ID) time.Time { return users.ExpiresAt(id) },
 
 			Alice: "1",
 			Bob:   "2",

@@ -13,6 +13,25 @@ const (
 	ReasonReuse    Reason = "reuse"    // a superseded refresh cookie was presented: a theft
 )
 
+// RetainRevoked is how long the row of a revoked session is kept, unless it leaves
+// earlier anyway. Every node must be able to read of the revocation until each access
+// ticket of the session has expired, and a minute longer. Nodes may be configured
+// differently, so this is the longest access lifetime that session.Config accepts, and
+// a minute. After that a missing row says the same as a revoked one: the session is
+// over.
+const RetainRevoked = time.Hour + time.Minute
+
+// RetainFor returns how long the row of a session that is revoked for this reason is
+// kept at most. The row of a theft stays as long as it would have without the
+// revocation, so that its user can be told whenever they return: for it RetainFor
+// returns a century. A revocation never extends the time that a row is kept.
+func (r Reason) RetainFor() time.Duration {
+	if r == ReasonReuse {
+		return 100 * 365 * 24 * time.Hour
+	}
+	return RetainRevoked
+}
+
 // NewSession holds what Store.Create needs to know about a session that begins.
 type NewSession struct {
 	ID        ID
@@ -48,6 +67,15 @@ type PresentedTicket struct {
 	// SupersededAfter is the time after which two late presentations of the parent
 	// show that another client has the ticket's parent.
 	SupersededAfter time.Time
+}
+
+// UserRevocation says which sessions of a user Store.RevokeUser revokes.
+type UserRevocation struct {
+	UserID string
+	Except []ID      // these stay
+	Before time.Time // by the store's clock: sessions that began later stay; zero: none does
+	Reason Reason
+	Limit  int // how many sessions one call revokes at most; below 1: none
 }
 
 // User holds what a session needs to know about its user, read from the app's own
@@ -140,21 +168,34 @@ func (r *Record) IsLate(p PresentedTicket, now time.Time) bool {
 
 // Snapshot is the answer of Store.Find: the state at one moment.
 type Snapshot struct {
-	Now         time.Time // the store's clock
-	GlobalEpoch uint64    // sessions that began under a lower one are over
-	Record      *Record   // nil: there is no such session
+	Now          time.Time // the store's clock
+	GlobalEpoch  uint64    // sessions that began under a lower one are over
+	RefreshEpoch uint64    // raised by Store.RefreshAll
+	Record       *Record   // nil: there is no such session
+}
+
+// Cursor is a position among the changes, which are ordered by their time and then by
+// the id of the session. The zero Cursor comes before all of them.
+type Cursor struct {
+	At time.Time
+	ID ID
 }
 
 // Change is a session that was revoked or reloaded.
 type Change struct {
 	ID      ID
+	At      time.Time // of the latest change, by the store's clock
 	Revoked bool
 	Reload  uint64 // the row's counter
 }
 
+// Cursor returns the position of the change.
+func (c Change) Cursor() Cursor { return Cursor{c.At, c.ID} }
+
 // Changes is the answer of Store.Changes.
 type Changes struct {
-	Now         time.Time // the store's clock
-	GlobalEpoch uint64
-	Sessions    []Change
+	Now          time.Time // the store's clock
+	GlobalEpoch  uint64
+	RefreshEpoch uint64
+	Sessions     []Change // in the order of Cursor
 }

@@ -54,18 +54,28 @@ type Store interface {
 
 	// Revoke revokes one session if it belongs to userID, or if userID is
 	// empty. It reports whether it did; false means that there is no such session,
-	// or that it was revoked before.
+	// or that it was revoked before. The row leaves at the end of Reason.RetainFor,
+	// or when it would have left without the revocation, if that is earlier.
 	Revoke(ctx context.Context, id ID, userID string, reason Reason) (bool, error)
 
-	// RevokeUser revokes all sessions of the user except those in except.
-	RevokeUser(ctx context.Context, userID string, except []ID, reason Reason) error
+	// RevokeUser revokes at most r.Limit of the sessions that r describes, each as
+	// Revoke does. No statement changes more rows than that, whatever the number of
+	// sessions. It returns how many sessions it found: all of them are revoked now,
+	// by this call or by a concurrent one. Fewer than r.Limit means that none is
+	// left.
+	RevokeUser(ctx context.Context, r UserRevocation) (int, error)
 
 	// RevokeAll raises the global epoch. Its cost does not depend on the number
 	// of sessions.
 	RevokeAll(ctx context.Context) error
 
-	// Reload raises the Reload counter of each live session of the user.
-	Reload(ctx context.Context, userID string) error
+	// RefreshAll raises the refresh epoch, and so makes every client ask the store
+	// once. It ends no session. Its cost does not depend on the number of sessions.
+	RefreshAll(ctx context.Context) error
+
+	// Reload raises the Reload counter of at most limit live sessions of the user. It
+	// returns how many it found. Fewer than limit means that each has been raised.
+	Reload(ctx context.Context, userID string, limit int) (int, error)
 
 	// List returns at most limit of the user's live sessions, the newest first,
 	// from the one that follows after. A zero after begins with the newest; one that
@@ -79,9 +89,11 @@ type Store interface {
 	// cost does not depend on how many sessions the user has. Record.User is empty.
 	Newest(ctx context.Context, userID string, nonInteractive bool, limit int) ([]Record, error)
 
-	// Changes returns the clock, the global epoch, and the sessions that were
-	// revoked or reloaded within the given time before now.
-	Changes(ctx context.Context, within time.Duration) (Changes, error)
+	// Changes returns the clock, both epochs of everybody, and a page of the
+	// sessions that were revoked or reloaded within the given time before now: the
+	// first limit of those that follow after, in the order of Cursor. Fewer than
+	// limit means that no more follow. limit is at least 1.
+	Changes(ctx context.Context, within time.Duration, after Cursor, limit int) (Changes, error)
 
 	// Prune removes at most limit rows whose retention time is over. It returns
 	// how many it removed, also when it returns an error. Fewer than limit means

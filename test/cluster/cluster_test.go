@@ -171,6 +171,13 @@ func contract(t *testing.T, c *dbtest.Cluster, params ...string) (repeats int64)
 			RemoveUser: func(t *testing.T, id string) { a.exec(t, "DELETE FROM users WHERE id = ?", id) },
 
 			LoseRevokeAll: func(t *testing.T) { a.exec(t, "UPDATE sessions_epoch SET epoch = epoch - 1") },
+			ExpiresAt: func(t *testing.T, id store.ID) time.Time {
+				var at int64
+				if err := a.dbs[0].QueryRowContext(t.Context(), "SELECT expires_at FROM sessions WHERE id = ?", id[:]).Scan(&at); err != nil {
+					t.Fatal(err)
+				}
+				return time.UnixMicro(at).UTC()
+			},
 
 			Alice: "1", Bob: "18446744073709551615", Nobody: "1 OR 1=1",
 		}

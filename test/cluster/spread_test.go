@@ -61,9 +61,8 @@ func (s *spread) Revoke(ctx context.Context, id store.ID, userID string, reason 
 	return twice(ctx, s, func(node store.Store) (bool, error) { return node.Revoke(ctx, id, userID, reason) })
 }
 
-func (s *spread) RevokeUser(ctx context.Context, userID string, except []store.ID, reason store.Reason) error {
-	_, err := twice(ctx, s, done(func(node store.Store) error { return node.RevokeUser(ctx, userID, except, reason) }))
-	return err
+func (s *spread) RevokeUser(ctx context.Context, r store.UserRevocation) (int, error) {
+	return twice(ctx, s, func(node store.Store) (int, error) { return node.RevokeUser(ctx, r) })
 }
 
 func (s *spread) RevokeAll(ctx context.Context) error {
@@ -71,9 +70,13 @@ func (s *spread) RevokeAll(ctx context.Context) error {
 	return err
 }
 
-func (s *spread) Reload(ctx context.Context, userID string) error {
-	_, err := twice(ctx, s, done(func(node store.Store) error { return node.Reload(ctx, userID) }))
+func (s *spread) RefreshAll(ctx context.Context) error {
+	_, err := twice(ctx, s, done(func(node store.Store) error { return node.RefreshAll(ctx) }))
 	return err
+}
+
+func (s *spread) Reload(ctx context.Context, userID string, limit int) (int, error) {
+	return twice(ctx, s, func(node store.Store) (int, error) { return node.Reload(ctx, userID, limit) })
 }
 
 func (s *spread) List(ctx context.Context, userID string, after store.ID, limit int) ([]store.Record, error) {
@@ -84,8 +87,8 @@ func (s *spread) Newest(ctx context.Context, userID string, nonInteractive bool,
 	return twice(ctx, s, func(node store.Store) ([]store.Record, error) { return node.Newest(ctx, userID, nonInteractive, limit) })
 }
 
-func (s *spread) Changes(ctx context.Context, within time.Duration) (store.Changes, error) {
-	return twice(ctx, s, func(node store.Store) (store.Changes, error) { return node.Changes(ctx, within) })
+func (s *spread) Changes(ctx context.Context, within time.Duration, after store.Cursor, limit int) (store.Changes, error) {
+	return twice(ctx, s, func(node store.Store) (store.Changes, error) { return node.Changes(ctx, within, after, limit) })
 }
 
 func (s *spread) Prune(ctx context.Context, limit int) (int, error) {

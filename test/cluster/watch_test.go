@@ -116,8 +116,8 @@ func (w watch) Revoke(ctx context.Context, id store.ID, userID string, reason st
 	return ok, err
 }
 
-func (w watch) RevokeUser(ctx context.Context, userID string, except []store.ID, reason store.Reason) error {
-	err := w.Store.RevokeUser(ctx, userID, except, reason)
+func (w watch) RevokeUser(ctx context.Context, r store.UserRevocation) (int, error) {
+	n, err := w.Store.RevokeUser(ctx, r)
 	w.log.note("RevokeUser", err, false)
-	return err
+	return n, err
 }

@@ -58,8 +58,8 @@ func (s *countedStore) Confirm(ctx context.Context, p store.PresentedTicket) (bo
 	return won, err
 }
 
-func (s *countedStore) Changes(ctx context.Context, within time.Duration) (store.Changes, error) {
-	c, err := s.Memory.Changes(ctx, within)
+func (s *countedStore) Changes(ctx context.Context, within time.Duration, after store.Cursor, limit int) (store.Changes, error) {
+	c, err := s.Memory.Changes(ctx, within, after, limit)
 	s.polls.Add(1)
 	s.changes.Add(int64(len(c.Sessions)))
 	return c, err

@@ -62,6 +62,13 @@ func TestSQLite_KeepsTheStoreContract(t *testing.T) {
 			RemoveUser: func(t *testing.T, id string) { exec(t, `DELETE FROM users WHERE id = ?`, id) },
 
 			LoseRevokeAll: func(t *testing.T) { exec(t, `UPDATE sessions_epoch SET epoch = epoch - 1`) },
+			ExpiresAt: func(t *testing.T, id store.ID) time.Time {
+				var at int64
+				if err := db.QueryRowContext(t.Context(), `SELECT expires_at FROM sessions WHERE id = ?`, id[:]).Scan(&at); err != nil {
+					t.Fatal(err)
+				}
+				return time.UnixMicro(at).UTC()
+			},
 
 			Alice:  "1",
 			Bob:    "9223372036854775807",

@@ -23,8 +23,8 @@ func (s *suite) nobody() {
 		s.Errorf("login: got %v; want ErrUserDisabled", err)
 	}
 	s.did(false)(s.Store.Revoke(s.ctx(), id, s.Nobody, store.ReasonRevoked))
-	s.must(s.Store.RevokeUser(s.ctx(), s.Nobody, nil, store.ReasonRevoked))
-	s.must(s.Store.Reload(s.ctx(), s.Nobody))
+	s.revokeAllOf(s.Nobody, nil, store.ReasonRevoked)
+	s.reload(s.Nobody)
 	s.lists("of nobody", s.Nobody)
 	s.newest("of nobody", s.Nobody, false, 10)
 	s.holds("another's session", s.row(id), want)

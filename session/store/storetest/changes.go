@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"bytes"
 	"time"
 
 	"github.com/sessionkit/sessionkit/session/store"
@@ -10,13 +11,15 @@ var changesClauses = []clause{
 	{"Changes shows every way to revoke a session, and Reload", (*suite).changesKinds},
 	{"Changes shows no login and no refresh", (*suite).changesQuiet},
 	{"Changes shows what happened within the time asked for, and nothing earlier", (*suite).changesWithin},
-	{"Changes comes with the store's clock and the global epoch", (*suite).changesClock},
+	{"Changes comes with the store's clock and the epochs of everybody", (*suite).changesClock},
+	{"Changes shows each change once, page by page, in the order of Cursor", (*suite).changesPages},
+	{"Changes begins behind the cursor, also in the middle of a moment", (*suite).changesAfter},
 }
 
 // changed returns the changes of the last hour.
 func (s *suite) changed() map[store.ID]store.Change {
 	s.Helper()
-	c, err := s.Store.Changes(s.ctx(), time.Hour)
+	c, err := s.Store.Changes(s.ctx(), time.Hour, store.Cursor{}, many)
 	s.must(err)
 	changes := map[store.ID]store.Change{}
 	for _, change := range c.Sessions {
@@ -32,7 +35,7 @@ func (s *suite) changed() map[store.ID]store.Change {
 // the change.
 func (s *suite) changesKinds() {
 	reloaded, _ := s.login(s.Alice)
-	s.must(s.Store.Reload(s.ctx(), s.Alice))
+	s.reload(s.Alice)
 	one, _ := s.login(s.Alice)
 	s.did(true)(s.Store.Revoke(s.ctx(), one, s.Alice, store.ReasonLogout))
 	reused, first := s.login(s.Alice)
@@ -40,10 +43,10 @@ func (s *suite) changesKinds() {
 	s.did(true)(s.Store.RevokeReused(s.ctx(), store.PresentedTicket{ID: reused, Digest: first}))
 	bobs, _ := s.login(s.Bob)
 	except, _ := s.login(s.Bob)
-	s.must(s.Store.RevokeUser(s.ctx(), s.Bob, []store.ID{except}, store.ReasonRevoked))
+	s.revokeAllOf(s.Bob, []store.ID{except}, store.ReasonRevoked)
 	both, _ := s.login(s.Bob)
 	for range 3 {
-		s.must(s.Store.Reload(s.ctx(), s.Bob))
+		s.reload(s.Bob)
 	}
 	s.did(true)(s.Store.Revoke(s.ctx(), both, "", store.ReasonRevoked))
 
@@ -56,7 +59,11 @@ func (s *suite) changesKinds() {
 		"Reload of the exception": {ID: except, Reload: 3},
 		"Reload, then Revoke":     {ID: both, Revoked: true, Reload: 3},
 	} {
-		if got := changes[want.ID]; got != want {
+		got := changes[want.ID]
+		if row := s.row(want.ID); want.Revoked && !got.At.Equal(row.RevokedAt) {
+			s.Errorf("%s: changed at %v; want %v", name, got.At, row.RevokedAt)
+		}
+		if want.At = got.At; got != want {
 			s.Errorf("%s: the change is %+v; want %+v", name, got, want)
 		}
 		delete(changes, want.ID)
@@ -88,7 +95,7 @@ func (s *suite) changesWithin() {
 	at := map[store.ID]time.Time{early: s.row(early).RevokedAt, late: s.row(late).RevokedAt}
 	gap := at[late].Sub(at[early])
 	for _, within := range []time.Duration{0, moment, gap / 2, gap - moment, gap, gap + moment, 2 * gap, time.Minute, time.Hour, 24 * time.Hour} {
-		c, err := s.Store.Changes(s.ctx(), within)
+		c, err := s.Store.Changes(s.ctx(), within, store.Cursor{}, many)
 		s.must(err)
 		shown := map[store.ID]bool{}
 		for _, change := range c.Sessions {
@@ -105,12 +112,85 @@ func (s *suite) changesWithin() {
 func (s *suite) changesClock() {
 	for range 2 {
 		before := s.find(store.ID{})
-		c, err := s.Store.Changes(s.ctx(), time.Hour)
+		c, err := s.Store.Changes(s.ctx(), time.Hour, store.Cursor{}, many)
 		s.must(err)
 		s.between("Now", c.Now, before.Now, s.now())
-		if c.GlobalEpoch != before.GlobalEpoch {
-			s.Errorf("the epoch is %d; want %d", c.GlobalEpoch, before.GlobalEpoch)
+		if c.GlobalEpoch != before.GlobalEpoch || c.RefreshEpoch != before.RefreshEpoch {
+			s.Errorf("the epochs are %d and %d; want %d and %d", c.GlobalEpoch, c.RefreshEpoch, before.GlobalEpoch, before.RefreshEpoch)
 		}
 		s.must(s.Store.RevokeAll(s.ctx()))
+		s.must(s.Store.RefreshAll(s.ctx()))
+	}
+}
+
+// Some of the changes are made in one statement, and so at one moment.
+func (s *suite) changesPages() {
+	want := map[store.ID]bool{}
+	for range 3 {
+		for range 7 {
+			id, _ := s.login(s.Alice)
+			want[id] = true
+		}
+		s.revokeAllOf(s.Alice, nil, store.ReasonRevoked)
+		s.tick()
+	}
+	for _, limit := range []int{1, 2, 7, 20, 21, 22} {
+		shown := map[store.ID]bool{}
+		var last store.Cursor
+		for pages := 1; ; pages++ {
+			c, err := s.Store.Changes(s.ctx(), time.Hour, last, limit)
+			s.must(err)
+			if len(c.Sessions) > limit || pages > len(want)+1 {
+				s.Fatalf("page %d has %d changes; want at most %d", pages, len(c.Sessions), limit)
+			}
+			for _, change := range c.Sessions {
+				if shown[change.ID] || !follows(change.Cursor(), last) {
+					s.Fatalf("pages of %d: %+v follows %+v; want each change once, in order", limit, change, last)
+				}
+				shown[change.ID], last = true, change.Cursor()
+			}
+			if len(c.Sessions) < limit {
+				break
+			}
+		}
+		if len(shown) != len(want) {
+			s.Errorf("pages of %d show %d changes; want %d", limit, len(shown), len(want))
+		}
+	}
+}
+
+// follows reports whether a comes after b.
+func follows(a, b store.Cursor) bool {
+	return a.At.After(b.At) || a.At.Equal(b.At) && bytes.Compare(a.ID[:], b.ID[:]) > 0
+}
+
+func (s *suite) changesAfter() {
+	for range 5 {
+		s.login(s.Alice)
+	}
+	s.revokeAllOf(s.Alice, nil, store.ReasonRevoked)
+	all, err := s.Store.Changes(s.ctx(), time.Hour, store.Cursor{}, many)
+	s.must(err)
+	middle := all.Sessions[2].Cursor()
+	for what, c := range map[string]struct {
+		after store.Cursor
+		want  int
+	}{
+		"the third of five":              {middle, 2},
+		"the last":                       {all.Sessions[4].Cursor(), 0},
+		"a microsecond earlier":          {store.Cursor{At: middle.At.Add(-moment), ID: middle.ID}, 5},
+		"a microsecond later":            {store.Cursor{At: middle.At.Add(moment)}, 0},
+		"the moment, before all its ids": {store.Cursor{At: middle.At}, 5},
+	} {
+		got, err := s.Store.Changes(s.ctx(), time.Hour, c.after, many)
+		s.must(err)
+		if len(got.Sessions) != c.want || c.want > 0 && got.Sessions[c.want-1] != all.Sessions[4] {
+			s.Errorf("after %s: %+v; want the last %d", what, got.Sessions, c.want)
+		}
+	}
+	// The time asked for counts as well: a poll may be continued long after it began.
+	s.tick()
+	if got, err := s.Store.Changes(s.ctx(), 0, middle, many); err != nil || len(got.Sessions) != 0 {
+		s.Errorf("within no time: %+v, %v; want none", got.Sessions, err)
 	}
 }

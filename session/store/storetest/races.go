@@ -14,6 +14,7 @@ var raceClauses = []clause{
 	{"Revoke beats every Confirm in flight", (*suite).logoutRace},
 	{"Create keeps each of many sessions that begin at once", (*suite).createRace},
 	{"Create of one session many times at once adds one row", (*suite).createTwiceRace},
+	{"RevokeUser leaves none when many call at once", (*suite).revokeUserRace},
 	{"Prune counts each row once when many prune at once", (*suite).pruneRace},
 }
 
@@ -154,6 +155,35 @@ func (s *suite) createTwiceRace() {
 	if list, err := s.Store.List(s.ctx(), s.Bob, store.ID{}, anyNumber); err != nil || len(list) != 10 {
 		s.Errorf("10 logins, each 16 times at once, made %d sessions, %v", len(list), err)
 	}
+}
+
+// Whoever is told that no session is left must be able to rely on it, also while
+// another call is revoking the last ones.
+func (s *suite) revokeUserRace() {
+	const sessions = 120
+	var ids []store.ID
+	for range sessions {
+		id, _ := s.login(s.Alice)
+		ids = append(ids, id)
+	}
+	together(4, func(int) {
+		r := store.UserRevocation{UserID: s.Alice, Reason: store.ReasonRevoked, Limit: 25}
+		for range 100 {
+			n := 0
+			if _, err := persistent(func() (ok bool, err error) { n, err = s.Store.RevokeUser(s.ctx(), r); return true, err }); err != nil {
+				s.Errorf("revoke: %v", err)
+			} else if n < r.Limit {
+				break
+			}
+		}
+		for _, id := range ids {
+			snap, err := s.Store.Find(s.ctx(), id)
+			if err != nil || snap.Record.RevokedAt.IsZero() {
+				s.Errorf("after all were revoked: %+v, %v", snap.Record, err)
+				return
+			}
+		}
+	})
 }
 
 func (s *suite) pruneRace() {

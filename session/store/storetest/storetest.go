@@ -27,6 +27,10 @@ type Backend struct {
 	// the last RevokeAll does.
 	LoseRevokeAll func(t *testing.T)
 
+	// ExpiresAt returns when the time of a session's row is over, by the store's clock:
+	// Prune removes it later than that.
+	ExpiresAt func(t *testing.T, id store.ID) time.Time
+
 	// Alice and Bob are two different user ids of the type that the store accepts.
 	// Nobody is a text that is not of that type, or "" if every text is.
 	Alice, Bob, Nobody string
@@ -107,6 +111,31 @@ func (s *suite) loginFor(userID string, life, keep time.Duration) (store.ID, sto
 	}
 	s.must(s.Store.Create(s.ctx(), n))
 	return n.ID, n.Confirmed
+}
+
+// many is a limit that no test reaches, unless limits are its subject.
+const many = 1000
+
+// revokeAllOf revokes all sessions of the user except some.
+func (s *suite) revokeAllOf(userID string, except []store.ID, reason store.Reason) {
+	s.Helper()
+	s.batch(store.UserRevocation{UserID: userID, Except: except, Reason: reason, Limit: many})
+}
+
+// batch returns how many sessions one call of RevokeUser has found.
+func (s *suite) batch(r store.UserRevocation) int {
+	s.Helper()
+	n, err := s.Store.RevokeUser(s.ctx(), r)
+	s.must(err)
+	return n
+}
+
+// reload reloads the user's sessions and returns how many there were.
+func (s *suite) reload(userID string) int {
+	s.Helper()
+	n, err := s.Store.Reload(s.ctx(), userID, many)
+	s.must(err)
+	return n
 }
 
 func (s *suite) find(id store.ID) store.Snapshot {
