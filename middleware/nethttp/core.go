@@ -157,10 +157,10 @@ func (c *Core) Admit(w http.ResponseWriter, r *http.Request, need Requirement) (
 // refusal returns the reason to refuse a request that does not meet the requirement.
 func (n Requirement) refusal(st *state) (reason, error) {
 	switch {
-	case n.Public && errors.Is(st.err, session.ErrPrefetch):
+	case n.Public && errors.Is(st.err, session.ErrStoreUnavailable) && session.IsPrefetch(&st.request):
 		// Whether the user has a session is not known. The browser would keep the page of
 		// a user who has none.
-		return prefetched, st.err
+		return unavailable, st.err
 	case n.Public:
 		return admitted, nil // also if the store does not answer
 	case st.err != nil:
@@ -224,7 +224,7 @@ func (c *Core) checkLive(r *http.Request, st *state, need Requirement) (*http.Re
 	case st.err != nil:
 		return r, st, reasonFor(st.err), st.err
 	case session.IsPrefetch(r): // it never causes a statement
-		return r, st, prefetched, session.ErrPrefetch
+		return r, st, unavailable, session.ErrStoreUnavailable
 	}
 	v, err := c.sessions.RequireLive(r, st.verdict)
 	if err != nil {
