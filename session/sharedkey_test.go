@@ -27,7 +27,9 @@ func (w keyWorld) manager(s store.Store, cfg session.Config, keys ...string) *se
 func (w keyWorld) serve(managers ...*session.Manager) (raised uint64) {
 	for _, m := range managers {
 		before := m.Stats()[session.EventMisconfigured]
-		_, _ = m.Authenticate(page(newBrowser()))
+		r := page(newBrowser())
+		r.Host = "localhost" // plain HTTP to another host is another fault
+		_, _ = m.Authenticate(r)
 		raised += m.Stats()[session.EventMisconfigured] - before
 	}
 	return raised
