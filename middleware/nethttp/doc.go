@@ -16,7 +16,7 @@
 //
 // Of a Cookie header it reads the first 3,000 pairs. Reading the header costs net/http
 // itself more: set http.Server.MaxHeaderBytes, 1 MB by default, to 32 KB. The
-// two cookies need about 1 KB.
+// kit's cookies need about 1 KB.
 //
 // # Guards for other frameworks
 //
