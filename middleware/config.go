@@ -40,6 +40,10 @@ type Config struct {
 	// An entry opens a route of the default host, which is registered with the Echo itself. A
 	// route of a virtual host is opened by an entry that names it exactly as Echo.Host does:
 	// "shop.example.com/", "GET shop.example.com:8443/articles/:id".
+	//
+	// If the Echo has no route for an entry, that opens nothing, and may be misspelt. The
+	// first request that Protect gets logs these entries as a warning, with slog's default
+	// logger. So register all routes before the Echo serves.
 	Public []string
 
 	// CrossOrigin refuses unsafe requests from other sites, before any other check. The
@@ -120,6 +124,24 @@ func splitRoute(entry string) (method string, at route) {
 	}
 	begin := max(strings.Index(entry, "/"), 0)
 	return method, route{host: entry[:begin], path: entry[begin:]}
+}
+
+// unused returns the entries of Config.Public that match no route of an Echo. GET opens
+// HEAD, too, and echo itself answers OPTIONS on each route.
+func unused(entries []string, e *echo.Echo) (unused []string) {
+	routes := map[string][]*echo.Route{"": e.Routes()} // by host
+	for host, router := range e.Routers() {
+		routes[host] = router.Routes()
+	}
+	for _, entry := range entries {
+		method, at := splitRoute(entry)
+		if !slices.ContainsFunc(routes[at.host], func(r *echo.Route) bool {
+			return r.Path == at.path && (method == "" || method == r.Method || method == http.MethodOptions || method == http.MethodGet && r.Method == http.MethodHead)
+		}) {
+			unused = append(unused, entry)
+		}
+	}
+	return unused
 }
 
 // publicRoutes returns the methods to which each public route is open. nil means all.

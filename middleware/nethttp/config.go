@@ -44,8 +44,8 @@ type Config struct {
 	// that is not the scheme's: "example.com", "localhost:8080". On any other host, only the
 	// patterns of Public that name it are public. Set it if the app has pages on several
 	// hosts. A Host header that differs in case, or by a port or a final dot, is not of the
-	// list: the app's router may take it for another host. So is the address of a machine:
-	// mount a health check that is requested by it outside the guard.
+	// list: the app's router may take it for another host. Neither is the address of a
+	// machine: mount a health check that is requested by address outside the guard.
 	//
 	// If Hosts is empty, every host is a default host. Either way, if Protect is given an
 	// *http.ServeMux, a route whose pattern names a host is on no default host. The guard
