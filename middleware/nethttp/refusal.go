@@ -128,7 +128,7 @@ func (c *Core) refuse(h http.Header, r *http.Request, why reason, err error) *Re
 			// The login page has no handler, or the guard runs before the router. A
 			// redirect would loop.
 			refusal.Err = errors.Join(err, errNoLogin)
-			refusal.Text = "The login page itself asks for a login. If this is your app: mount the login page at this path, and the guard so that it runs after the router."
+			refusal.Text = "The login page itself asks for a login. If this is your app: mount the login page at this path, and the guard so that it runs after the router. On a host that is not the default one, open it in Config.Public."
 			break
 		}
 		refusal.Status = who.login
@@ -145,7 +145,7 @@ func (c *Core) refuse(h http.Header, r *http.Request, why reason, err error) *Re
 	return refusal
 }
 
-var errNoLogin = errors.New("the login page itself asks for a login: mount it at Config.LoginPath, and the guard after the router (with echo: Use, not Pre)")
+var errNoLogin = errors.New("the login page itself asks for a login: mount it at Config.LoginPath, and the guard after the router (with echo: Use, not Pre), and open it with an entry of Config.Public if it is on a host that is not a default one")
 
 // loginURL returns the URL of the login page, with what the page may want to know.
 func (c *Core) loginURL(r *http.Request, who *client, refusal *Refusal) string {
