@@ -23,5 +23,9 @@
 // A guard for another framework builds on [Core], which has the same rules, and adds the
 // framework's signatures and route matching. Package middleware is the guard for echo. A
 // guard calls Core.Admit before the handler and Core.Finish after it, and passes the
-// writer and the request that Admit returns to the handler.
+// writer and the request that Admit returns to the handler. If its Issue cannot put a new
+// writer in place of the handler's, it wraps that with Core.Watch. It calls ReturnForm when
+// the handler has returned or panicked. The login page is always public, and requests to
+// Core.LogoutPath go to Logout without Admit. Logout answers with Redirect to
+// Core.AfterLogout, WriteError with Core.Refuse.
 package nethttp
