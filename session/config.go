@@ -117,7 +117,7 @@ func (c Config) faults() error {
 	if len(c.App) > 32 || strings.ContainsFunc(c.App, notInAppName) {
 		wrong("App is %q: use at most 32 lower-case letters, digits and hyphens", c.App)
 	}
-	if c.AccessTTL < shortestAccess || c.AccessTTL > time.Hour {
+	if c.AccessTTL < shortestAccess || c.AccessTTL > longestAccess {
 		wrong("AccessTTL is %v: use 1s to 1h", c.AccessTTL)
 	}
 	for _, l := range []struct {

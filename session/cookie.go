@@ -18,6 +18,9 @@ import (
 // newer by one generation. The browser presents both cookies, and the ticket of the
 // higher generation counts.
 //
+// A new kind of cookie needs a name here and in all and cleared, a ticket (ticket.go), a
+// sealer with keys of its own (sealers), and a method of tickets that reads or mints it.
+//
 // Browsers that know the prefix __Host-Http- store such a cookie only if a server
 // set it, with Secure, HttpOnly, Path=/ and no Domain. Browsers that do not know it
 // apply the rules of __Host-, which it begins with.
@@ -44,6 +47,9 @@ func namesFor(app string, secure bool) cookieNames {
 
 // refreshFor returns the name of the refresh cookie for a ticket of a generation.
 func (n cookieNames) refreshFor(generation uint64) string { return n.refresh[generation%2] }
+
+// all returns the name of every cookie of the Manager's.
+func (n cookieNames) all() [3]string { return [...]string{n.access, n.refresh[0], n.refresh[1]} }
 
 // isRefresh reports whether a name is one of the refresh cookie's.
 func (n cookieNames) isRefresh(name string) bool { return slices.Contains(n.refresh[:], name) }
@@ -79,6 +85,19 @@ func (n cookieNames) deleted(name string) *http.Cookie {
 // but not when one is deleted (seen in version 156).
 func (n cookieNames) cleared() []*http.Cookie {
 	return []*http.Cookie{n.cookie(n.access, "", time.Second), n.deleted(n.refresh[0]), n.deleted(n.refresh[1])}
+}
+
+// arePresent reports whether a request has one of the cookies, good or not. An emptied
+// cookie counts as absent.
+func (n cookieNames) arePresent(r *http.Request) bool {
+	for _, name := range n.all() {
+		for value := range cookieValues(r.Header, name) {
+			if value != "" {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // withoutRefresh returns the cookies except the refresh cookies.
@@ -141,7 +160,8 @@ const maxPairs = 3000
 
 // cookieValues yields the values of the request's cookies of a name, as
 // http.Request.CookiesNamed does (RFC 6265, section 4.2.1), without allocating. It
-// does not read what follows the first maxPairs pairs.
+// does not read what follows the first maxPairs pairs. It is the only reader of the
+// cookies of a request, as Verdict.SetCookies is the only writer of those of an answer.
 func cookieValues(h http.Header, name string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		pairs := 0

@@ -56,8 +56,8 @@ func newCredentialCache() *credentialCache {
 // of the kit's cookies. A program that sends cookies keeps them, so it needs no cache,
 // and it must receive new ones.
 func (ts *tickets) hasOnlyCredentials(r *http.Request) bool {
-	for _, c := range ts.names.cleared() {
-		for range cookieValues(r.Header, c.Name) {
+	for _, name := range ts.names.all() {
+		for range cookieValues(r.Header, name) {
 			return false
 		}
 	}

@@ -91,10 +91,10 @@ func (w windows) presented(s store.Snapshot, t refreshTicket) store.PresentedTic
 }
 
 // furthestAhead returns by how many generations a client can at most be ahead of the
-// row: as many as the shortest access lifetime allows since the row was written. An
-// hour more covers a database that has failed over to one with a slower clock.
+// row: as many as the shortest access lifetime allows since the row was written. The
+// slack covers a database that has failed over to one with a slower clock.
 func furthestAhead(now time.Time, row *store.Record) uint64 {
-	since := max(0, now.Sub(row.ConfirmedAt)) + time.Hour
+	since := max(0, now.Sub(row.ConfirmedAt)) + failoverSlack
 	return 2 + uint64(since/windowsFor(shortestAccess).young)
 }
 

@@ -33,16 +33,3 @@ const maxPurpose = 256
 // separatesTokens reports whether a character ends a token in a list of items with
 // parameters (RFC 9651, section 3.1).
 func separatesTokens(c rune) bool { return strings.ContainsRune(",;= \t", c) }
-
-// arePresent reports whether a request has one of the cookies, good or not. An emptied
-// cookie counts as absent.
-func (n cookieNames) arePresent(r *http.Request) bool {
-	for _, c := range n.cleared() {
-		for value := range cookieValues(r.Header, c.Name) {
-			if value != "" {
-				return true
-			}
-		}
-	}
-	return false
-}

@@ -80,7 +80,8 @@ func (c *call) reportUnavailable(why error) error {
 
 // do makes one step against the store, and repeats it if there is no definite
 // answer: a lost answer or a deadlock is usually over by then. Every step is safe to
-// repeat. lost reports whether an earlier try may have done the step's
+// repeat. Every step but a probe passes through here: it is the place to measure the
+// store. lost reports whether an earlier try may have done the step's
 // work without an answer.
 func do[T any](c *call, step func(context.Context) (T, error)) (result T, lost bool, err error) {
 	if err := c.breaker.refusal(); err != nil {

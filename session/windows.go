@@ -13,8 +13,17 @@ const delayedFor = 15 * time.Second
 // shortestAccess is the shortest access lifetime that Config accepts.
 const shortestAccess = time.Second
 
-// windows are all time spans that depend on the access lifetime A. No other code
-// computes a fraction of A.
+// longestAccess is the longest access lifetime that Config accepts. store.RetainRevoked
+// is a minute longer.
+const longestAccess = time.Hour
+
+// failoverSlack is by how much the clock of a database may be slower than that of the
+// one it has taken over from.
+const failoverSlack = time.Hour
+
+// windows are all time spans of the rotation; most depend on the access lifetime A. No
+// other code computes a fraction of A. A new window is a field here, with its reason, and
+// a line in windowsFor.
 type windows struct {
 	// access is A itself. After it a client that has received an answer comes
 	// back with that answer's refresh ticket, at the latest.

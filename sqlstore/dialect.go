@@ -14,7 +14,8 @@ import (
 type Dialect int
 
 // dialects maps each exported constant to its implementation. To add a dialect,
-// write one file with its constant and its implementation, and add its line here.
+// write one file with its constant, the number after the last one here, and its
+// implementation, and a schema file that it embeds; and add its line here.
 var dialects = map[Dialect]*dialect{
 	MySQL:  &mysqlDialect,
 	SQLite: &sqliteDialect,
@@ -70,7 +71,8 @@ type syntax struct {
 	qualifiedTables bool
 
 	// bind replaces each ? of a statement with the database's own placeholder. No
-	// statement has a question mark that is not a parameter.
+	// statement has a question mark that is not a parameter. A parameter is an integer,
+	// a text, bytes or a user id: see IDKind.key.
 	bind func(statement string) string
 
 	// now is the database's clock in microseconds since 1970. It has the same value

@@ -91,9 +91,17 @@ var createdColumns = []createdColumn{
 	{"ends_at", "{now} + ?", func(n *store.NewSession) any { return n.Lifetime.Microseconds() }},
 	{"expires_at", "{now} + ?", func(n *store.NewSession) any { return n.RetainFor.Microseconds() }},
 	{"reload", "0", nil},
-	{"non_interactive", "?", func(n *store.NewSession) any { return n.NonInteractive }},
+	{"non_interactive", "?", func(n *store.NewSession) any { return flag(n.NonInteractive) }},
 	{"user_agent", "?", func(n *store.NewSession) any { return []byte(n.UserAgent) }},
 	{"ip", "?", func(n *store.NewSession) any { return []byte(n.IP) }},
+}
+
+// flag is a parameter for a column that is 0 or 1. Not every driver takes a bool for it.
+func flag(set bool) int {
+	if set {
+		return 1
+	}
+	return 0
 }
 
 // insertCreated is the part of the INSERT that names the columns and their values.

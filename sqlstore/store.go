@@ -293,7 +293,7 @@ func (s *Store) Newest(ctx context.Context, userID string, nonInteractive bool, 
 	if !ok {
 		return nil, nil
 	}
-	list, err := s.records(ctx, s.sql.newest, append(user, nonInteractive, limit))
+	list, err := s.records(ctx, s.sql.newest, append(user, flag(nonInteractive), limit))
 	return list, failed("reading a user's newest sessions", err)
 }
 
