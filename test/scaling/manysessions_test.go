@@ -159,12 +159,17 @@ func (d *manyDatabase) rowsRead(do func()) int {
 	return read() - before - (before - first)
 }
 
+// enoughPairs is how many pairs of runs a comparison of times needs. Other programs of the
+// machine, or work of the server after the inserts, may disturb most of a few.
+const enoughPairs = 100
+
 // step is something that is done in both databases.
 type step struct {
 	name        string
 	fewer, many func()
 	onlyShown   bool // fewer has less to do, whatever the number of sessions
 	pairs       int  // 0: the plan's
+	more        int  // rows that it may read more
 }
 
 // compare does each step in both databases by turns. The rows that are read must not
@@ -187,17 +192,19 @@ func (p plan) compare(t *testing.T, fewer, many *manyDatabase, lines *table, ste
 				tookFewer = append(tookFewer, timed(s.fewer))
 			}
 		}
-		ratio := float64(median(tookMany)) / float64(median(tookFewer))
-		lines.row(s.name, number(float64(rowsFewer), 0), number(float64(rowsMany), 0), fmt.Sprint(pairs), number(ratio, 2))
+		ratio, shown := float64(median(tookMany))/float64(median(tookFewer)), "-"
+		if pairs >= enoughPairs {
+			shown = number(ratio, 2)
+		}
+		lines.row(s.name, number(float64(rowsFewer), 0), number(float64(rowsMany), 0), fmt.Sprint(pairs), shown)
 		if s.onlyShown {
 			continue
 		}
 		// A tenth more is the optimizer's choice of how to sort a page.
-		if rowsMany > rowsFewer+max(2, rowsFewer/10) || rowsFewer < 1 {
+		if rowsMany > rowsFewer+max(2, rowsFewer/10)+s.more || rowsFewer < 1 {
 			t.Errorf("%s reads %d rows, and %d with very many sessions", s.name, rowsFewer, rowsMany)
 		}
-		// The median of few pairs says little on a machine that runs other tests as well.
-		if ratio > 2 && pairs >= 100 {
+		if ratio > 2 && pairs >= enoughPairs {
 			t.Errorf("%s takes %.2f times as long with very many sessions", s.name, ratio)
 		}
 	}
@@ -221,9 +228,9 @@ func TestScaling_ManySessionsOfOneUserCostOthersNothing(t *testing.T) {
 
 	say("## One user with very many sessions")
 	say("Two databases on one server. In one of them a user has %s live sessions of browsers and as many of programs, in the other %d and %d. "+
-		"Each step runs in both by turns, on one connection. The rows are those that the server counts as read, temporary tables included, and the ratio is that of the median times. "+
+		"Each step runs in both by turns, on one connection. The rows are those that the server counts as read, temporary tables included, and the ratio is that of the median times, if there are %d pairs. "+
 		"A step marked with * is compared with that of a user with %s sessions of each kind, because it has less to do for a user with %d.",
-		number(float64(p.ofOneUser), 0), few, few, number(float64(p.equal), 0), few)
+		number(float64(p.ofOneUser), 0), few, few, enoughPairs, number(float64(p.equal), 0), few)
 	lines := table{{"step", "rows read, few sessions", "rows read, very many", "pairs", "time, ratio"}}
 	next := 0
 	refresh := func(d *manyDatabase) func() {
@@ -257,7 +264,8 @@ func TestScaling_ManySessionsOfOneUserCostOthersNothing(t *testing.T) {
 	positionFewer, positionMany := fewer.changes(store.Cursor{}), many.changes(store.Cursor{})
 	p.compare(t, fewer, many, &lines, []step{
 		{name: "first page of a poll after RevokeUser *", fewer: func() { fewer.changes(store.Cursor{}) }, many: func() { many.changes(store.Cursor{}) }},
-		{name: "second page of a poll *", fewer: func() { fewer.changes(positionFewer) }, many: func() { many.changes(positionMany) }},
+		// It may begin in the middle of a batch, whose rows have one time: they are read again.
+		{name: "second page of a poll *", fewer: func() { fewer.changes(positionFewer) }, many: func() { many.changes(positionMany) }, more: pollPage},
 	})
 	p.compare(t, fewer, many, &lines, others(", after RevokeUser"))
 	p.compare(t, fewer, many, &lines, []step{
@@ -374,10 +382,10 @@ func (e endedSessions) print() {
 			failed++
 		}
 	}
-	part := max(1, len(took)/10)
-	first, last := median(slices.Clone(took[:part])), median(slices.Clone(took[len(took)-part-1:len(took)-1])) // the very last finds few or none
+	half := len(took) / 2
+	first, last := median(slices.Clone(took[:half])), median(slices.Clone(took[half:]))
 	say("RevokeUser, and then Run, ended %s sessions in %d calls of the store, each a SELECT and an UPDATE of at most %s rows; %d calls failed and were repeated. "+
-		"The last tenth of the calls took %s times as long as the first. The refresh epoch, which makes everybody refresh, rose by %d: by 1 at the end, and by 1 at most every %v while there are more than %s changes to list.",
+		"The median call of the second half took %s times as long as that of the first. The refresh epoch, which makes everybody refresh, rose by %d: by 1 at the end, and by 1 at most every %v while there are more than %s changes to list.",
 		number(float64(e.sessions), 0), len(e.calls), number(pollPage, 0), failed, number(float64(last)/float64(first), 2),
 		e.raises, fullPoll, number(maxListed, 0))
 	say("Meanwhile other users refreshed %s times, each with a deadline of %v for both statements: %d failed, and the slowest took %s %% of that time.",

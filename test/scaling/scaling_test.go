@@ -39,7 +39,7 @@ var fast = plan{
 	revocations: []float64{2},
 	sessions:    1000,
 	ofOneUser:   10_000,
-	equal:       3000,
+	equal:       5000,
 	pairs:       10,
 }
 
