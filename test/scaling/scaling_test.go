@@ -25,6 +25,9 @@ type plan struct {
 	herdLasting time.Duration
 	revocations []float64 // per second
 	sessions    int       // rows in the database
+	ofOneUser   int       // live sessions of one user, of each kind
+	equal       int       // those of a user who is compared with that one
+	pairs       int       // runs of each step that is compared
 }
 
 // fast is the plan of `go test`. It is large enough for the checks of the bounds.
@@ -35,6 +38,9 @@ var fast = plan{
 	herd:   100, herds: []scenario{{within: time.Second, think: think{time.Second, true}}}, herdLasting: 5 * time.Minute,
 	revocations: []float64{2},
 	sessions:    1000,
+	ofOneUser:   10_000,
+	equal:       5000,
+	pairs:       10,
 }
 
 // whole is the plan of `make scaling`.
@@ -56,6 +62,9 @@ var whole = plan{
 	},
 	revocations: []float64{0, 1, 10},
 	sessions:    200_000,
+	ofOneUser:   200_000,
+	equal:       10_000,
+	pairs:       200,
 }
 
 func TestScaling_StatementsPollsAndRowsStayWithinTheirBounds(t *testing.T) {
