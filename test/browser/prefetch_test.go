@@ -103,7 +103,6 @@ func TestPrefetchesFromBeforeTheLoginAreDiscarded(t *testing.T) {
 			at, err := tryEval[string](b, `document.readyState + location.pathname`)
 			return err == nil && at == "complete/account"
 		})
-		t.Logf("%s: the page shows %q; requests %+v", way, b.heading(), site.requests("/account")[before:])
 		if got := b.heading(); got != "ada" {
 			b.errorf("%s: after the login the page shows %q", way, got)
 		}
