@@ -24,7 +24,7 @@ func newServer(handler http.Handler) *http.Server {
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    32 << 10, // the default is 1 MB; the two cookies need about 1 KB
+		MaxHeaderBytes:    32 << 10, // the default is 1 MB; the kit's cookies need about 1 KB
 		ErrorLog:          slog.NewLogLogger(slog.Default().Handler(), slog.LevelWarn),
 	}
 }

@@ -58,7 +58,7 @@ func inApp(t *testing.T, cfg middleware.Config, test func(a *app)) {
 		})
 		e.Any("/logout", a.guard.Logout)
 		e.GET("/", who)
-		e.GET("/static/*", who)
+		e.GET("/static*", who)
 		e.Any("/account", who)
 		e.GET("/admin", who, a.guard.RequireRole("admin", "root"))
 		e.GET("/password", who, a.guard.RequireRecentLogin(5*time.Minute))

@@ -17,16 +17,18 @@ import (
 type Config struct {
 	_ [0]func() // named fields only
 
-	// LoginPath is the path of the login page. It is public. Default "/login". The query
-	// tells the page what it may want to know: next, the page to return to; reauth=1, the
-	// login is too old; reason=reuse, the session was ended because somebody may have copied
-	// its cookie (session.ErrReused); logout=pending, see OnLogoutError. Anybody can make a
-	// link with these, so let the page only show a text for them.
+	// LoginPath is the path of the login page, on each host. It is public on the default
+	// host. On a virtual host Public has to open it: "shop.example.com/login". Default
+	// "/login". The query tells the page what it may want to know: next, the page to return
+	// to; reauth=1, the login is too old; reason=reuse, the session was ended because
+	// somebody may have copied its cookie (session.ErrReused); logout=pending, see
+	// OnLogoutError. Anybody can make a link with these, so let the page only show a text
+	// for them.
 	LoginPath string
 
-	// LogoutPath is the route of Guard.Logout. Protect admits each request to it, so that
-	// a logout works also if the session has ended or the store is down. Default
-	// "/logout".
+	// LogoutPath is the route of Guard.Logout on the default host. Protect admits each
+	// request to it, so that a logout works also if the session has ended or the store is
+	// down. On a virtual host, an entry of Public does the same. Default "/logout".
 	LogoutPath string
 
 	// Public lists the routes that need no session, as they were registered with echo and
@@ -34,6 +36,14 @@ type Config struct {
 	// every method, "GET /articles/:id" to GET and HEAD only. Echo's
 	// Static("/static", dir) registers "/static*", not "/static/*". Everything else is
 	// protected, also paths that match no route.
+	//
+	// An entry opens a route of the default host, which is registered with the Echo itself. A
+	// route of a virtual host is opened by an entry that names it exactly as Echo.Host does:
+	// "shop.example.com/", "GET shop.example.com:8443/articles/:id".
+	//
+	// If the Echo has no route for an entry, that opens nothing, and may be misspelt. The
+	// first request that Protect gets logs these entries as a warning, with slog's default
+	// logger. So register all routes before the Echo serves.
 	Public []string
 
 	// CrossOrigin refuses unsafe requests from other sites, before any other check. The
@@ -84,47 +94,72 @@ func (cfg Config) faults() error {
 		faults = append(faults, fmt.Errorf("guard: Config.Public has "+format, args...))
 	}
 	for _, route := range cfg.Public {
-		method, path := splitRoute(route)
+		method, at := splitRoute(route)
 		if method != strings.ToUpper(method) {
 			wrong("%q: write the method in capitals, or leave it out", route)
 		}
-		if !strings.HasPrefix(path, "/") {
-			wrong("%q: use the path of a route as it was registered with echo, such as /static*", route)
+		if !strings.HasPrefix(at.path, "/") || at.host != "" && strings.HasPrefix(at.path, "//") || strings.ContainsAny(at.host, " \t") {
+			wrong("%q: use the path of a route as it was registered with echo, such as /static*, on a virtual host after its name, such as shop.example.com/static*", route)
 		}
-		if strings.ContainsAny(path, "?#") {
+		if strings.ContainsAny(at.host+at.path, "?#") {
 			wrong("%q: a route has no query and no fragment", route)
 		}
-		if path == "/*" {
+		if at.host == "" && at.path == "/*" {
 			wrong("%q: it would make every path public that matches no other route", route)
 		}
 	}
 	return errors.Join(faults...)
 }
 
-// splitRoute splits a route of Config.Public. The method may be empty.
-func splitRoute(route string) (method, path string) {
-	if method, path, ok := strings.Cut(route, " "); ok {
-		return method, path
-	}
-	return "", route
+// route is a route of an Echo, without its method.
+type route struct {
+	host string // of Echo.Host; "": the default host
+	path string // as echo.Context.Path returns it
 }
 
-// publicRoutes returns the methods to which each public path is open. nil means all.
-func (cfg Config) publicRoutes(loginPath string) map[string][]string {
-	public := map[string][]string{}
-	for _, route := range cfg.Public {
-		switch method, path := splitRoute(route); method {
+// splitRoute splits an entry of Config.Public. The method may be empty.
+func splitRoute(entry string) (method string, at route) {
+	if before, after, ok := strings.Cut(entry, " "); ok {
+		method, entry = before, after
+	}
+	begin := max(strings.Index(entry, "/"), 0)
+	return method, route{host: entry[:begin], path: entry[begin:]}
+}
+
+// unused returns the entries of Config.Public that match no route of an Echo. GET opens
+// HEAD, too, and echo itself answers OPTIONS on each route.
+func unused(entries []string, e *echo.Echo) (unused []string) {
+	routes := map[string][]*echo.Route{"": e.Routes()} // by host
+	for host, router := range e.Routers() {
+		routes[host] = router.Routes()
+	}
+	for _, entry := range entries {
+		method, at := splitRoute(entry)
+		if !slices.ContainsFunc(routes[at.host], func(r *echo.Route) bool {
+			return r.Path == at.path && (method == "" || method == r.Method || method == http.MethodOptions || method == http.MethodGet && r.Method == http.MethodHead)
+		}) {
+			unused = append(unused, entry)
+		}
+	}
+	return unused
+}
+
+// publicRoutes returns the methods to which each public route is open. nil means all.
+func (cfg Config) publicRoutes(loginPath string) map[route][]string {
+	public := map[route][]string{}
+	for _, entry := range cfg.Public {
+		switch method, at := splitRoute(entry); method {
 		case "":
 		case http.MethodGet:
-			public[path] = append(public[path], method, http.MethodHead)
+			public[at] = append(public[at], method, http.MethodHead)
 		default:
-			public[path] = append(public[path], method)
+			public[at] = append(public[at], method)
 		}
 	}
 	// A path alone includes every method, so it replaces the entries above.
-	for _, route := range append(slices.Clone(cfg.Public), loginPath) {
-		if method, path := splitRoute(route); method == "" {
-			public[path] = nil
+	for _, entry := range append(slices.Clone(cfg.Public), loginPath) {
+		if method, at := splitRoute(entry); method == "" {
+			public[at] = nil
 		}
 	}
 	return public

@@ -22,6 +22,7 @@ func TestNew_RefusesEachFaultyRoute(t *testing.T) {
 	} {
 		for _, route := range []string{
 			"/a", "/a/b", "/a-b", "/a.b", "/a_b", "/a/", "/", "/static*", "/static/*", "/articles/:id", "GET /", "HEAD /a", "POST /a", "DELETE /articles/:id", "GET /*/a",
+			"shop.test/", "GET shop.test/articles/:id", "shop.test:8443/static*", "[::1]:8080/", "status.test/*",
 			"/" + strings.Repeat("a", 2048),
 		} {
 			if g, err := middleware.New(sessions, config(route)); g == nil || err != nil {
@@ -30,6 +31,7 @@ func TestNew_RefusesEachFaultyRoute(t *testing.T) {
 		}
 		for _, route := range []string{
 			"a", "", "*", "static*", "/a?b", "/a#b", "GET /a?b", "POST /a#b", "/*", "GET /*", "POST /*", "get /a", "Get /a", "GEt /a", "GET a", "GET ", "GET  /a", "https://evil.test/a",
+			"shop.test", "GET shop.test", "GET  shop.test/a", "GET shop.test /a", "shop.test/a?b", "shop.test/a#b", "shop.test?/a", "shop.test//a", "get shop.test/a",
 		} {
 			g, err := middleware.New(sessions, config(route))
 			if g != nil || err == nil {

@@ -9,8 +9,11 @@ package middleware
 
 import (
 	"errors"
+	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -20,11 +23,15 @@ import (
 )
 
 // Guard decides which requests reach the handlers of an echo app, and identifies the
-// user. It is immutable and safe for concurrent use. Make one with New.
+// user. It is safe for concurrent use. Make one with New.
 type Guard struct {
 	core   *nethttp.Core
 	custom func(echo.Context, *echo.HTTPError) error // Config.Answer
-	public map[string][]string                       // route to the methods that it is open to; nil: all
+	public map[route][]string                        // the methods that a route is open to; nil: all
+
+	entries   []string  // Config.Public
+	reporting sync.Once // of the entries that match no route
+
 }
 
 // New returns a Guard for the sessions of a Manager. If the Config is faulty, the error
@@ -40,25 +47,47 @@ func New(sessions *session.Manager, cfg Config) (*Guard, error) {
 	if err := errors.Join(err, cfg.faults()); err != nil {
 		return nil, err
 	}
-	return &Guard{core: core, custom: cfg.Answer, public: cfg.publicRoutes(core.LoginPath())}, nil
+	return &Guard{core: core, custom: cfg.Answer, public: cfg.publicRoutes(core.LoginPath()), entries: slices.Clone(cfg.Public)}, nil
 }
 
 // Protect admits only requests with a session. On the login page and the public routes
 // it does what Identify does. It admits each request to Config.LogoutPath: Guard.Logout
 // makes its own checks. Mount Protect with Use, so that it runs after the router, not
-// with Pre.
+// with Pre, and before middleware that changes Request.Host: the guard finds the virtual
+// host by it, as the router has.
 //
 // Protect sets Cache-Control: no-store on protected answers. The handler may replace it,
 // as http.ServeContent does on an error, unless the answer sets cookies.
 func (g *Guard) Protect(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if c.Path() == g.core.LogoutPath() {
+		g.reporting.Do(func() { g.reportUnused(c.Echo()) })
+		at := routeOf(c)
+		if at == (route{path: g.core.LogoutPath()}) {
 			return next(c)
 		}
-		methods, ok := g.public[c.Path()]
+		methods, ok := g.public[at]
 		public := ok && (methods == nil || slices.Contains(methods, c.Request().Method))
 		return g.admit(c, next, nethttp.Requirement{Public: public})
 	}
+}
+
+// reportUnused warns of the entries of Config.Public that match no route. The Echo has all
+// its routes when it serves, and has few or none of them when New runs.
+func (g *Guard) reportUnused(e *echo.Echo) {
+	if unused := unused(g.entries, e); len(unused) > 0 {
+		slog.Warn(fmt.Sprintf("middleware: Config.Public has entries that match no route, and open nothing: %q; write the path as it was registered with echo, and on a virtual host after its name", unused))
+	}
+}
+
+// routeOf returns the route that echo has chosen for a request. Echo compares the Host
+// header with the name of a virtual host byte by byte. So the header "SHOP.example.com" is
+// the default host, and so are the routes that it reaches.
+func routeOf(c echo.Context) route {
+	at := route{path: c.Path()}
+	if host := c.Request().Host; c.Echo().Routers()[host] != nil {
+		at.host = host
+	}
+	return at
 }
 
 // Identify admits requests with and without a session. The handler gets the session

@@ -33,9 +33,9 @@ func (m *Manager) Authenticate(r *http.Request) (Verdict, error) {
 	if IsPrefetch(r) && m.tickets.names.arePresent(r) {
 		return Verdict{}, unavailable(errPrefetch)
 	}
-	t, ok := m.tickets.refresh(r)
-	if !ok {
-		return Verdict{}, unauthenticated("the request has no cookie that can be opened")
+	t, err := m.refreshTicket(r)
+	if err != nil {
+		return Verdict{}, err
 	}
 	if over, ok := m.tickets.over(r, t.sessionID()); ok && time.Now().Before(over.ExpiresAt) {
 		return Verdict{}, isOverError("as the access cookie says", over.reused)
@@ -44,6 +44,48 @@ func (m *Manager) Authenticate(r *http.Request) (Verdict, error) {
 		return Verdict{}, isOverError("the refresh cookie ended long ago", false)
 	}
 	return m.refresh(r, t)
+}
+
+// refreshTicket returns the request's refresh ticket. Usually there is one, and no
+// statement is needed.
+//
+// If the cookies name two sessions, it returns the ticket of the one that goes on: a login
+// has replaced the other one, whose last answer came late. If both go on, one cookie may
+// be planted, and neither counts.
+//
+// If no key opens one of the cookies, that may be the newer one. Then a ticket that looks
+// superseded is refused, and not taken for stolen.
+func (m *Manager) refreshTicket(r *http.Request) (refreshTicket, error) {
+	tickets, unread := m.tickets.refresh(r)
+	switch {
+	case len(tickets) == 0:
+		return refreshTicket{}, unauthenticated("the request has no cookie that can be opened")
+	case len(tickets) == 1 && !unread:
+		return tickets[0], nil
+	}
+	c := m.store.begin(r.Context(), r)
+	defer c.end()
+	chosen, live := tickets[0], 0
+	for _, t := range tickets {
+		goesOn, err := m.resolver.goesOn(c, t)
+		if err != nil {
+			return refreshTicket{}, err
+		}
+		if goesOn {
+			chosen = t
+			live++
+		}
+	}
+	switch {
+	case live > 1:
+		c.raise(Event{Kind: EventAmbiguous})
+		return refreshTicket{}, unauthenticated("the request has the refresh cookies of two sessions")
+	case live == 0 && unread:
+		c.raise(Event{Kind: EventUndecodable})
+		return refreshTicket{}, unauthenticated("no key opens the newer refresh cookie")
+	default:
+		return chosen, nil
+	}
 }
 
 // accepts reports whether an access ticket counts without asking the store. Its

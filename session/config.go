@@ -14,10 +14,10 @@ type Config struct {
 	_ [0]func() // named fields only
 
 	// App names the app, in at most 32 lower-case letters, digits and hyphens. It
-	// is part of every key and of the names of both cookies. Give apps that share a
+	// is part of every key and of the names of the cookies. Give apps that share a
 	// host name different names: browsers do not keep ports apart. Give apps that share
 	// a key different names too, or each accepts the other's users as its own. Default: empty;
-	// the cookies are then called session and refresh, after their prefix.
+	// the cookies are then called session, refresh-0 and refresh-1, after their prefix.
 	App string
 
 	// AccessTTL is how long the access cookie is accepted without asking the

@@ -103,34 +103,32 @@ const (
 // value counts as absent.
 type opener[T any] func(name, value string) (T, store.ID, reading)
 
-// readCookie returns the one ticket in the request's cookies of the names.
+// readCookie returns the one ticket in the request's cookies of a name.
 //
 // The order of cookies means nothing (RFC 6265, section 4.2.2): an attacker on a
 // sibling domain or another port can put a cookie before ours. So all are opened, and
 // a valid one counts only if there is no valid one of another session. Of one
 // session the newest counts.
-func readCookie[T any](r *http.Request, names []string, open opener[T], newer func(a, b T) bool) (best T, verdict reading) {
+func readCookie[T any](r *http.Request, name string, open opener[T], newer func(a, b T) bool) (best T, verdict reading) {
 	var none T
 	var of store.ID
-	for _, name := range names {
-		candidates, last := 0, ""
-		for value := range cookieValues(r.Header, name) {
-			if value == "" || value == last { // emptied, or sent twice
-				continue
-			}
-			last = value
-			if candidates++; candidates > maxCandidates {
-				return none, readAmbiguous
-			}
-			t, id, got := open(name, value)
-			switch {
-			case got != readGood:
-				verdict = max(verdict, got)
-			case verdict == readGood && id != of:
-				return none, readAmbiguous
-			case verdict != readGood || newer(t, best):
-				best, of, verdict = t, id, readGood
-			}
+	candidates, last := 0, ""
+	for value := range cookieValues(r.Header, name) {
+		if value == "" || value == last { // emptied, or sent twice
+			continue
+		}
+		last = value
+		if candidates++; candidates > maxCandidates {
+			return none, readAmbiguous
+		}
+		t, id, got := open(name, value)
+		switch {
+		case got != readGood:
+			verdict = max(verdict, got)
+		case verdict == readGood && id != of:
+			return none, readAmbiguous
+		case verdict != readGood || newer(t, best):
+			best, of, verdict = t, id, readGood
 		}
 	}
 	return best, verdict

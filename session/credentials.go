@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"net/http"
 	"sync"
 	"time"
@@ -30,6 +31,8 @@ const maxCredentials = 10_000
 type credentialCache struct {
 	secret  [32]byte
 	flights singleflight.Group // of once, by key
+
+	tooLarge oncePerMinute[credentialKey] // whose users do not fit into a cookie: each login would leave a row
 
 	mu    sync.Mutex // guards what follows
 	begun map[credentialKey]Verdict
@@ -92,9 +95,15 @@ func (c *credentialCache) once(key credentialKey, accepts func(*accessTicket) bo
 		if v, ok := c.get(key); ok && accepts(v.ticket) {
 			return v, nil
 		}
+		if c.tooLarge.happened(key) {
+			return Verdict{}, ErrTooLarge
+		}
 		began = true
 		var err error
 		if own, err = begin(); err != nil {
+			if errors.Is(err, ErrTooLarge) {
+				c.tooLarge.first(key)
+			}
 			return Verdict{}, err
 		}
 		v := own

@@ -22,7 +22,9 @@
 // presented. So parallel requests, lost answers, reordered answers and crashes of
 // a browser are harmless. A thief and the victim hold different cookies, and the
 // second of them to come back is detected: the session ends for both, and an
-// [Event] reports it. One pure function, judge, makes the whole decision; a search
+// [Event] reports it. A thief who discards his answers presents the old cookie again and
+// again. The row records when that was; after two such times the victim's next refresh
+// ends the session. One pure function, judge, makes the whole decision; a search
 // through its states is part of the tests.
 //
 // # Revocation
@@ -32,10 +34,11 @@
 //
 // # Size
 //
-// Both cookies travel with every request, and browsers keep no cookie of more than
-// 4096 bytes. The values take
+// The refresh cookie has two names, used in turn: an answer that arrives late then
+// replaces no newer one. So up to three cookies travel with every request. Browsers keep
+// no cookie of more than 4096 bytes. The values take
 //
-//	refresh cookie                            196 bytes
+//	each refresh cookie                       196 bytes
 //	access cookie, a user id of 26 bytes      204
 //	  and each role of 4, 8, 16 letters        8, 16, 30 more
 //	  and each attribute                       1.8 times the letters of its name and value, plus 2

@@ -64,6 +64,41 @@ func TestManager_ForgedSuccessorOfAStolenTicketIsTheft(t *testing.T) {
 	})
 }
 
+// With the key and any refresh cookie of a session, an attacker can make a ticket that is
+// ahead of the row, as if the database had lost writes. It is accepted within a bound, and
+// reported. The victim's next refresh ends the session.
+func TestManager_ForgedTicketAheadOfTheRowEndsAtTheVictimsNextRefresh(t *testing.T) {
+	for name, c := range map[string]struct {
+		ahead    uint64
+		accepted bool
+	}{"as far as the bound": {4322, true}, "farther": {4323, false}} {
+		inTestWorld(t, session.Config{}, func(w *testWorld) {
+			b := newBrowser()
+			w.login(b, session.Login{})
+			old, ok := w.OpenRefresh(valueOf(b, refreshCookie))
+			if !ok {
+				w.Fatal("the cookie cannot be read")
+			}
+			for range 2 { // the login's cookie is superseded
+				w.expireAccess()
+				w.in(b)
+			}
+			now := time.Now()
+			forged := session.RefreshTicket{Root: old.Root, Generation: 1 + c.ahead, ID: randomID(), Parent: randomID(), Issued: now.Add(-time.Hour), Expires: now.Add(time.Hour)}
+			r := page(newBrowser())
+			r.Header.Set("Cookie", refreshCookie+"="+seal(w.T, codecFor(w.T, testWorldKey, "refresh"), refreshCookie, forged.Payload()))
+			_, err := w.Authenticate(r)
+			if accepted := err == nil; accepted != c.accepted || w.count(session.EventStoreBehind) != map[bool]int{true: 1}[c.accepted] {
+				w.Errorf("%s: got %v, %d events store-behind", name, err, w.count(session.EventStoreBehind))
+			}
+			w.expireAccess()
+			if _, err := w.visit(b); !errors.Is(err, session.ErrReused) || w.count(session.EventReuse) != 1 {
+				w.Errorf("%s: the victim's refresh: %v, %d events of reuse; want ErrReused and 1", name, err, w.count(session.EventReuse))
+			}
+		})
+	}
+}
+
 // An attacker who has read the whole database, but has no key, can make no cookie
 // from it.
 func TestManager_DatabaseAloneForgesNoCookie(t *testing.T) {

@@ -122,12 +122,17 @@ func (m *Manager) newSession(r *http.Request, t refreshTicket, login Login) stor
 // remembers reports whether the browser has a live session of this user with the
 // longer timeouts.
 func (m *Manager) remembers(c *call, userID string) (bool, error) {
-	t, ok := m.tickets.refresh(c.r)
-	if !ok || !t.remember {
-		return false, nil
+	found, _ := m.tickets.refresh(c.r)
+	for _, t := range found {
+		if !t.remember {
+			continue
+		}
+		snap, err := c.find(t.sessionID())
+		if err != nil || snap.Record != nil && !isOver(snap) && snap.Record.UserID == userID {
+			return err == nil, err
+		}
 	}
-	snap, err := c.find(t.sessionID())
-	return err == nil && snap.Record != nil && !isOver(snap) && snap.Record.UserID == userID, err
+	return false, nil
 }
 
 const (

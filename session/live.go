@@ -39,7 +39,7 @@ func (m *Manager) RequireLive(r *http.Request, v Verdict) (Verdict, error) {
 		}
 	} else {
 		var ok bool
-		if t, ok = m.tickets.refresh(r); !ok || t.sessionID() != v.ticket.id {
+		if t, ok = m.tickets.refreshOf(r, v.ticket.id); !ok {
 			return Verdict{}, unauthenticated("the request has no refresh cookie of its session")
 		}
 	}

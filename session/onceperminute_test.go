@@ -11,7 +11,7 @@ import (
 
 func TestOncePerMinute_RemembersABoundedNumberOfSessions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var o oncePerMinute
+		var o oncePerMinute[store.ID]
 		one := store.ID{0xff}
 		if !o.first(one) || o.first(one) {
 			t.Error("the first event of a session, and the second; want true and false")

@@ -18,13 +18,13 @@ func (rs *resolver) resolveOnce(c *call, t refreshTicket) (outcome, error) {
 	if o, ok := rs.outcomes.get(id, key); ok && rs.revoker.isCurrent(o.snap.Record) {
 		return o, nil
 	}
-	if o, ok := rs.refusals.get(id, key); ok {
+	if o, ok := rs.refused(id, t); ok {
 		return o, nil
 	}
 	result, err, _ := rs.flights.Do(key, func() (any, error) {
 		o, err := rs.resolve(c, t)
 		if err == nil {
-			rs.remember(id, key, o)
+			rs.remember(id, t, o)
 		}
 		return o, err
 	})
@@ -34,20 +34,26 @@ func (rs *resolver) resolveOnce(c *call, t refreshTicket) (outcome, error) {
 	return result.(outcome), nil
 }
 
-// anyTicket is the key of an outcome that holds for every ticket of its session.
-const anyTicket = ""
+// refused returns the refusal of a moment ago that holds for a ticket: one of its session,
+// or one of the ticket alone.
+func (rs *resolver) refused(id store.ID, t refreshTicket) (outcome, bool) {
+	if o, ok := rs.refusals.get(id, ""); ok {
+		return o, true
+	}
+	return rs.refusals.get(store.ID(t.id), "")
+}
 
 // remember keeps an outcome that may be given again without asking. A straggler's is
 // not: its short window is measured each time.
-func (rs *resolver) remember(id store.ID, key string, o outcome) {
+func (rs *resolver) remember(id store.ID, t refreshTicket, o outcome) {
 	switch {
 	case o.class == classStraggler || o.class == classDelayed:
 	case o.class.goesOn():
-		rs.outcomes.put(id, key, o)
-	case o.class == classEnded && !isOver(o.snap):
-		rs.refusals.put(id, key, o) // only this ticket has ended
+		rs.outcomes.put(id, string(t.id[:]), o)
+	case o.class == classEnded && !isOver(o.snap): // this ticket has ended, and not its session
+		rs.refusals.put(store.ID(t.id), "", o)
 	default:
-		rs.refusals.put(id, anyTicket, o)
+		rs.refusals.put(id, "", o)
 	}
 }
 
@@ -77,7 +83,7 @@ func (c *outcomeCache) get(id store.ID, key string) (outcome, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	cached, ok := c.latest[id]
-	return cached.outcome, ok && (cached.key == key || cached.key == anyTicket) && time.Since(cached.at) <= c.keep
+	return cached.outcome, ok && cached.key == key && time.Since(cached.at) <= c.keep
 }
 
 func (c *outcomeCache) put(id store.ID, key string, o outcome) {

@@ -4,8 +4,6 @@ import (
 	"maps"
 	"sync"
 	"time"
-
-	"github.com/sessionkit/sessionkit/session/store"
 )
 
 // pace lets events of the kinds of one rate through at most once in a while: each kind,
@@ -53,35 +51,44 @@ func (p *pace) due(e Event) (due bool, omitted int) {
 	return true, omitted
 }
 
-// maxRemembered is how many sessions a oncePerMinute remembers: about 50 KB.
+// maxRemembered is how many things a oncePerMinute remembers: about 50 KB.
 const maxRemembered = 1000
 
-// oncePerMinute tells the first event of a session from those within a minute of it.
-// The zero value is ready. It is safe for concurrent use.
-type oncePerMinute struct {
+// oncePerMinute tells what happens to a session, or to a credential, for the first time
+// from what happens within a minute of that. The zero value is ready. It is safe for
+// concurrent use.
+type oncePerMinute[K comparable] struct {
 	mu   sync.Mutex // guards what follows
-	last map[store.ID]time.Time
+	last map[K]time.Time
 }
 
-// first reports whether there was none for the session in the last minute. If too many
-// sessions are remembered, it is false for all others: they have the same cause.
-func (o *oncePerMinute) first(id store.ID) bool {
-	now := time.Now()
-	recent := func(at time.Time) bool { return now.Sub(at) < time.Minute }
+func isRecent(at time.Time) bool { return time.Since(at) < time.Minute }
+
+// happened reports whether first was called for id in the last minute.
+func (o *oncePerMinute[K]) happened(id K) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if at, ok := o.last[id]; ok && recent(at) {
+	at, ok := o.last[id]
+	return ok && isRecent(at)
+}
+
+// first reports whether it was not called for id in the last minute. If too many are
+// remembered, it is false for all others: they have the same cause.
+func (o *oncePerMinute[K]) first(id K) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if at, ok := o.last[id]; ok && isRecent(at) {
 		return false
 	}
 	if len(o.last) >= maxRemembered {
-		maps.DeleteFunc(o.last, func(_ store.ID, at time.Time) bool { return !recent(at) })
+		maps.DeleteFunc(o.last, func(_ K, at time.Time) bool { return !isRecent(at) })
 	}
 	if len(o.last) >= maxRemembered {
 		return false
 	}
 	if o.last == nil {
-		o.last = map[store.ID]time.Time{}
+		o.last = map[K]time.Time{}
 	}
-	o.last[id] = now
+	o.last[id] = time.Now()
 	return true
 }

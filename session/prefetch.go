@@ -15,6 +15,7 @@ import (
 func IsPrefetch(r *http.Request) bool {
 	for _, name := range [...]string{"Sec-Purpose", "X-Sec-Purpose", "Purpose", "X-Purpose"} {
 		for _, line := range r.Header[name] {
+			line = line[:min(len(line), maxPurpose)]
 			for token := range strings.FieldsFuncSeq(line, separatesTokens) {
 				if strings.EqualFold(token, "prefetch") || strings.EqualFold(token, "preview") {
 					return true
@@ -24,6 +25,10 @@ func IsPrefetch(r *http.Request) bool {
 	}
 	return false
 }
+
+// maxPurpose is how much of such a header is read, in bytes. Whoever hides the token
+// behind it sends an ordinary request.
+const maxPurpose = 256
 
 // separatesTokens reports whether a character ends a token in a list of items with
 // parameters (RFC 9651, section 3.1).

@@ -90,7 +90,7 @@ func (rs *resolver) resolve(c *call, t refreshTicket) (outcome, error) {
 			return outcome{}, err
 		}
 		if written {
-			rs.report(c, o, id, maybeRevoked)
+			rs.report(c, o, t, maybeRevoked)
 			return o, nil
 		}
 		// The row has changed since it was read. Judge what it says now.
@@ -98,8 +98,26 @@ func (rs *resolver) resolve(c *call, t refreshTicket) (outcome, error) {
 	return outcome{}, c.reportUnavailable(errContended)
 }
 
+// goesOn reports whether the session of a ticket goes on, and writes nothing down.
+func (rs *resolver) goesOn(c *call, t refreshTicket) (bool, error) {
+	id := t.sessionID()
+	if _, refused := rs.refused(id, t); refused {
+		return false, nil
+	}
+	snap, err := c.find(id)
+	if err != nil {
+		return false, err
+	}
+	o := outcome{class: rs.windows.judge(snap, t), snap: snap}
+	if o.class == classEnded || o.class == classMissing {
+		rs.remember(id, t, o)
+	}
+	return o.class.goesOn() && rs.revoker.isCurrent(snap.Record), nil
+}
+
 // report tells the operator and this node's revocation list.
-func (rs *resolver) report(c *call, o outcome, id store.ID, maybeRevoked bool) {
+func (rs *resolver) report(c *call, o outcome, t refreshTicket, maybeRevoked bool) {
+	id := t.sessionID()
 	e := Event{SessionID: id.String()}
 	if o.snap.Record != nil {
 		e.UserID = o.snap.Record.UserID
@@ -128,7 +146,12 @@ func (rs *resolver) report(c *call, o outcome, id store.ID, maybeRevoked bool) {
 			raise(EventRepeated) // this is the third one
 		}
 		raise(EventRefreshed)
-	case classSame, classNext, classYoung:
+	case classYoung:
+		if t.generation > o.snap.Record.Generation+1 { // it may be forged, with the key
+			raise(EventStoreBehind)
+		}
+		raise(EventRefreshed)
+	case classSame, classNext:
 		raise(EventRefreshed)
 	}
 }

@@ -35,7 +35,7 @@ type storeClient struct {
 	clockBehind atomic.Bool
 
 	// lastSeen is the latest reading of the store's clock.
-	lastSeen atomic.Pointer[time.Time]
+	lastSeen atomic.Pointer[clockReading]
 }
 
 func newStoreClient(s store.Store, e *events) *storeClient {
@@ -134,8 +134,15 @@ func (c *storeClient) read(ctx context.Context, id store.ID) (store.Snapshot, er
 // revocation list has expired.
 func (c *storeClient) compareClocks(now time.Time) {
 	c.clockBehind.Store(time.Until(now) > clockTolerance)
-	c.lastSeen.Store(&now)
+	c.lastSeen.Store(&clockReading{now, time.Now()})
 }
+
+// clockReading is what the store's clock showed, and when this node read it.
+type clockReading struct{ shown, read time.Time }
+
+// maxReadingAge is how long a reading of the store's clock counts without another one. If
+// the clock was wrong for a moment, the store is asked again after that.
+const maxReadingAge = time.Minute
 
 // longPast is how long after the end of a refresh cookie no clock can make it good
 // again.
@@ -145,7 +152,7 @@ const longPast = 24 * time.Hour
 // clock.
 func (c *storeClient) isLongPast(t time.Time) bool {
 	seen := c.lastSeen.Load()
-	return seen != nil && seen.Sub(t) > longPast
+	return seen != nil && time.Since(seen.read) < maxReadingAge && seen.shown.Sub(t) > longPast
 }
 
 // find reads a session.

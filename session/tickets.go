@@ -3,6 +3,7 @@ package session
 import (
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -17,7 +18,7 @@ type tickets struct {
 	events  *events
 	sealers atomic.Pointer[sealers] // setKeys replaces it as a whole
 
-	tooLarge oncePerMinute // limits EventTooLarge
+	tooLarge oncePerMinute[store.ID] // limits EventTooLarge
 }
 
 // setKeys replaces the keys. On an error they stay as they were.
@@ -46,7 +47,7 @@ func (ts *tickets) access(r *http.Request) (*accessTicket, bool) {
 			return t, t.id, readGood
 		}
 	}
-	t, how := readCookie(r, []string{ts.names.access}, open, isNewer)
+	t, how := readCookie(r, ts.names.access, open, isNewer)
 	return t, ts.wasRead(r, how)
 }
 
@@ -62,16 +63,41 @@ func (ts *tickets) over(r *http.Request, id store.ID) (*accessTicket, bool) {
 		}
 		return nil, store.ID{}, readNone
 	}
-	t, how := readCookie(r, []string{ts.names.access}, open, isNewer)
+	t, how := readCookie(r, ts.names.access, open, isNewer)
 	return t, how == readGood
 }
 
-// refresh returns the request's refresh ticket: of the two cookies, the one of the
-// higher generation.
-func (ts *tickets) refresh(r *http.Request) (refreshTicket, bool) {
-	t, how := readCookie(r, ts.names.refresh[:], ts.sealers.Load().openRefresh,
-		func(a, b refreshTicket) bool { return a.generation > b.generation })
-	return t, ts.wasRead(r, how)
+// refresh returns the request's refresh tickets, one for each session: usually one. Of
+// the two cookies of a session, the ticket of the higher generation counts. There are
+// two sessions if a late answer of the one before a login has arrived after the login's
+// answer, or if somebody has planted a cookie. unread says that no key opens one of the
+// two cookies: it may be the newer one, sealed by a node that has a newer key.
+func (ts *tickets) refresh(r *http.Request) (found []refreshTicket, unread bool) {
+	open, newer := ts.sealers.Load().openRefresh, func(a, b refreshTicket) bool { return a.generation > b.generation }
+	even, howEven := readCookie(r, ts.names.refresh[0], open, newer)
+	odd, howOdd := readCookie(r, ts.names.refresh[1], open, newer)
+	switch {
+	case !ts.wasRead(r, max(howEven, howOdd)):
+		return nil, false
+	case howOdd != readGood || howEven == readGood && even.root == odd.root && even.generation > odd.generation:
+		found = append(found, even)
+	case howEven != readGood || even.root == odd.root:
+		found = append(found, odd)
+	default:
+		found = append(found, even, odd)
+	}
+	return found, howEven == readUndecodable || howOdd == readUndecodable
+}
+
+// refreshOf returns the request's refresh ticket of a session.
+func (ts *tickets) refreshOf(r *http.Request, id store.ID) (refreshTicket, bool) {
+	found, _ := ts.refresh(r)
+	for _, t := range found {
+		if t.sessionID() == id {
+			return t, true
+		}
+	}
+	return refreshTicket{}, false
 }
 
 // wasRead reports whether a ticket was read. A cookie that cannot be opened is never
@@ -88,10 +114,11 @@ func (ts *tickets) wasRead(r *http.Request, how reading) bool {
 
 // sessions returns the ids of the sessions in the request's cookies: usually one.
 func (ts *tickets) sessions(r *http.Request) (ids []store.ID) {
-	if t, ok := ts.refresh(r); ok {
+	found, _ := ts.refresh(r)
+	for _, t := range found {
 		ids = append(ids, t.sessionID())
 	}
-	if t, ok := ts.access(r); ok && (len(ids) == 0 || ids[0] != t.id) {
+	if t, ok := ts.access(r); ok && !slices.Contains(ids, t.id) {
 		ids = append(ids, t.id)
 	}
 	return ids

@@ -71,7 +71,7 @@ func (j jar) keep(v session.Verdict) {
 		switch {
 		case c.MaxAge < 0:
 			delete(j, c.Name)
-		case strings.HasSuffix(c.Name, "refresh"):
+		case strings.Contains(c.Name, "refresh-"):
 			j[c.Name] = c
 		}
 	}

@@ -57,7 +57,7 @@ func TestSecurity_NamesTestsThatExist(t *testing.T) {
 	for _, document := range []struct {
 		path string
 		must bool // name a test
-	}{{".github/SECURITY.md", true}, {"README.md", false}} {
+	}{{".github/SECURITY.md", true}, {".github/ASVS.md", true}, {"README.md", false}} {
 		text, err := fs.ReadFile(files, document.path)
 		if err != nil {
 			t.Fatal(err)

@@ -14,23 +14,44 @@ import (
 type Config struct {
 	_ [0]func() // named fields only
 
-	// LoginPath is the path of the login page. It is public. Default "/login". The query
-	// tells the page what it may want to know: next, the page to return to; reauth=1, the
-	// login is too old; reason=reuse, the session was ended because somebody may have copied
-	// its cookie (session.ErrReused); logout=pending, see OnLogoutError. Anybody can make a
-	// link with these, so let the page only show a text for them.
+	// LoginPath is the path of the login page, on each host. It is public on the default
+	// hosts: see Hosts. Elsewhere Public has to open it: "shop.example.com/login". Default
+	// "/login". The query tells the page what it may want to know: next, the page to return
+	// to; reauth=1, the login is too old; reason=reuse, the session was ended because
+	// somebody may have copied its cookie (session.ErrReused); logout=pending, see
+	// OnLogoutError. Anybody can make a link with these, so let the page only show a text
+	// for them.
 	LoginPath string
 
-	// LogoutPath is the path of Guard.Logout. Protect admits each request to it, so that
-	// a logout works also if the session has ended or the store is down. Default
-	// "/logout".
+	// LogoutPath is the path of Guard.Logout on the default hosts: see Hosts. Protect admits
+	// each request to it, so that a logout works also if the session has ended or the store
+	// is down. On another host, an entry of Public does the same. Default "/logout".
 	LogoutPath string
 
 	// Public lists the pages that need no session, in the pattern syntax of
 	// http.ServeMux: "/{$}", "/static/", "GET /articles/{id}", "status.test/".
 	// Everything else is protected. A request whose path two routers may interpret
-	// differently, such as "/admin/../static/x", is never public.
+	// differently, such as "/admin/../static/x", is never public. A pattern without a host
+	// holds on the default hosts only: see Hosts. One with a host, such as the last of these,
+	// holds on that host, whatever the port, for all its paths that match: also for those
+	// that the router gives to a route without a host.
+	//
+	// The guard cannot know the routes of an http.Handler. So it does not report a pattern
+	// that matches none of them: such a pattern opens nothing.
 	Public []string
+
+	// Hosts lists the default hosts, as the Host header of a request names them, with a port
+	// that is not the scheme's: "example.com", "localhost:8080". On any other host, only the
+	// patterns of Public that name it are public. Set it if the app has pages on several
+	// hosts. A Host header that differs in case, or by a port or a final dot, is not of the
+	// list: the app's router may take it for another host. Neither is the address of a
+	// machine: mount a health check that is requested by address outside the guard.
+	//
+	// If Hosts is empty, every host is a default host. Either way, if Protect is given an
+	// *http.ServeMux, a route whose pattern names a host is on no default host. The guard
+	// sees neither a ServeMux within another handler, nor the hosts of another router.
+	// A router that reads another header than Host needs a Guard for each of its hosts.
+	Hosts []string
 
 	// CrossOrigin refuses unsafe requests from other sites, before any other check. The
 	// handshake of a WebSocket counts as unsafe, as if its method were POST.
@@ -106,6 +127,16 @@ func (cfg CoreConfig) faults() (faults []error) {
 	return faults
 }
 
+// hostFaults returns an error for each entry of Hosts that can equal no Host header.
+func (cfg Config) hostFaults() (faults []error) {
+	for _, host := range cfg.Hosts {
+		if host == "" || host != strings.ToLower(host) || strings.ContainsAny(host, "/?#@* \t") {
+			faults = append(faults, fmt.Errorf("guard: Config.Hosts has %q: write a host as browsers name it, such as example.com or localhost:8080", host))
+		}
+	}
+	return faults
+}
+
 // publicRoutes returns a mux whose patterns are the public ones.
 func (cfg Config) publicRoutes() (mux *http.ServeMux, err error) {
 	mux = http.NewServeMux()
@@ -124,12 +155,22 @@ func (cfg Config) publicRoutes() (mux *http.ServeMux, err error) {
 
 // matchesAll reports whether a pattern without a host matches every path.
 func matchesAll(pattern string) bool {
-	_, path, ok := strings.Cut(pattern, " ")
-	if !ok {
-		path = pattern
-	}
-	path = strings.TrimLeft(path, " \t")
+	path := withoutMethod(pattern)
 	return path == "/" || strings.HasPrefix(path, "/{") && strings.HasSuffix(path, "...}") && strings.Count(path, "/") == 1
+}
+
+// namesHost reports whether a pattern of http.ServeMux, or "", names a host.
+func namesHost(pattern string) bool {
+	at := withoutMethod(pattern)
+	return at != "" && at[0] != '/'
+}
+
+// withoutMethod returns the host and the path of a pattern of http.ServeMux.
+func withoutMethod(pattern string) string {
+	if i := strings.IndexAny(pattern, " \t"); i >= 0 {
+		return strings.TrimLeft(pattern[i:], " \t")
+	}
+	return pattern
 }
 
 // handle registers a pattern. ServeMux panics for a pattern that is malformed or that

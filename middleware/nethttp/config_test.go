@@ -42,7 +42,7 @@ func TestNew_RefusesEachFaultyPath(t *testing.T) {
 func TestNew_RefusesFaultyPublicPatterns(t *testing.T) {
 	sessions := guardtest.NewWorld(t).Sessions
 	for _, pattern := range []string{
-		"/", "GET /", "GET  /", "GET \t/", "POST /{path...}", "/{path...}", "no-path", "", "get", "GET", "/a b", "/{", "/{a}/{a}",
+		"/", "GET /", "GET  /", "GET\t/", "GET \t/", "POST /{path...}", "/{path...}", "no-path", "", "get", "GET", "/a b", "/{", "/{a}/{a}",
 	} {
 		g, err := nethttp.New(sessions, nethttp.Config{Public: []string{"/{$}", pattern, "/last"}})
 		if g != nil || err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), fmt.Sprintf("guard: Config.Public has %q", pattern)) {

@@ -55,6 +55,10 @@ func (c *Core) LogoutPath() string { return c.cfg.LogoutPath }
 // Requirement is what a route requires of a request. The zero Requirement is a
 // session. With Live, Roles and Recent are judged by what the store says, and so are
 // those of the guards that ran before in the same request.
+//
+// A new requirement is a field here that Requirement.refusal judges by the session, or
+// checkLive by the store, and a method of each guard. conditions keeps it if RequireLive must
+// judge it again.
 type Requirement struct {
 	Public bool          // no session is required, and Roles and Recent are ignored
 	Roles  []string      // the session must have one of these; empty: any session

@@ -16,12 +16,16 @@
 //
 // Of a Cookie header it reads the first 3,000 pairs. Reading the header costs net/http
 // itself more: set http.Server.MaxHeaderBytes, 1 MB by default, to 32 KB. The
-// two cookies need about 1 KB.
+// kit's cookies need about 1 KB.
 //
 // # Guards for other frameworks
 //
 // A guard for another framework builds on [Core], which has the same rules, and adds the
 // framework's signatures and route matching. Package middleware is the guard for echo. A
 // guard calls Core.Admit before the handler and Core.Finish after it, and passes the
-// writer and the request that Admit returns to the handler.
+// writer and the request that Admit returns to the handler. If its Issue cannot put a new
+// writer in place of the handler's, it wraps that with Core.Watch. It calls ReturnForm when
+// the handler has returned or panicked. The login page is always public, and requests to
+// Core.LogoutPath go to Logout without Admit. Logout answers with Redirect to
+// Core.AfterLogout, WriteError with Core.Refuse.
 package nethttp

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"path"
+	"slices"
 	"time"
 
 	"github.com/sessionkit/sessionkit/session"
@@ -14,6 +15,7 @@ import (
 type Guard struct {
 	core   *Core
 	public *http.ServeMux
+	hosts  []string                                           // Config.Hosts
 	custom func(http.ResponseWriter, *http.Request, *Refusal) // Config.Answer
 }
 
@@ -28,40 +30,57 @@ func New(sessions *session.Manager, cfg Config) (*Guard, error) {
 		OnLogoutError: cfg.OnLogoutError,
 	})
 	public, err := cfg.publicRoutes()
-	if err := errors.Join(coreErr, err); err != nil {
+	if err := errors.Join(coreErr, errors.Join(cfg.hostFaults()...), err); err != nil {
 		return nil, err
 	}
-	return &Guard{core: core, public: public, custom: cfg.Answer}, nil
+	return &Guard{core: core, public: public, hosts: slices.Clone(cfg.Hosts), custom: cfg.Answer}, nil
 }
 
 // Protect admits only requests with a session. On the login page and the public pages it
 // does what Identify does. It admits each request to Config.LogoutPath: Guard.Logout makes
-// its own checks. Mount Protect around the whole router.
+// its own checks. Mount Protect around the whole router, and if that is an *http.ServeMux,
+// directly: see Config.Hosts.
 //
 // Protect sets Cache-Control: no-store on protected answers. The handler may replace it,
 // unless the answer sets cookies.
 func (g *Guard) Protect(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == g.core.LogoutPath() {
+		if r.URL.Path == g.core.LogoutPath() && g.onDefaultHost(r, next) {
 			next.ServeHTTP(w, r)
 			return
 		}
-		g.admit(w, r, next, Requirement{Public: g.isPublic(r)})
+		g.admit(w, r, next, Requirement{Public: g.isPublic(r, next)})
 	})
 }
 
 // isPublic reports whether a request needs no session. ServeMux cleans paths before it
 // matches them, and other routers do not. Only a clean path can be public: otherwise
 // "/admin/../static/x" would match "/static/" here, and an admin page in the router.
-func (g *Guard) isPublic(r *http.Request) bool {
-	if r.URL.Path == g.core.LoginPath() {
+func (g *Guard) isPublic(r *http.Request, next http.Handler) bool {
+	if r.URL.Path == g.core.LoginPath() && g.onDefaultHost(r, next) {
 		return true
 	}
 	if !isClean(r.URL.Path) || r.URL.RawPath != "" {
 		return false
 	}
 	_, pattern := g.public.Handler(r)
-	return pattern != ""
+	return pattern != "" && (namesHost(pattern) || g.onDefaultHost(r, next))
+}
+
+// onDefaultHost reports whether what Config says without a host holds for a request. It
+// compares the Host header byte by byte. A router may take "EXAMPLE.com", "example.com." or
+// "example.com:1" for another host than example.com, and any client can send them: they
+// are protected. A ServeMux says itself which route it chooses.
+func (g *Guard) onDefaultHost(r *http.Request, next http.Handler) bool {
+	if len(g.hosts) > 0 && !slices.Contains(g.hosts, r.Host) {
+		return false
+	}
+	mux, ok := next.(*http.ServeMux)
+	if !ok {
+		return true
+	}
+	_, pattern := mux.Handler(r)
+	return !namesHost(pattern)
 }
 
 func isClean(p string) bool {

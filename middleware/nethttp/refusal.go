@@ -29,24 +29,36 @@ const (
 	broken
 )
 
-// refusals holds the status and the sentence that the client gets. It gets no details:
-// these are for logs.
+// refusals holds a row for each reason but admitted: the status and the sentence that the
+// client gets, and what else the answer does. The client gets no details: these are for
+// logs. A reason that stands for an error of package session has a case in reasonFor, too.
 var refusals = map[reason]struct {
 	status int
 	text   string
+	does   effect
 }{
-	unauthenticated: {http.StatusUnauthorized, "Please log in."},
-	reauthenticate:  {http.StatusUnauthorized, "Please confirm who you are: your login is too old for this."},
-	forbidden:       {http.StatusForbidden, "You may not do this."},
-	disabled:        {http.StatusForbidden, "This account cannot log in."},
-	crossOrigin:     {http.StatusForbidden, "This request came from another site."},
-	notPost:         {http.StatusMethodNotAllowed, "Logging out needs a POST."},
-	notFound:        {http.StatusNotFound, "There is no such session."},
-	prefetched:      {http.StatusServiceUnavailable, "This page cannot be loaded in advance: please open it."},
-	unavailable:     {http.StatusServiceUnavailable, "We cannot check logins at the moment: please try again. Nobody is logged out by this."},
-	tooLarge:        {http.StatusInternalServerError, "This account cannot be logged in: please tell us."},
-	broken:          {http.StatusInternalServerError, "Something went wrong: please tell us."},
+	unauthenticated: {http.StatusUnauthorized, "Please log in.", asksForLogin},
+	reauthenticate:  {http.StatusUnauthorized, "Please confirm who you are: your login is too old for this.", asksForLogin},
+	forbidden:       {http.StatusForbidden, "You may not do this.", nothingElse},
+	disabled:        {http.StatusForbidden, "This account cannot log in.", nothingElse},
+	crossOrigin:     {http.StatusForbidden, "This request came from another site.", nothingElse},
+	notPost:         {http.StatusMethodNotAllowed, "Logging out needs a POST.", nothingElse},
+	notFound:        {http.StatusNotFound, "There is no such session.", nothingElse},
+	prefetched:      {http.StatusServiceUnavailable, "This page cannot be loaded in advance: please open it.", nothingElse},
+	unavailable:     {http.StatusServiceUnavailable, "We cannot check logins at the moment: please try again. Nobody is logged out by this.", asksToRetry},
+	tooLarge:        {http.StatusInternalServerError, "This account cannot be logged in: please tell us.", nothingElse},
+	broken:          {http.StatusInternalServerError, "Something went wrong: please tell us.", nothingElse},
 }
+
+// effect is what a refusal does beside its status and its sentence. A prefetch gets the
+// refusal prefetched in place of one that has an effect.
+type effect int
+
+const (
+	nothingElse  effect = iota
+	asksForLogin        // sends the client to the login page, in the way that its row in clients says
+	asksToRetry         // with Retry-After
+)
 
 // retryAfter is in seconds.
 const retryAfter = "2"
@@ -116,19 +128,19 @@ var errUnchecked = errors.New("guard: Config.Credentials cannot check the creden
 // refuse sets the headers of a refusal. The caller writes it.
 func (c *Core) refuse(h http.Header, r *http.Request, why reason, err error) *Refusal {
 	who := clientOf(r)
-	if who.early && (why == unauthenticated || why == reauthenticate || why == unavailable) {
+	if who.early && refusals[why].does != nothingElse {
 		why = prefetched
 	}
 	answer := refusals[why]
 	refusal := &Refusal{Status: answer.status, Text: answer.text, Err: err, Prefetch: who.early, page: who.page, again: why == reauthenticate}
 	h.Set("Cache-Control", "no-store")
-	switch why {
-	case unauthenticated, reauthenticate:
+	switch answer.does {
+	case asksForLogin:
 		if who.to == "Location" && r.URL.Path == c.cfg.LoginPath {
 			// The login page has no handler, or the guard runs before the router. A
 			// redirect would loop.
 			refusal.Err = errors.Join(err, errNoLogin)
-			refusal.Text = "The login page itself asks for a login. If this is your app: mount the login page at this path, and the guard so that it runs after the router."
+			refusal.Text = "The login page itself asks for a login. If this is your app: mount the login page at this path, and the guard so that it runs after the router. On a host that is not the default one, open it in Config.Public."
 			break
 		}
 		refusal.Status = who.login
@@ -139,13 +151,13 @@ func (c *Core) refuse(h http.Header, r *http.Request, why reason, err error) *Re
 			// RFC 9110, section 11.6.1: a 401 names a scheme.
 			h.Set("WWW-Authenticate", "Cookie")
 		}
-	case unavailable:
+	case asksToRetry:
 		h.Set("Retry-After", retryAfter)
 	}
 	return refusal
 }
 
-var errNoLogin = errors.New("the login page itself asks for a login: mount it at Config.LoginPath, and the guard after the router (with echo: Use, not Pre)")
+var errNoLogin = errors.New("the login page itself asks for a login: mount it at Config.LoginPath, and the guard after the router (with echo: Use, not Pre), and open it with an entry of Config.Public if it is on a host that is not a default one")
 
 // loginURL returns the URL of the login page, with what the page may want to know.
 func (c *Core) loginURL(r *http.Request, who *client, refusal *Refusal) string {

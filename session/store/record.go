@@ -89,6 +89,11 @@ type User struct {
 }
 
 // Record is a session's row together with its user's row, read in one statement.
+//
+// A new column is a field here, and in NewSession if a login sets it, which the Manager's
+// newSession fills. Memory.Create copies it. In sqlstore it is a line of each schema and of
+// the lists in rows.go; package storetest compares what the stores do with it.
+//
 // All times come from the store's clock and have a resolution of one microsecond.
 type Record struct {
 	ID          ID

@@ -79,21 +79,25 @@ func measurePace(db *database, do func() func(), length time.Duration) pace {
 // refresh is the oldest.
 func managed(sessions *session.Manager) func() func() {
 	type user struct {
-		cookie string    // the refresh cookie alone
+		newest string    // the refresh cookie of the last answer
+		cookie string    // both refresh cookies
 		seen   time.Time // of the last refresh
 	}
 	resting := make(chan user, refreshing)
 	inParallel(refreshing, func() func(int) {
-		return func(i int) { resting <- user{issue(sessions, userID(i%users)).refreshOnly().header(), time.Now()} }
+		return func(i int) {
+			login := issue(sessions, userID(i%users)).refreshOnly()[0]
+			resting <- user{login, login, time.Now()}
+		}
 	})
 	refresh := func() {
 		u := <-resting
 		time.Sleep(time.Until(u.seen.Add(surfTTL)))
 		v := must(sessions.Authenticate(requestWith(u.cookie)))
-		c := v.Cookies[1]
-		resting <- user{c.Name + "=" + c.Value, time.Now()}
+		newest := v.Cookies[1].Name + "=" + v.Cookies[1].Value
+		resting <- user{newest, u.newest + "; " + newest, time.Now()}
 	}
-	// The first refresh after a login has nothing to confirm, so it is not measured.
+	// The first refresh after a login confirms nothing, so it is not measured.
 	inParallel(refreshing, func() func(int) { return func(int) { refresh() } })
 	return func() func() { return refresh }
 }
@@ -152,7 +156,7 @@ func twoStatements(ctx context.Context, pool *sql.DB, waiting chan *bareSession,
 			next := store.Digest(sha256.Sum256(s.confirmed[:]))
 			s.generation++
 			result := must(pool.ExecContext(ctx, confirm, next[:], time.Hour.Microseconds(), s.generation,
-				s.id[:], s.generation, s.generation, s.confirmed[:]))
+				s.id[:], s.generation, 0, s.generation, s.confirmed[:], time.Now().UnixMicro()))
 			if must(result.RowsAffected()) != 1 {
 				fail(errors.New("the UPDATE of the bare loop has changed no row: check the order of its parameters"))
 			}

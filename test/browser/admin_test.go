@@ -28,7 +28,7 @@ func TestAdmin(t *testing.T) {
 		if got := hers.text(); !strings.Contains(got, "This account is disabled") {
 			hers.fatalf("the page does not say why:\n%s", got)
 		}
-		hers.keepsNoAccess()
+		hers.keepsNoSession()
 		admin.open("/admin")
 		admin.isAt("/admin")
 

@@ -129,9 +129,13 @@ func (a *app) host() string {
 
 func (a *app) tls() bool { return strings.HasPrefix(a.url, "https:") }
 
-// The names of the two cookies, with TLS and without.
-func (a *app) access() string  { return a.prefix() + "session" }
-func (a *app) refresh() string { return a.prefix() + "refresh" }
+// The names of the cookies, with TLS and without. The refresh cookie has the first of its
+// names after a login, and the names alternate from then on.
+func (a *app) access() string { return a.prefix() + "session" }
+func (a *app) refreshes() [2]string {
+	return [2]string{a.prefix() + "refresh-0", a.prefix() + "refresh-1"}
+}
+func (a *app) cookies() []string { names := a.refreshes(); return append(names[:], a.access()) }
 
 func (a *app) prefix() string {
 	if a.tls() {

@@ -80,7 +80,7 @@ func TestDevices(t *testing.T) {
 		here.isAt("/devices?done=others")
 		there.open("/account")
 		there.isAtLogin("/account")
-		there.keepsNoAccess()
+		there.keepsNoSession()
 		here.open("/account")
 		here.isAt("/account")
 		if n := here.rows(); n != 1 {

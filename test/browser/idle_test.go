@@ -13,7 +13,7 @@ func TestIdleSessions(t *testing.T) {
 	t.Run("a request after the idle timeout leads back to its page after the login", func(t *testing.T) {
 		b := newDevice(t, app)
 		b.loginAt("/devices", ada)
-		b.untilGone(app.access(), app.refresh())
+		b.untilGone(app.cookies()...)
 		b.open("/devices")
 		if got := b.redirects(); got != "303 /devices" {
 			b.fatalf("the redirects were %q", got)
@@ -27,7 +27,7 @@ func TestIdleSessions(t *testing.T) {
 		b := newDevice(t, app)
 		b.loginAt("/devices", ada)
 		access, refresh := b.hasRefresh()
-		b.untilGone(app.access(), app.refresh())
+		b.untilGone(app.cookies()...)
 		b.putBack(access, refresh)
 		b.open("/devices")
 		b.isAtLogin("/devices")
@@ -38,7 +38,7 @@ func TestIdleSessions(t *testing.T) {
 		b.loginAt("/account", ada)
 		b.fill("#current", ada.password)
 		b.fill("#new", "a-password-that-comes-too-late")
-		b.untilGone(app.access(), app.refresh())
+		b.untilGone(app.cookies()...)
 		b.press(`form[action="/account/password"] button`)
 		if got := b.redirects(); got != "303 /account/password" {
 			b.fatalf("the redirects were %q", got)

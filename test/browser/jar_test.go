@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -33,36 +34,46 @@ func (b *tab) jar() map[string]*network.Cookie {
 	return jar
 }
 
-// hasBoth fails unless the device has both cookies, and returns them.
+// hasBoth fails unless the device has both cookies of a login, and returns them.
 func (b *tab) hasBoth() (access, refresh *network.Cookie) {
 	b.Helper()
 	jar := b.jar()
-	access, refresh = jar[b.app.access()], jar[b.app.refresh()]
+	access, refresh = jar[b.app.access()], jar[b.app.refreshes()[0]]
 	if access == nil || refresh == nil || len(jar) != 2 {
-		b.fatalf("the jar has %v; want %s and %s", names(jar), b.app.access(), b.app.refresh())
+		b.fatalf("the jar has %v; want %s and %s", names(jar), b.app.access(), b.app.refreshes()[0])
 	}
 	return access, refresh
 }
 
-// hasRefresh fails unless the device has the refresh cookie. The access cookie is nil if
-// it has already expired, which is possible after two seconds on a busy machine.
+// hasRefresh fails unless the device has a refresh cookie, and returns the newer one. The
+// access cookie is nil if it has already expired, which is possible after two seconds on a
+// busy machine.
 func (b *tab) hasRefresh() (access, refresh *network.Cookie) {
 	b.Helper()
 	jar := b.jar()
-	access, refresh = jar[b.app.access()], jar[b.app.refresh()]
-	if refresh == nil {
-		b.fatalf("the jar has %v; want %s", names(jar), b.app.refresh())
+	for _, name := range b.app.refreshes() {
+		if c := jar[name]; c != nil && (refresh == nil || c.Expires > refresh.Expires) {
+			refresh = c
+		}
 	}
-	return access, refresh
+	if refresh == nil {
+		b.fatalf("the jar has %v; want one of %v", names(jar), b.app.refreshes())
+	}
+	return jar[b.app.access()], refresh
 }
 
-// keepsNoAccess fails if the device has an access cookie. After the session was ended on
-// another device, at most a refresh cookie remains, which is refused.
-func (b *tab) keepsNoAccess() {
+// keepsNoSession fails if the access cookie of the device names a session. After a refusal
+// it says that the session is over, and a refresh cookie remains, which is refused.
+func (b *tab) keepsNoSession() {
 	b.Helper()
-	if jar := b.jar(); jar[b.app.access()] != nil {
-		b.fatalf("the jar has %v", names(jar))
+	jar := b.jar()
+	if jar[b.app.access()] == nil {
+		b.fatalf("the jar has %v; want the access cookie of a refusal", names(jar))
 	}
+	call(b, network.ClearBrowserCookies, struct{}{})
+	b.putBack(jar[b.app.access()])
+	b.isOut()
+	b.putBack(slices.Collect(maps.Values(jar))...)
 }
 
 // untilGone waits until the browser has removed a cookie.

@@ -93,7 +93,7 @@ func surf(t *testing.T, c *dbtest.Cluster, results *results, duration time.Durat
 	refreshed := f.count(session.EventRefreshed).Load() + f.count(session.EventGrace).Load()
 	asked := refreshed + f.count(session.EventEnded).Load()
 	results.add("%d refreshes, %d refused; %.2f statements for each; %d confirmed; longest time without a confirmation %.1f s; rows behind %d",
-		refreshed, asked-refreshed, float64(f.log.calls["Find"]+f.log.calls["Confirm"])/float64(asked), len(f.log.confirmed), f.log.longestGap().Seconds(), f.count(session.EventStoreBehind).Load())
+		refreshed, asked-refreshed, float64(f.log.calls["Find"]+f.log.calls["Confirm"]+f.log.calls["RecordLate"])/float64(asked), len(f.log.confirmed), f.log.longestGap().Seconds(), f.count(session.EventStoreBehind).Load())
 	results.add("store errors, all answered as unavailable or repeated: %s", counts(f.log.errors))
 	if refreshed == 0 || f.ended.Load() == 0 || len(f.log.confirmed) == 0 {
 		t.Error("there was no refresh, or no session was ended")

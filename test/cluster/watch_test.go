@@ -100,7 +100,7 @@ func (w watch) Confirm(ctx context.Context, p store.PresentedTicket) (bool, erro
 
 func (w watch) RecordLate(ctx context.Context, p store.PresentedTicket) (bool, error) {
 	ok, err := w.Store.RecordLate(ctx, p)
-	w.log.note("RecordLate", err, ok)
+	w.log.note("RecordLate", err, false)
 	return ok, err
 }
 

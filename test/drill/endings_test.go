@@ -53,7 +53,7 @@ func (k *endings) end(phase int) {
 			Request: nodetest.Submit("/devices/revoke", "id", pair[1].Who.SessionID)})
 
 		k.mark(history.Steal, victim)
-		k.join(k.newJar(victim.CopyOf("thief", nodetest.RefreshCookie), victim.user))
+		k.join(k.newJar(victim.CopyOf("thief", nodetest.RefreshCookies...), victim.user))
 	})
 }
 

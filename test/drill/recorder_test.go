@@ -96,7 +96,7 @@ func (r *recorder) send(ctx context.Context, j *jar, q request) nodetest.Answer 
 	time.Sleep(q.late)
 	if !q.lost && a.Err == nil && j.held == nil {
 		j.Take(a)
-		if a.Cookie(nodetest.RefreshCookie) != "" {
+		if a.Renews() {
 			renewed()
 		}
 	}

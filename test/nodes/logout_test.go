@@ -98,7 +98,7 @@ func (s *logoutRaces) race(b *nodetest.Browser, seed uint64, i int) error {
 	}
 
 	// The refresh cookie from before the logout is refused immediately.
-	if a := b.SendWith(here, nodetest.Me, old); !a.Refused() || a.Cookie(nodetest.RefreshCookie) != "" {
+	if a := b.SendWith(here, nodetest.Me, old); !a.Refused() || a.Renews() {
 		return failed("on the node of the logout, after it", a)
 	}
 	if err := s.onTheOther(b, there, old, out); err != nil {
@@ -119,7 +119,7 @@ func (s *logoutRaces) race(b *nodetest.Browser, seed uint64, i int) error {
 			s.lost.Add(1)
 		case a.Is(b.Who) == nil:
 			s.won.Add(1)
-			hands = append(hands, nodetest.Cookies{nodetest.AccessCookie: a.Cookie(nodetest.AccessCookie), nodetest.RefreshCookie: a.Cookie(nodetest.RefreshCookie)})
+			hands = append(hands, a.Set())
 		case a.Status == http.StatusServiceUnavailable && len(a.Cookies) == 0:
 			// The logout came between the store's answer and the cookies.
 			s.unavailable.Add(1)
@@ -156,7 +156,7 @@ func (s *logoutRaces) race(b *nodetest.Browser, seed uint64, i int) error {
 // the access lifetime, and at most a second.
 func (s *logoutRaces) onTheOther(b *nodetest.Browser, there string, with nodetest.Cookies, out time.Time) error {
 	a := b.SendWith(there, nodetest.Me, with)
-	if a.Refused() && a.Cookie(nodetest.RefreshCookie) == "" {
+	if a.Refused() && !a.Renews() {
 		return nil
 	}
 	late := a.Sent.Sub(out)

@@ -131,10 +131,10 @@ func (s *theft) run() error {
 	return fmt.Errorf("after %d steps both are still authenticated", s.steps)
 }
 
-// steal copies the refresh cookie. This test does not use the access cookie of the victim.
+// steal copies the refresh cookies. This test does not use the access cookie of the victim.
 func (s *theft) steal() {
 	s.stolenAt = time.Now()
-	s.thief = &holder{name: "the thief", Browser: s.victim.CopyOf("thief", nodetest.RefreshCookie)}
+	s.thief = &holder{name: "the thief", Browser: s.victim.CopyOf("thief", nodetest.RefreshCookies...)}
 }
 
 // step sends one request of each holder, in parallel, and reports whether that has ended
@@ -204,7 +204,7 @@ func (s *theft) step(going ...*holder) (over bool, err error) {
 		if who, err := answers[i].Session(); err == nil {
 			h.due = who.ExpiresAt
 		}
-		if s.thief != nil && answers[i].Cookie(nodetest.RefreshCookie) != "" {
+		if s.thief != nil && answers[i].Renews() {
 			h.own = true
 		}
 	}

@@ -13,7 +13,7 @@ func statements(t *testing.T, p plan) (perSession map[think]surfed, perLogin flo
 	scs, scsIdle := scsPerRequest(t, 0), scsPerRequest(t, 20*time.Minute)
 	say("## Statements caused by requests")
 	say("%d users who log in within %s, for %s. The think time is exponential, unless fixed. The parallel requests of a page are sent within %v, all with the cookies that the browser had before. "+
-		"S is the SELECT of a refresh, U1 its UPDATE. *In a visit* covers the whole time since the login; the other figures cover the time after the first two access cookies. "+
+		"S is the SELECT of a refresh, U1 its UPDATE: the confirmation, or the record of a late presentation. *In a visit* covers the whole time since the login; the other figures cover the time after the first two access cookies. "+
 		"Figures per second are for 10,000 users; for N users multiply by N / 10,000. "+
 		"scs needs %s statements per request, %s with IdleTimeout, on any number of nodes.",
 		p.users, span(p.within), span(p.lasting), spread, rounded(scs), rounded(scsIdle))

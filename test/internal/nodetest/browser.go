@@ -9,16 +9,18 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 )
 
-// The names of the cookies over plain HTTP.
-const (
-	AccessCookie  = "session"
-	RefreshCookie = "refresh"
-)
+// AccessCookie is the name of the access cookie over plain HTTP.
+const AccessCookie = "session"
+
+// RefreshCookies are the names of the refresh cookie over plain HTTP: of a login, and of
+// the first refresh after it. They alternate from then on.
+var RefreshCookies = []string{"refresh-0", "refresh-1"}
 
 // Browser stores cookies as browsers do: by name, the last one wins, until Max-Age has
 // passed. Like browsers it ignores the port, so it may use the balancer or one node. It
@@ -65,13 +67,15 @@ func (b *Browser) Hoard() Cookies {
 	return found
 }
 
-// CopyOf returns another browser with copies of the named cookies.
+// CopyOf returns another browser with copies of those of the named cookies that b has.
 func (b *Browser) CopyOf(agent string, names ...string) *Browser {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	other := &Browser{C: b.C, agent: agent, Who: b.Who, jar: map[string]kept{}}
 	for _, name := range names {
-		other.jar[name] = b.jar[name]
+		if c, ok := b.jar[name]; ok {
+			other.jar[name] = c
+		}
 	}
 	return other
 }
@@ -211,8 +215,8 @@ func (c *Cluster) Login(base string, u User) (*Browser, error) {
 // Login logs a user in and sets Who.
 func (b *Browser) Login(base string, u User, password string) error {
 	a := b.Visit(base, Submit("/login", "email", u.email, "password", password))
-	if a.Status != http.StatusSeeOther || len(a.Cookies) != 2 {
-		return fmt.Errorf("login of %s: %v; want 303 with two cookies", u.email, a)
+	if set := a.Set(); a.Status != http.StatusSeeOther || len(set) != 2 || set[AccessCookie] == "" || set[RefreshCookies[0]] == "" {
+		return fmt.Errorf("login of %s: %v; want 303 with an access cookie and a refresh cookie", u.email, a)
 	}
 	a = b.Visit(base, Me)
 	who, err := a.Session()
@@ -271,14 +275,30 @@ func (a Answer) Cookie(name string) (value string) {
 	return value
 }
 
-// Clears reports whether the answer removes both cookies: it deletes them, or sets empty
+// Set returns the cookies that the answer sets, without those that it removes.
+func (a Answer) Set() Cookies {
+	set := Cookies{}
+	for _, c := range a.Cookies {
+		if c.MaxAge >= 0 && c.Value != "" {
+			set[c.Name] = c.Value
+		}
+	}
+	return set
+}
+
+// Renews reports whether the answer sets a refresh cookie.
+func (a Answer) Renews() bool {
+	return slices.ContainsFunc(RefreshCookies, func(name string) bool { return a.Set()[name] != "" })
+}
+
+// Clears reports whether the answer removes all cookies: it deletes them, or sets empty
 // values.
 func (a Answer) Clears() bool {
 	gone := map[string]bool{}
 	for _, c := range a.Cookies {
 		gone[c.Name] = c.MaxAge < 0 || c.Value == ""
 	}
-	return gone[AccessCookie] && gone[RefreshCookie]
+	return gone[AccessCookie] && !slices.ContainsFunc(RefreshCookies, func(name string) bool { return !gone[name] })
 }
 
 // Took returns the time from the request to the answer.
