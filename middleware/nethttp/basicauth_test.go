@@ -71,3 +71,33 @@ func TestBasicAuth_ReturnsTheErrorsOfVerify(t *testing.T) {
 		}
 	}
 }
+
+// A browser sends the credentials of a link to http://mallory:pw@app.test/ with page loads,
+// and with the XMLHttpRequests of the page that the link has opened: nothing in such a
+// request tells that another site has chosen them. Programs do not send Sec-Fetch-Site;
+// some send Sec-Fetch-Mode.
+func TestBasicAuth_IgnoresTheCredentialsOfBrowsers(t *testing.T) {
+	for _, c := range []struct {
+		name, value string
+		verified    bool
+	}{
+		{"Sec-Fetch-Site", "same-origin", false},
+		{"Sec-Fetch-Site", "cross-site", false},
+		{"Sec-Fetch-Site", "none", false},
+		{"Sec-Fetch-Site", "", false},
+		{"Sec-Fetch-Mode", "cors", true}, // fetch of Node.js
+		{"User-Agent", "curl/8.5.0", true},
+	} {
+		verified := false
+		credentials := nethttp.BasicAuth(func(context.Context, string, string) (session.Login, error) {
+			verified = true
+			return session.Login{UserID: "mallory"}, nil
+		})
+		r := httptest.NewRequest("GET", "/", nil)
+		r.SetBasicAuth("mallory", "pw")
+		r.Header.Set(c.name, c.value)
+		if _, err := credentials(r); verified != c.verified || errors.Is(err, session.ErrUnauthenticated) == c.verified {
+			t.Errorf("%s %q: verified: %v, error %v; want %v", c.name, c.value, verified, err, c.verified)
+		}
+	}
+}

@@ -15,6 +15,9 @@ import (
 	"github.com/sessionkit/sessionkit/session/store"
 )
 
+// program is a client that is no browser: it has no headers of its own.
+var program = guardtest.Kind{}
+
 func adasCredentials(*http.Request) (session.Login, error) { return session.Login{UserID: "ada"}, nil }
 
 func TestCredentials_BasicAuthBeginsASession(t *testing.T) {
@@ -45,14 +48,14 @@ func TestCredentials_BasicAuthBeginsASession(t *testing.T) {
 			{"YWRhOnJpZ2h0", "/", 200, ""},               // a public page
 			{"!", "/account", 401, ""},
 		} {
-			rec := a.client(fetch).Send("GET", c.path, "", "Authorization", "Basic "+c.userinfo)
+			rec := a.client(program).Send("GET", c.path, "", "Authorization", "Basic "+c.userinfo)
 			if rec.Code != c.status || cookiesOf(rec) != c.cookies {
 				a.Errorf("%s on %s: %d, cookies %q; want %d, %q", c.userinfo, c.path, rec.Code, cookiesOf(rec), c.status, c.cookies)
 			}
 		}
 		// A client that keeps cookies is verified once.
 		expire() // so that the session of the first answers is not used again
-		b := a.client(fetch)
+		b := a.client(program)
 		verified = 0
 		for range 3 {
 			if rec := b.Send("GET", "/account", "", "Authorization", "Basic YWRhOnJpZ2h0"); rec.Code != 200 || rec.Body.String() != "ada" {
@@ -172,7 +175,7 @@ func TestCredentials_RequestsWithoutCookiesShareASession(t *testing.T) {
 	}
 	inApp(t, nethttp.Config{Credentials: nethttp.BasicAuth(verify)}, func(a *app) {
 		send := func(method string) (status int, cookies string) {
-			rec := a.client(fetch).Send(method, "/account", "", "Authorization", "Basic YWRhOnJpZ2h0")
+			rec := a.client(program).Send(method, "/account", "", "Authorization", "Basic YWRhOnJpZ2h0")
 			return rec.Code, cookiesOf(rec)
 		}
 		for i := range 50 {

@@ -30,7 +30,7 @@ func TestCredentials_CachedAnswerVariesByAuthorization(t *testing.T) {
 			who(w, r)
 		})
 		for i := range 2 {
-			h := a.client(fetch).Send("GET", "/report", "", "Authorization", adaBasic).Header()
+			h := a.client(program).Send("GET", "/report", "", "Authorization", adaBasic).Header()
 			kept := !strings.Contains(h.Get("Cache-Control"), "no-store")
 			if vary := strings.Join(h["Vary"], ","); kept && !strings.Contains(vary, "Authorization") {
 				t.Errorf("request %d: Cache-Control %q, Vary %q: a shared cache gives ada's page to anybody without cookies", i+1, h.Get("Cache-Control"), vary)
@@ -45,7 +45,7 @@ func TestCredentials_AlwaysCountAsARecentLogin(t *testing.T) {
 		a.handle("GET /key", who, a.guard.RequireRecentLogin(30*time.Second))
 		refused := 0
 		for range 24 {
-			if rec := a.client(fetch).Send("GET", "/key", "", "Authorization", adaBasic); rec.Code != 200 {
+			if rec := a.client(program).Send("GET", "/key", "", "Authorization", adaBasic); rec.Code != 200 {
 				refused++
 			}
 			time.Sleep(10 * time.Second)
