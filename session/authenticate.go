@@ -52,15 +52,12 @@ func (m *Manager) Authenticate(r *http.Request) (Verdict, error) {
 // If the cookies name two sessions, it returns the ticket of the one that goes on: a login
 // has replaced the other one, whose last answer came late. If both go on, one cookie may
 // be planted, and neither counts.
-//
-// If no key opens one of the cookies, that may be the newer one. Then a ticket that looks
-// superseded is refused, and not taken for stolen.
 func (m *Manager) refreshTicket(r *http.Request) (refreshTicket, error) {
-	tickets, unread := m.tickets.refresh(r)
-	switch {
-	case len(tickets) == 0:
+	tickets := m.tickets.refresh(r)
+	switch len(tickets) {
+	case 0:
 		return refreshTicket{}, unauthenticated("the request has no cookie that can be opened")
-	case len(tickets) == 1 && !unread:
+	case 1:
 		return tickets[0], nil
 	}
 	c := m.store.begin(r.Context(), r)
@@ -76,16 +73,11 @@ func (m *Manager) refreshTicket(r *http.Request) (refreshTicket, error) {
 			live++
 		}
 	}
-	switch {
-	case live > 1:
+	if live > 1 {
 		c.raise(Event{Kind: EventAmbiguous})
 		return refreshTicket{}, unauthenticated("the request has the refresh cookies of two sessions")
-	case live == 0 && unread:
-		c.raise(Event{Kind: EventUndecodable})
-		return refreshTicket{}, unauthenticated("no key opens the newer refresh cookie")
-	default:
-		return chosen, nil
 	}
+	return chosen, nil
 }
 
 // accepts reports whether an access ticket counts without asking the store. Its

@@ -78,9 +78,7 @@ func (c *credentialCache) key(r *http.Request, login Login) credentialKey {
 	} else {
 		part("")
 	}
-	for _, value := range r.Header["Authorization"] {
-		part(value)
-	}
+	part(r.Header.Get("Authorization")) // of several the first, which http.Request.BasicAuth reads
 	return credentialKey(mac.Sum(nil))
 }
 

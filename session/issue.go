@@ -122,8 +122,7 @@ func (m *Manager) newSession(r *http.Request, t refreshTicket, login Login) stor
 // remembers reports whether the browser has a live session of this user with the
 // longer timeouts.
 func (m *Manager) remembers(c *call, userID string) (bool, error) {
-	found, _ := m.tickets.refresh(c.r)
-	for _, t := range found {
+	for _, t := range m.tickets.refresh(c.r) {
 		if !t.remember {
 			continue
 		}

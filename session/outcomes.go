@@ -34,13 +34,20 @@ func (rs *resolver) resolveOnce(c *call, t refreshTicket) (outcome, error) {
 	return result.(outcome), nil
 }
 
-// refused returns the refusal of a moment ago that holds for a ticket: one of its session,
-// or one of the ticket alone.
+// The keys of refusals, which hold for every ticket of a session, or for those that have
+// ended by themselves.
+const (
+	anyTicket   = "any"
+	endedTicket = "ended"
+)
+
+// refused returns the refusal of a moment ago that holds for a ticket.
 func (rs *resolver) refused(id store.ID, t refreshTicket) (outcome, bool) {
-	if o, ok := rs.refusals.get(id, ""); ok {
+	if o, ok := rs.refusals.get(id, anyTicket); ok {
 		return o, true
 	}
-	return rs.refusals.get(store.ID(t.id), "")
+	o, ok := rs.refusals.get(id, endedTicket)
+	return o, ok && !o.snap.Now.Before(t.expires)
 }
 
 // remember keeps an outcome that may be given again without asking. A straggler's is
@@ -51,9 +58,9 @@ func (rs *resolver) remember(id store.ID, t refreshTicket, o outcome) {
 	case o.class.goesOn():
 		rs.outcomes.put(id, string(t.id[:]), o)
 	case o.class == classEnded && !isOver(o.snap): // this ticket has ended, and not its session
-		rs.refusals.put(store.ID(t.id), "", o)
+		rs.refusals.put(id, endedTicket, o)
 	default:
-		rs.refusals.put(id, "", o)
+		rs.refusals.put(id, anyTicket, o)
 	}
 }
 

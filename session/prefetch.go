@@ -14,7 +14,8 @@ import (
 // another request would not get. It is safe for concurrent use.
 func IsPrefetch(r *http.Request) bool {
 	for _, name := range [...]string{"Sec-Purpose", "X-Sec-Purpose", "Purpose", "X-Purpose"} {
-		for _, line := range r.Header[name] {
+		lines := r.Header[name]
+		for _, line := range lines[:min(len(lines), maxPurposeLines)] {
 			line = line[:min(len(line), maxPurpose)]
 			for token := range strings.FieldsFuncSeq(line, separatesTokens) {
 				if strings.EqualFold(token, "prefetch") || strings.EqualFold(token, "preview") {
@@ -26,9 +27,12 @@ func IsPrefetch(r *http.Request) bool {
 	return false
 }
 
-// maxPurpose is how much of such a header is read, in bytes. Whoever hides the token
-// behind it sends an ordinary request.
-const maxPurpose = 256
+// maxPurpose is how much of such a header is read, in bytes, and maxPurposeLines how many
+// lines of it. Whoever hides the token behind them sends an ordinary request.
+const (
+	maxPurpose      = 256
+	maxPurposeLines = 4
+)
 
 // separatesTokens reports whether a character ends a token in a list of items with
 // parameters (RFC 9651, section 3.1).

@@ -70,29 +70,33 @@ func (ts *tickets) over(r *http.Request, id store.ID) (*accessTicket, bool) {
 // refresh returns the request's refresh tickets, one for each session: usually one. Of
 // the two cookies of a session, the ticket of the higher generation counts. There are
 // two sessions if a late answer of the one before a login has arrived after the login's
-// answer, or if somebody has planted a cookie. unread says that no key opens one of the
-// two cookies: it may be the newer one, sealed by a node that has a newer key.
-func (ts *tickets) refresh(r *http.Request) (found []refreshTicket, unread bool) {
+// answer, or if somebody has planted a cookie.
+//
+// A cookie that no key opens is reported, also next to a good one: a node with a newer
+// key may have sealed it. The good one is judged as if it stood alone. If it were
+// spared for the other one's sake, a thief would add nonsense to his own.
+func (ts *tickets) refresh(r *http.Request) []refreshTicket {
 	open, newer := ts.sealers.Load().openRefresh, func(a, b refreshTicket) bool { return a.generation > b.generation }
 	even, howEven := readCookie(r, ts.names.refresh[0], open, newer)
 	odd, howOdd := readCookie(r, ts.names.refresh[1], open, newer)
+	if how := min(howEven, howOdd); how == readUndecodable && max(howEven, howOdd) == readGood {
+		ts.wasRead(r, how)
+	}
 	switch {
 	case !ts.wasRead(r, max(howEven, howOdd)):
-		return nil, false
+		return nil
 	case howOdd != readGood || howEven == readGood && even.root == odd.root && even.generation > odd.generation:
-		found = append(found, even)
+		return []refreshTicket{even}
 	case howEven != readGood || even.root == odd.root:
-		found = append(found, odd)
+		return []refreshTicket{odd}
 	default:
-		found = append(found, even, odd)
+		return []refreshTicket{even, odd}
 	}
-	return found, howEven == readUndecodable || howOdd == readUndecodable
 }
 
 // refreshOf returns the request's refresh ticket of a session.
 func (ts *tickets) refreshOf(r *http.Request, id store.ID) (refreshTicket, bool) {
-	found, _ := ts.refresh(r)
-	for _, t := range found {
+	for _, t := range ts.refresh(r) {
 		if t.sessionID() == id {
 			return t, true
 		}
@@ -114,8 +118,7 @@ func (ts *tickets) wasRead(r *http.Request, how reading) bool {
 
 // sessions returns the ids of the sessions in the request's cookies: usually one.
 func (ts *tickets) sessions(r *http.Request) (ids []store.ID) {
-	found, _ := ts.refresh(r)
-	for _, t := range found {
+	for _, t := range ts.refresh(r) {
 		ids = append(ids, t.sessionID())
 	}
 	if t, ok := ts.access(r); ok && !slices.Contains(ids, t.id) {
