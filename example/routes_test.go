@@ -75,17 +75,19 @@ func of(header []string, name string) (values []string) {
 	return values
 }
 
-// cookiesAfterLogin logs a user in and returns the value of a Cookie header.
+// cookiesAfterLogin logs a user in and returns the value of a Cookie header: the access
+// cookie and the refresh cookie of a login.
 func (w wire) cookiesAfterLogin(email, password string) string {
 	w.Helper()
 	form := "email=" + email + "&password=" + password
 	status, header := w.ask(fmt.Sprintf("POST /login HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s", len(form), form))
 	var cookies []string
 	for _, line := range of(header, "Set-Cookie") {
-		cookie, _, _ := strings.Cut(line, ";")
-		cookies = append(cookies, cookie)
+		if cookie, attributes, _ := strings.Cut(line, ";"); !strings.Contains(attributes, "Max-Age=0") {
+			cookies = append(cookies, cookie)
+		}
 	}
-	if status != 303 || len(cookies) != 2 {
+	if status != 303 || len(cookies) != 2 || !strings.HasPrefix(cookies[0], "session=") || !strings.HasPrefix(cookies[1], "refresh-0=") {
 		w.Fatalf("login: %d, %q", status, header)
 	}
 	return strings.Join(cookies, "; ")
@@ -100,16 +102,17 @@ var (
 func visitors(good string) map[string]string {
 	access, refresh, _ := strings.Cut(good, "; ")
 	return map[string]string{
-		"no cookies":          "",
-		"empty cookies":       "Cookie: session=; refresh=\r\n",
-		"garbage":             "Cookie: session=x; refresh=MTIz\r\n",
-		"a cut cookie":        "Cookie: " + access[:len(access)-4] + "; " + refresh[:len(refresh)-4] + "\r\n",
-		"a longer cookie":     "Cookie: " + access + "AAAA; " + refresh + "AAAA\r\n",
-		"swapped cookies":     "Cookie: session=" + strings.TrimPrefix(refresh, "refresh=") + "; refresh=" + strings.TrimPrefix(access, "session=") + "\r\n",
-		"other names":         "Cookie: Session=" + strings.TrimPrefix(access, "session=") + "; SESSION=1; __Host-session=1\r\n",
-		"a user id":           "Cookie: session=2; refresh=2; user=2; role=admin\r\n",
-		"a header that tells": "X-User: 2\r\nX-Forwarded-User: 2\r\nX-Original-URL: /login\r\nX-Rewrite-URL: /login\r\nX-HTTP-Method-Override: GET\r\nX-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Host: localhost\r\n",
-		"a bearer":            "Authorization: Bearer " + strings.TrimPrefix(access, "session=") + "\r\n",
+		"no cookies":               "",
+		"empty cookies":            "Cookie: session=; refresh-0=; refresh-1=\r\n",
+		"garbage":                  "Cookie: session=x; refresh-0=MTIz; refresh-1=MTIz\r\n",
+		"a cut cookie":             "Cookie: " + access[:len(access)-4] + "; " + refresh[:len(refresh)-4] + "\r\n",
+		"a longer cookie":          "Cookie: " + access + "AAAA; " + refresh + "AAAA\r\n",
+		"swapped cookies":          "Cookie: session=" + strings.TrimPrefix(refresh, "refresh-0=") + "; refresh-0=" + strings.TrimPrefix(access, "session=") + "\r\n",
+		"the other refresh cookie": "Cookie: refresh-1=" + strings.TrimPrefix(refresh, "refresh-0=") + "\r\n",
+		"other names":              "Cookie: Session=" + strings.TrimPrefix(access, "session=") + "; SESSION=1; __Host-session=1\r\n",
+		"a user id":                "Cookie: session=2; refresh-0=2; refresh-1=2; user=2; role=admin\r\n",
+		"a header that tells":      "X-User: 2\r\nX-Forwarded-User: 2\r\nX-Original-URL: /login\r\nX-Rewrite-URL: /login\r\nX-HTTP-Method-Override: GET\r\nX-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Host: localhost\r\n",
+		"a bearer":                 "Authorization: Bearer " + strings.TrimPrefix(access, "session=") + "\r\n",
 	}
 }
 

@@ -95,8 +95,8 @@ func TestRunWithTLS(t *testing.T) {
 		t.Errorf("login: %d, %v", response.StatusCode, response.Header)
 	}
 	cookies := response.Cookies()
-	if len(cookies) != 2 {
-		t.Fatalf("%d cookies; want 2", len(cookies))
+	if len(cookies) != 3 {
+		t.Fatalf("%d cookies; want 2, and one that is deleted", len(cookies))
 	}
 	for _, cookie := range cookies {
 		if !strings.HasPrefix(cookie.Name, "__Host-Http-") || !cookie.Secure || !cookie.HttpOnly {

@@ -14,7 +14,7 @@ import (
 	"github.com/sessionkit/sessionkit/session"
 )
 
-const accessName, refreshName = guardtest.AccessName, guardtest.RefreshName
+const accessName, refreshName, oddRefreshName = guardtest.AccessName, guardtest.RefreshName, guardtest.OddRefreshName
 
 var (
 	pageLoad = guardtest.PageLoad

@@ -205,7 +205,7 @@ func TestIssue_AndLogoutChangeTheRequestOfTheContext(t *testing.T) {
 				b.LogIn(before)
 				expire()
 			}
-			if rec := b.Send("POST", "/switch", ""); rec.Code != http.StatusOK || rec.Body.String() != "grace" || cookiesOf(rec) != "set" {
+			if rec := b.Send("POST", "/switch", ""); rec.Code != http.StatusOK || rec.Body.String() != "grace" || cookiesOf(rec) != "login" {
 				a.Errorf("user %q before: %d %q, cookies %q; want grace, logged in", before, rec.Code, rec.Body, cookiesOf(rec))
 			}
 			if rec := b.Send("POST", "/leave", ""); rec.Code != http.StatusNoContent || cookiesOf(rec) != "clear" {

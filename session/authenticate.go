@@ -23,15 +23,15 @@ import (
 // EventTooLarge says so.
 //
 // A prefetch (see IsPrefetch) never causes a statement, and never gets cookies. If it
-// has a cookie of the Manager's, but no good access cookie, the error is
-// ErrPrefetch.
+// has a cookie of the Manager's, but no good access cookie, the error Is
+// ErrStoreUnavailable. Answer 503, without cookies: the browser does not keep that.
 func (m *Manager) Authenticate(r *http.Request) (Verdict, error) {
 	m.checkSetup(r)
 	if t, ok := m.tickets.access(r); ok && m.accepts(t) {
 		return Verdict{ticket: t}, nil
 	}
 	if IsPrefetch(r) && m.tickets.names.arePresent(r) {
-		return Verdict{}, ErrPrefetch
+		return Verdict{}, unavailable(errPrefetch)
 	}
 	t, ok := m.tickets.refresh(r)
 	if !ok {

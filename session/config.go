@@ -67,7 +67,7 @@ type Config struct {
 
 	// DangerouslyAllowHTTP makes cookies that travel without encryption: anyone on
 	// the way can copy them, and any subdomain can overwrite them. It is meant for a
-	// loopback address: a request that names another host raises EventPlainHTTP, at
+	// loopback address: a request that names another host raises EventMisconfigured, at
 	// most once a minute.
 	DangerouslyAllowHTTP bool
 }

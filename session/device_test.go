@@ -95,7 +95,7 @@ func TestManager_ListHasPages(t *testing.T) {
 				for _, d := range list {
 					got = append(got, d.ID)
 				}
-				if len(list) < session.DevicesPerPage {
+				if len(list) < 100 {
 					break
 				}
 				after = list[len(list)-1].ID

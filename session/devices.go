@@ -20,12 +20,12 @@ type Device struct {
 	NonInteractive bool // a program logged in with the user's credentials: see Login.NonInteractive
 }
 
-// DevicesPerPage is how many devices List returns at most.
-const DevicesPerPage = 100
+// devicesPerPage is how many devices List returns at most.
+const devicesPerPage = 100
 
 // List returns the user's live sessions, the newest first, page by page. after is the
 // ID of the last device of the previous page; empty: the first page. A page of
-// fewer than DevicesPerPage devices is the last one.
+// fewer than 100 devices is the last one.
 //
 // It returns ErrNotFound if after is not a session of this user, or if its row has
 // been removed since: begin again with the first page. It may be over. An error that Is
@@ -40,7 +40,7 @@ func (m *Manager) List(ctx context.Context, userID, after string) ([]Device, err
 			return nil, err
 		}
 	}
-	records, err := c.list(userID, last, DevicesPerPage)
+	records, err := c.list(userID, last, devicesPerPage)
 	if err != nil {
 		return nil, err
 	}

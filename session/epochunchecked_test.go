@@ -14,12 +14,12 @@ import (
 func TestManager_LoginWithoutEpochIsAWarning(t *testing.T) {
 	inTestWorld(t, session.Config{}, func(w *testWorld) {
 		w.login(newBrowser(), session.Login{UserID: "1", Epoch: 1})
-		if n := w.count(session.EventEpochUnchecked); n != 0 {
+		if n := w.count(session.EventMisconfigured); n != 0 {
 			w.Errorf("a login with its epoch: %d events; want none", n)
 		}
 		w.users.SetUser("3", store.User{}) // as with sqlstore.Config{Epoch: "(0)"}
 		w.login(newBrowser(), session.Login{UserID: "3"})
-		if n := w.count(session.EventEpochUnchecked); n != 0 {
+		if n := w.count(session.EventMisconfigured); n != 0 {
 			w.Errorf("a login of a user whose epoch is 0: %d events; want none", n)
 		}
 		w.users.SetUser("1", store.User{Epoch: 2})
@@ -27,7 +27,7 @@ func TestManager_LoginWithoutEpochIsAWarning(t *testing.T) {
 			w.Errorf("a login with the epoch before: %v; want ErrUserDisabled", err)
 		}
 		s := w.login(newBrowser(), session.Login{UserID: "1"})
-		events := w.eventsOf(session.EventEpochUnchecked)
+		events := w.eventsOf(session.EventMisconfigured)
 		if len(events) != 1 || events[0].UserID != "1" || events[0].SessionID != s.ID {
 			w.Errorf("a login without an epoch: %+v; want one event, of its session and user", events)
 		}
@@ -35,7 +35,7 @@ func TestManager_LoginWithoutEpochIsAWarning(t *testing.T) {
 			time.Sleep(time.Second)
 			w.login(newBrowser(), session.Login{UserID: "1"})
 		}
-		if n := w.count(session.EventEpochUnchecked); n != 1 {
+		if n := w.count(session.EventMisconfigured); n != 1 {
 			w.Errorf("60 such logins in a minute: %d events; want 1", n)
 		}
 	})

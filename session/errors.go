@@ -18,12 +18,6 @@ var (
 	// ErrUnauthenticated.
 	ErrReused = fmt.Errorf("%w: the session was ended because a superseded refresh cookie was presented: somebody may have copied it", ErrUnauthenticated)
 
-	// ErrPrefetch says that the request is a prefetch (see IsPrefetch), and that it has a
-	// cookie of the Manager's, but no good access cookie. The store was not asked, so
-	// nothing is known about the session. Answer with an error that the browser does
-	// not keep, such as 503, and without cookies.
-	ErrPrefetch = errors.New("session: the request is a prefetch and its access cookie is not good: the store was not asked")
-
 	// ErrUserDisabled says that the user may not log in: the user is disabled or
 	// unknown, or has another session_epoch than Login.Epoch, as after a change
 	// of the password.
@@ -39,7 +33,7 @@ var (
 	ErrTooLarge = errors.New("session: the user's id, roles and attributes do not fit into a cookie of 4096 bytes: give the user fewer")
 
 	// ErrUnfinished says that RevokeUser has ended only some of the user's sessions in
-	// its time. Run goes on with the rest, and raises EventUserRevoked at the end. The
+	// its time. Run goes on with the rest, and raises EventRevoked with the user's id alone at the end. The
 	// text of the error that wraps it says how many have ended.
 	ErrUnfinished = errors.New("session: not all sessions have ended yet")
 
@@ -67,10 +61,21 @@ func unfinished(ended int, why error) error {
 	return err
 }
 
-// Reasons of ErrStoreUnavailable where the store did answer.
+// Reasons of ErrStoreUnavailable where the store did answer, or was not asked.
 var (
+	errPrefetch          = errors.New("a prefetch never asks it")
 	errContended         = errors.New("the session's row kept changing")
 	errDelayed           = errors.New("the login of a moment ago is not in the store yet")
 	errTooManyUnfinished = errors.New("too many calls of RevokeUser are unfinished: call it again later")
 	errStale             = errors.New("the store's answer is older than a revocation that this node knows of")
 )
+
+// Faults of the app's setup, for EventMisconfigured. Each says what to do.
+var (
+	errEpochUnchecked = errors.New("a login did not pass the user's session_epoch, so a password that is changed meanwhile does not stop it: set Login.Epoch")
+	errPlainHTTP      = errors.New("Config.DangerouslyAllowHTTP is set, and a request names a host that is not loopback: anyone on the way can copy the cookies")
+	errSharedKey      = errors.New("two Managers of this process have one key and one Config.App, but different stores: each accepts the other's users as its own; give them different Apps, or the same store")
+)
+
+// errUserGone is what EventEnded says of a deleted user.
+var errUserGone = errors.New("the user no longer exists: call RevokeUser before a user is deleted")

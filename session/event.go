@@ -21,7 +21,7 @@ type Event struct {
 	UserID    string // empty if no user is known
 	IP        string // the request's, see Config.ClientIP; empty if no request caused the event
 	UserAgent string // the request's, at most 255 bytes; may be empty
-	Err       error  // for EventStoreError and EventStoreDown
+	Err       error  // for EventStoreError, EventStoreDown, EventMisconfigured, and EventEnded of a deleted user
 
 	// LoginUserAgent is the user agent at the login of the session, at most 255 bytes,
 	// for EventReuse only. With IP the app can tell UserID: somebody has used a copy of
@@ -42,9 +42,7 @@ const (
 	EventReuse          EventKind = "reuse"
 	EventStoreBehind    EventKind = "store-behind"
 	EventEnded          EventKind = "ended"
-	EventUserGone       EventKind = "user-gone"
 	EventRevoked        EventKind = "revoked"
-	EventUserRevoked    EventKind = "user-revoked"
 	EventRevocationLost EventKind = "revocation-lost"
 	EventUndecodable    EventKind = "undecodable"
 	EventOldKey         EventKind = "old-key"
@@ -53,9 +51,7 @@ const (
 	EventStoreError     EventKind = "store-error"
 	EventStoreDown      EventKind = "store-down"
 	EventStoreBack      EventKind = "store-back"
-	EventEpochUnchecked EventKind = "epoch-unchecked"
-	EventPlainHTTP      EventKind = "plain-http"
-	EventSharedKey      EventKind = "shared-key"
+	EventMisconfigured  EventKind = "misconfigured"
 )
 
 // rate says how often an event of a kind reaches OnEvent, and a log. Stats counts
@@ -83,10 +79,8 @@ var eventTable = []struct {
 	{EventRepeated, slog.LevelWarn, each, "one refresh cookie was presented three times or more, long after each other: by a copy of it, or by a client that stores no cookies"},
 	{EventReuse, slog.LevelWarn, each, "a superseded refresh cookie was presented, and its session revoked: a theft, or a copied browser profile"},
 	{EventStoreBehind, slog.LevelWarn, each, "the row was older than the refresh cookie: the database has lost writes"},
-	{EventEnded, slog.LevelInfo, each, "a request came from a session that is over"},
-	{EventUserGone, slog.LevelInfo, each, "a request came from a session whose user no longer exists: call RevokeUser before a user is deleted"},
-	{EventRevoked, slog.LevelInfo, each, "this node revoked a session"},
-	{EventUserRevoked, slog.LevelInfo, each, "Run has ended the rest of a user's sessions: see ErrUnfinished"},
+	{EventEnded, slog.LevelInfo, each, "a request came from a session that is over; the error says so if the user no longer exists"},
+	{EventRevoked, slog.LevelInfo, each, "this node revoked a session, or the rest of a user's sessions after ErrUnfinished"},
 	{EventRevocationLost, slog.LevelWarn, each, "a revocation never reached the store: the session may go on"},
 	{EventUndecodable, slog.LevelInfo, loggedOncePerSecond, "no key opens a cookie: an old key, another app's cookie, or a forgery"},
 	{EventOldKey, slog.LevelInfo, loggedOncePerSecond, "a key that is not the first one opened a cookie: see Manager.SetKeys"},
@@ -95,9 +89,7 @@ var eventTable = []struct {
 	{EventStoreError, slog.LevelError, each, "the store gave no definite answer to a request"},
 	{EventStoreDown, slog.LevelError, each, "the store does not answer a probe either: requests that need it are refused at once"},
 	{EventStoreBack, slog.LevelInfo, each, "the store answers again"},
-	{EventEpochUnchecked, slog.LevelWarn, raisedOncePerMinute, "a login did not pass the user's session_epoch, so a password that is changed meanwhile does not stop it: see Login.Epoch"},
-	{EventPlainHTTP, slog.LevelWarn, raisedOncePerMinute, "Config.DangerouslyAllowHTTP is set, and a request names a host that is not loopback: anyone on the way can copy the cookies"},
-	{EventSharedKey, slog.LevelWarn, raisedOncePerMinute, "two Managers of this process have one key and one Config.App, but different stores: each accepts the other's users as its own; give them different Apps, or the same store"},
+	{EventMisconfigured, slog.LevelWarn, raisedOncePerMinute, "a request has shown a fault of the app's setup, which the error names (once a minute for each fault)"},
 }
 
 // String returns the text of the kind.
@@ -125,6 +117,15 @@ func (k EventKind) Level() slog.Level {
 	return slog.LevelInfo
 }
 
+func (k EventKind) rate() rate {
+	for _, e := range eventTable {
+		if e.kind == k {
+			return e.rate
+		}
+	}
+	return each
+}
+
 // LogEvents returns a function for Config.OnEvent that logs each event at the
 // level of its kind, with the ids of session and user, the network address and
 // the error. It does not log the user agent.
@@ -138,7 +139,7 @@ func (k EventKind) Level() slog.Level {
 func LogEvents(log *slog.Logger) func(Event) {
 	pace := newPace(loggedOncePerSecond, time.Second)
 	return func(e Event) {
-		due, omitted := pace.due(e.Kind)
+		due, omitted := pace.due(e)
 		if !due {
 			return
 		}
@@ -180,7 +181,7 @@ func (e *events) raise(r *http.Request, event Event) {
 	if count := e.counts[event.Kind]; count != nil {
 		count.Add(1)
 	}
-	if due, _ := e.pace.due(event.Kind); !due {
+	if due, _ := e.pace.due(event); !due {
 		return
 	}
 	if r != nil {

@@ -23,7 +23,7 @@ type Login struct {
 	// Epoch is the user's session_epoch, read together with the hash of the
 	// password. The login is refused if the column has changed since, for example
 	// because the password was changed. 0: not checked, so let the column begin at 1.
-	// EventEpochUnchecked tells of a login with 0 where the column is not 0.
+	// EventMisconfigured tells of a login with 0 where the column is not 0.
 	Epoch uint64
 
 	// NonInteractive says that a program sent its credentials with the request, and
@@ -92,7 +92,7 @@ func (m *Manager) begin(r *http.Request, login Login) (Verdict, error) {
 	m.limitSessions(c, snap)
 	c.raise(Event{Kind: EventIssued, SessionID: v.ticket.ID, UserID: login.UserID})
 	if login.Epoch == 0 && snap.Record.UserEpoch != 0 {
-		c.raise(Event{Kind: EventEpochUnchecked, SessionID: v.ticket.ID, UserID: login.UserID})
+		c.raise(Event{Kind: EventMisconfigured, Err: errEpochUnchecked, SessionID: v.ticket.ID, UserID: login.UserID})
 	}
 	return v, nil
 }

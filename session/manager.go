@@ -29,7 +29,7 @@ type Manager struct {
 // Config and names every fault at once. It starts no goroutine: see Run.
 //
 // Two Managers of one process that have a key in common, the same Config.App and
-// different stores raise EventSharedKey when both serve requests. A store that wraps
+// different stores raise EventMisconfigured when both serve requests. A store that wraps
 // another one can say so with a method Unwrap() store.Store.
 func New(keys Keys, s store.Store, cfg Config) (*Manager, error) {
 	cfg = cfg.withDefaults()

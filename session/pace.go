@@ -8,13 +8,14 @@ import (
 	"github.com/sessionkit/sessionkit/session/store"
 )
 
-// pace lets events of the kinds of one rate through at most once in a while. It is safe
-// for concurrent use.
+// pace lets events of the kinds of one rate through at most once in a while: each kind,
+// and each fault of the setup, on its own. It is safe for concurrent use.
 type pace struct {
+	rate  rate
 	every time.Duration
 
-	mu    sync.Mutex               // guards what the pointers point to
-	kinds map[EventKind]*paceOfOne // those of the rate; not changed after newPace
+	mu   sync.Mutex // guards what follows
+	each map[string]*paceOfOne
 }
 
 type paceOfOne struct {
@@ -23,25 +24,27 @@ type paceOfOne struct {
 }
 
 func newPace(r rate, every time.Duration) *pace {
-	p := &pace{every: every, kinds: map[EventKind]*paceOfOne{}}
-	for _, known := range eventTable {
-		if known.rate == r {
-			p.kinds[known.kind] = &paceOfOne{}
-		}
-	}
-	return p
+	return &pace{rate: r, every: every, each: map[string]*paceOfOne{}}
 }
 
-// due reports whether an event of the kind is let through, and how many were not since
-// the last one.
-func (p *pace) due(kind EventKind) (due bool, omitted int) {
-	one := p.kinds[kind]
-	if one == nil {
+// due reports whether an event is let through, and how many like it were not since the
+// last one.
+func (p *pace) due(e Event) (due bool, omitted int) {
+	if e.Kind.rate() != p.rate {
 		return true, 0
+	}
+	name := string(e.Kind)
+	if e.Kind == EventMisconfigured {
+		name += e.Err.Error() // one of a few
 	}
 	now := time.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	one := p.each[name]
+	if one == nil {
+		one = &paceOfOne{}
+		p.each[name] = one
+	}
 	if !one.last.IsZero() && now.Sub(one.last) < p.every {
 		one.omitted++
 		return false, 0

@@ -18,7 +18,7 @@ func (m *Manager) checkSetup(r *http.Request) {
 // for it.
 func (m *Manager) checkHost(r *http.Request) {
 	if m.cfg.DangerouslyAllowHTTP && !isLoopback(r.Host) {
-		m.events.raise(r, Event{Kind: EventPlainHTTP})
+		m.events.raise(r, Event{Kind: EventMisconfigured, Err: errPlainHTTP})
 	}
 }
 

@@ -35,7 +35,7 @@ func TestManager_PlainHTTPBeyondLoopbackIsAWarning(t *testing.T) {
 					if !allow {
 						want = 0
 					}
-					if n := w.count(session.EventPlainHTTP); n != want {
+					if n := w.count(session.EventMisconfigured); n != want {
 						w.Errorf("%s, host %q, DangerouslyAllowHTTP %v: %d events; want %d", what, host, allow, n, want)
 					}
 				})
@@ -54,10 +54,10 @@ func TestManager_FaultOfTheAppIsReportedOnceAMinute(t *testing.T) {
 			_, _ = w.Authenticate(r)
 			time.Sleep(time.Second)
 		}
-		if raised, counted := w.count(session.EventPlainHTTP), w.Stats()[session.EventPlainHTTP]; raised != 3 || counted != 180 {
+		if raised, counted := w.count(session.EventMisconfigured), w.Stats()[session.EventMisconfigured]; raised != 3 || counted != 180 {
 			w.Errorf("180 requests in three minutes: %d events, %d counted; want 3 and 180", raised, counted)
 		}
-		if e := w.eventsOf(session.EventPlainHTTP)[0]; e.IP == "" {
+		if e := w.eventsOf(session.EventMisconfigured)[0]; e.IP == "" {
 			w.Errorf("%+v; want the address of the client", e)
 		}
 	})

@@ -59,21 +59,21 @@ func TestManager_PrefetchNeverAsksTheStore(t *testing.T) {
 		{"an expired access cookie", func(w *testWorld, b *sessiontest.Browser) {
 			w.login(b, session.Login{})
 			w.expireAccess()
-		}, session.ErrPrefetch},
+		}, session.ErrStoreUnavailable},
 		{"an expired access cookie, sent all the same", func(w *testWorld, b *sessiontest.Browser) {
 			w.login(b, session.Login{})
 			*b = *b.CloneIgnoringExpiry()
 			w.expireAccess()
-		}, session.ErrPrefetch},
+		}, session.ErrStoreUnavailable},
 		{"a session that this node has ended", func(w *testWorld, b *sessiontest.Browser) {
 			w.login(b, session.Login{})
 			if _, err := w.Logout(page(b)); err != nil {
 				w.Fatal(err)
 			}
-		}, session.ErrPrefetch},
+		}, session.ErrStoreUnavailable},
 		{"an access cookie that cannot be opened", func(w *testWorld, b *sessiontest.Browser) {
 			b.Receive([]*http.Cookie{{Name: accessCookie, Value: "x", Path: "/", Secure: true, HttpOnly: true}})
-		}, session.ErrPrefetch},
+		}, session.ErrStoreUnavailable},
 		{"an emptied access cookie", func(w *testWorld, b *sessiontest.Browser) {
 			b.Receive([]*http.Cookie{{Name: accessCookie, Path: "/", Secure: true, HttpOnly: true}})
 		}, session.ErrUnauthenticated},
@@ -92,7 +92,7 @@ func TestManager_PrefetchNeverAsksTheStore(t *testing.T) {
 			if n := w.calls(func() { v, err = w.Authenticate(r) }); n != 0 {
 				w.Errorf("%s: %d statements; want 0", c.name, n)
 			}
-			if !errors.Is(err, c.want) || errors.Is(err, session.ErrPrefetch) && errors.Is(err, session.ErrUnauthenticated) {
+			if !errors.Is(err, c.want) || errors.Is(err, session.ErrStoreUnavailable) && errors.Is(err, session.ErrUnauthenticated) {
 				w.Errorf("%s: %v; want %v", c.name, err, c.want)
 			}
 			if len(v.Cookies) != 0 || (v.Session().ID != "") != (c.want == nil) {
@@ -114,8 +114,8 @@ func TestManager_PrefetchGetsNoChild(t *testing.T) {
 			r := page(thief)
 			r.Header.Set("Sec-Purpose", "prefetch")
 			v, err := w.Authenticate(r)
-			if !errors.Is(err, session.ErrPrefetch) || len(v.Cookies) != 0 {
-				w.Fatalf("the thief's prefetch: %v, cookies %v; want ErrPrefetch without cookies", err, v.Cookies)
+			if !errors.Is(err, session.ErrStoreUnavailable) || len(v.Cookies) != 0 {
+				w.Fatalf("the thief's prefetch: %v, cookies %v; want ErrStoreUnavailable without cookies", err, v.Cookies)
 			}
 			w.in(b)
 		}

@@ -113,10 +113,9 @@ func (rs *resolver) report(c *call, o outcome, id store.ID, maybeRevoked bool) {
 			rs.revoker.reportReuse(c, o.snap.Record)
 		}
 		if o.userGone() {
-			raise(EventUserGone)
-		} else {
-			raise(EventEnded)
+			e.Err = errUserGone
 		}
+		raise(EventEnded)
 	case classMissing:
 		raise(EventEnded)
 	case classStraggler:

@@ -56,7 +56,7 @@ func (m *Manager) Revoke(ctx context.Context, userID, sessionID string) error {
 // RevokeUser ends all sessions of the user, except those whose ids are in except. It
 // returns nil when all have ended, however many there are. If 2 seconds are too short
 // for that, it returns an error that Is ErrUnfinished: Run ends the others, in any order,
-// spares those in except and whoever has logged in since, and raises EventUserRevoked.
+// spares those in except and whoever has logged in since, and raises EventRevoked with the user's id alone.
 // If the process ends before, call RevokeUser again.
 //
 // An error that Is ErrStoreUnavailable alone says that the sessions may go on. Any other

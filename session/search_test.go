@@ -73,27 +73,29 @@ func TestSearch_BoundsAreExact(t *testing.T) {
 		name  string
 		world searchWorld
 		holds func(w searchWorld) bool
+		large bool
 	}{
 		{"access > transit + 2 answers",
 			searchWorld{},
-			func(w searchWorld) bool { return w.access > w.transit+2*w.answer }},
+			func(w searchWorld) bool { return w.access > w.transit+2*w.answer }, false},
 		{"with a jittered lifetime, the shortest counts",
 			searchWorld{early: 1},
-			func(w searchWorld) bool { return w.access-w.early > w.transit+2*w.answer }},
+			func(w searchWorld) bool { return w.access-w.early > w.transit+2*w.answer }, false},
 		{"access cookie lost at any time: young > 2 (transit + answer)",
 			searchWorld{forced: true},
-			func(w searchWorld) bool { return young > 2*(w.transit+w.answer) }},
+			func(w searchWorld) bool { return young > 2*(w.transit+w.answer) }, false},
 		{"with crashes: access > answer + saving, too",
 			searchWorld{crashes: 2, unsaved: 8},
 			func(w searchWorld) bool {
 				return w.access > w.transit+2*w.answer && w.access > w.answer+w.unsaved
-			}},
+			}, true},
 		{"with crashes and access cookie lost: young + grace > 2 (transit + answer) + saving",
 			searchWorld{forced: true, crashes: 1, unsaved: 2},
-			func(w searchWorld) bool { return young >= 2*(w.transit+w.answer)+w.unsaved }},
+			func(w searchWorld) bool { return young >= 2*(w.transit+w.answer)+w.unsaved }, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
+			onlyIf(t, test.large)
 			states, holding := 0, 0
 			for transit := range uint8(4) {
 				for answer := range uint8(5) {

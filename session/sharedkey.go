@@ -77,7 +77,7 @@ func (m *Manager) checkKeyUse() {
 		}
 		if last := g.last.Swap(m.self); last != nil {
 			if other := last.Value(); other != nil && differ(m.store.store, other.store.store) {
-				m.events.raise(nil, Event{Kind: EventSharedKey})
+				m.events.raise(nil, Event{Kind: EventMisconfigured, Err: errSharedKey})
 			}
 		}
 	}

@@ -22,12 +22,12 @@ func TestManager_DeletedUserIsToldApartFromADisabledOne(t *testing.T) {
 	for name, c := range map[string]struct {
 		end  []func(w *testWorld)
 		says string
-		kind session.EventKind
+		gone bool
 	}{
-		"disabled":             {[]func(w *testWorld){disable}, "(ended: the user is disabled)", session.EventEnded},
-		"deleted":              {[]func(w *testWorld){remove}, "(ended: the user no longer exists)", session.EventUserGone},
-		"revoked, and deleted": {[]func(w *testWorld){revoke, remove}, "(ended)", session.EventEnded},
-		"another epoch":        {[]func(w *testWorld){func(w *testWorld) { w.users.SetUser("1", store.User{Epoch: 2}) }}, "(ended)", session.EventEnded},
+		"disabled":             {[]func(w *testWorld){disable}, "(ended: the user is disabled)", false},
+		"deleted":              {[]func(w *testWorld){remove}, "(ended: the user no longer exists)", true},
+		"revoked, and deleted": {[]func(w *testWorld){revoke, remove}, "(ended)", false},
+		"another epoch":        {[]func(w *testWorld){func(w *testWorld) { w.users.SetUser("1", store.User{Epoch: 2}) }}, "(ended)", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inTestWorld(t, session.Config{}, func(w *testWorld) {
@@ -41,14 +41,12 @@ func TestManager_DeletedUserIsToldApartFromADisabledOne(t *testing.T) {
 				if !errors.Is(err, session.ErrUnauthenticated) || !strings.Contains(err.Error(), c.says) {
 					w.Errorf("%v; want ErrUnauthenticated that says %q", err, c.says)
 				}
-				for _, kind := range []session.EventKind{session.EventEnded, session.EventUserGone} {
-					events := w.eventsOf(kind)
-					if kind == c.kind && (len(events) != 1 || events[0].UserID != "1" || events[0].SessionID != s.ID) {
-						w.Errorf("%s: %+v; want one event, of the session and its user", kind, events)
-					}
-					if kind != c.kind && len(events) != 0 {
-						w.Errorf("%s: %+v; want none", kind, events)
-					}
+				events := w.eventsOf(session.EventEnded)
+				if len(events) != 1 || events[0].UserID != "1" || events[0].SessionID != s.ID {
+					w.Fatalf("%+v; want one event, of the session and its user", events)
+				}
+				if gone := events[0].Err != nil; gone != c.gone {
+					w.Errorf("the event says that the user is gone: %v; want %v", gone, c.gone)
 				}
 			})
 		})

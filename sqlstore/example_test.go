@@ -51,6 +51,8 @@ func ExampleSchema() {
 	// 	confirmed        BINARY(32)       NOT NULL,
 	// 	previous         BINARY(32)       NULL,
 	// 	confirmed_at     BIGINT           NOT NULL,
+	// 	late_at          BIGINT           NULL,
+	// 	late_before      BIGINT           NULL,
 	// 	created_at       BIGINT           NOT NULL,
 	// 	authenticated_at BIGINT           NOT NULL,
 	// 	ends_at          BIGINT           NOT NULL,

@@ -29,7 +29,7 @@ func ExampleBearer() {
 	r.Header.Set("Authorization", "Bearer "+token)
 	answer := httptest.NewRecorder()
 	app.ServeHTTP(answer, r)
-	fmt.Println(answer.Code, answer.Body, len(answer.Result().Cookies()), "cookies")
+	fmt.Println(answer.Code, answer.Body, len(answer.Result().Cookies()), "Set-Cookie lines")
 
-	// Output: 200 user 1 2 cookies
+	// Output: 200 user 1 3 Set-Cookie lines
 }

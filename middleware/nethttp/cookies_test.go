@@ -21,21 +21,27 @@ var (
 )
 
 // The Set-Cookie lines of each kind of answer are compared as bytes, except the value
-// of a cookie and the lifetime of the access cookie, which is spread.
+// of a cookie and the lifetime of the access cookie, which is spread. A refusal sets an
+// access cookie that names no session: see TestRefusal_SparesTheStoreTheNextRequests.
 func TestGuard_SetCookieLinesAreExact(t *testing.T) {
 	const (
-		access    = "__Host-Http-session=V; Path=/; Max-Age=A; HttpOnly; Secure; SameSite=Lax"
-		refresh   = "__Host-Http-refresh=V; Path=/; Max-Age=1800; HttpOnly; Secure; SameSite=Lax"
-		month     = "__Host-Http-refresh=V; Path=/; Max-Age=2592000; HttpOnly; Secure; SameSite=Lax"
-		tenMin    = "__Host-Http-refresh=V; Path=/; Max-Age=600; HttpOnly; Secure; SameSite=Lax"
-		noAccess  = "__Host-Http-session=; Path=/; Max-Age=1; HttpOnly; Secure; SameSite=Lax"
-		noRefresh = "__Host-Http-refresh=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax"
+		attributes = "HttpOnly; Secure; SameSite=Lax"
+		access     = "__Host-Http-session=V; Path=/; Max-Age=A; " + attributes
+		refresh    = "__Host-Http-refresh-0=V; Path=/; Max-Age=1800; " + attributes
+		month      = "__Host-Http-refresh-0=V; Path=/; Max-Age=2592000; " + attributes
+		tenMin     = "__Host-Http-refresh-0=V; Path=/; Max-Age=600; " + attributes
+		odd        = "__Host-Http-refresh-1=V; Path=/; Max-Age=1800; " + attributes
+		oddMonth   = "__Host-Http-refresh-1=V; Path=/; Max-Age=2592000; " + attributes
+		noAccess   = "__Host-Http-session=; Path=/; Max-Age=1; " + attributes
+		noRefresh  = "__Host-Http-refresh-0=; Path=/; Max-Age=0; " + attributes
+		noOdd      = "__Host-Http-refresh-1=; Path=/; Max-Age=0; " + attributes
 	)
 	type client = guardtest.Client
 	same := func(_ *app, b *client) *client { return b }
 	none := func(_ *app, b *client) *client { b.Forget(); return b }
 	down := func(a *app, b *client) *client { a.Store.Fail(errDown); return b }
 	aged := func(_ *app, b *client) *client { expire(); return b }
+	refreshed := func(_ *app, b *client) *client { refreshFor(b, 1); return b } // has both refresh cookies
 	over := func(a *app, b *client) *client { a.end(); return b }
 	month1 := func(_ *app, b *client) *client { b.Send("POST", "/remember", "user=ada"); return b }
 	lines, rows := 0, 0
@@ -46,18 +52,20 @@ func TestGuard_SetCookieLinesAreExact(t *testing.T) {
 		path    string
 		status  int
 		want    []string
-		keeps   string // of the access and the refresh cookie, the browser then has the "old", a "new" or "none"
+		keeps   string // of the access and the two refresh cookies, the browser then has the "old", a "new" or "none"
 	}{
-		{"login", none, "POST", "/login", 303, []string{access, refresh}, "new new"},
-		{"login with Remember", none, "POST", "/remember", 303, []string{access, month}, "new new"},
-		{"login over an older one", same, "POST", "/login", 303, []string{access, refresh}, "new new"},
-		{"login over a remembered one", month1, "POST", "/login", 303, []string{access, month}, "new new"},
-		{"login refused", func(a *app, b *client) *client { a.Users.SetUser("ada", store.User{Disabled: true}); return b }, "POST", "/login", 403, nil, "old old"},
-		{"login, store down", down, "POST", "/login", 503, nil, "old old"},
-		{"valid", same, "GET", "/account", 200, nil, "old old"},
-		{"refresh", aged, "GET", "/account", 200, []string{access, refresh}, "new new"},
-		{"refresh, remembered", func(a *app, b *client) *client { return aged(a, month1(a, b)) }, "GET", "/account", 200, []string{access, month}, "new new"},
-		{"refresh of a program", func(a *app, b *client) *client { return aged(a, b).As(fetch) }, "POST", "/account", 200, []string{access, refresh}, "new new"},
+		{"login", none, "POST", "/login", 303, []string{access, refresh, noOdd}, "new new none"},
+		{"login with Remember", none, "POST", "/remember", 303, []string{access, month, noOdd}, "new new none"},
+		{"login over an older one", same, "POST", "/login", 303, []string{access, refresh, noOdd}, "new new none"},
+		{"login over a remembered one", month1, "POST", "/login", 303, []string{access, month, noOdd}, "new new none"},
+		{"login over a refreshed one", refreshed, "POST", "/login", 303, []string{access, refresh, noOdd}, "new new none"},
+		{"login refused", func(a *app, b *client) *client { a.Users.SetUser("ada", store.User{Disabled: true}); return b }, "POST", "/login", 403, nil, "old old none"},
+		{"login, store down", down, "POST", "/login", 503, nil, "old old none"},
+		{"valid", same, "GET", "/account", 200, nil, "old old none"},
+		{"refresh", aged, "GET", "/account", 200, []string{access, odd}, "new old new"},
+		{"refresh of a refreshed session", func(a *app, b *client) *client { return aged(a, refreshed(a, b)) }, "GET", "/account", 200, []string{access, refresh}, "new new old"},
+		{"refresh, remembered", func(a *app, b *client) *client { return aged(a, month1(a, b)) }, "GET", "/account", 200, []string{access, oddMonth}, "new old new"},
+		{"refresh of a program", func(a *app, b *client) *client { return aged(a, b).As(fetch) }, "POST", "/account", 200, []string{access, odd}, "new old new"},
 		{"refresh shortly before the absolute end", func(_ *app, b *client) *client {
 			for range 12*60/20 - 1 {
 				time.Sleep(20 * time.Minute)
@@ -65,34 +73,36 @@ func TestGuard_SetCookieLinesAreExact(t *testing.T) {
 			}
 			time.Sleep(10 * time.Minute)
 			return b
-		}, "GET", "/account", 200, []string{access, tenMin}, "new new"},
-		{"refresh of a young ticket", func(_ *app, b *client) *client { b.ExpireAccess(); return b }, "GET", "/account", 200, []string{access}, "new old"},
+		}, "GET", "/account", 200, []string{access, tenMin}, "new new old"},
+		{"refresh of a young ticket", func(_ *app, b *client) *client { b.ExpireAccess(); return b }, "GET", "/account", 200, []string{access}, "new old none"},
 		{"grace for an old ticket", func(_ *app, b *client) *client {
 			late := b.As(pageLoad)
 			refreshFor(b, 2)
 			time.Sleep(2 * time.Second)
 			return late
-		}, "GET", "/account", 200, nil, "none old"},
-		{"late answer", aged, "GET", "/slow", 200, []string{access}, "new old"},
-		{"logout", same, "POST", "/logout", 303, []string{noAccess, noRefresh}, "none none"},
-		{"logout of a program", func(_ *app, b *client) *client { return b.As(fetch) }, "POST", "/logout", 204, []string{noAccess, noRefresh}, "none none"},
-		{"logout, store down", down, "POST", "/logout", 303, []string{noAccess, noRefresh}, "none none"},
-		{"logout without a session", none, "POST", "/logout", 303, []string{noAccess, noRefresh}, "none none"},
-		{"logout by a link", same, "GET", "/logout", 405, nil, "old old"},
-		{"revoked, a page", over, "GET", "/account", 303, []string{noAccess, noRefresh}, "none none"},
-		{"revoked, a public page", over, "GET", "/", 200, nil, "none old"},
-		{"revoked, a program", func(a *app, b *client) *client { return over(a, b).As(fetch) }, "GET", "/account", 401, nil, "none old"},
-		{"revoked a moment ago", func(a *app, b *client) *client { expire(); a.revoke("ada"); return b }, "GET", "/account", 303, []string{noAccess}, "none old"},
+		}, "GET", "/account", 200, nil, "none old none"},
+		{"late answer", aged, "GET", "/slow", 200, []string{access}, "new old none"},
+		{"logout", same, "POST", "/logout", 303, []string{noAccess, noRefresh, noOdd}, "none none none"},
+		{"logout of a refreshed session", refreshed, "POST", "/logout", 303, []string{noAccess, noRefresh, noOdd}, "none none none"},
+		{"logout of a program", func(_ *app, b *client) *client { return b.As(fetch) }, "POST", "/logout", 204, []string{noAccess, noRefresh, noOdd}, "none none none"},
+		{"logout, store down", down, "POST", "/logout", 303, []string{noAccess, noRefresh, noOdd}, "none none none"},
+		{"logout without a session", none, "POST", "/logout", 303, []string{noAccess, noRefresh, noOdd}, "none none none"},
+		{"logout by a link", same, "GET", "/logout", 405, nil, "old old none"},
+		{"revoked, a page", over, "GET", "/account", 303, []string{access}, "new old none"},
+		{"revoked, a refreshed session", func(a *app, b *client) *client { return over(a, refreshed(a, b)) }, "GET", "/account", 303, []string{access}, "new old old"},
+		{"revoked, a public page", over, "GET", "/", 200, []string{access}, "new old none"},
+		{"revoked, a program", func(a *app, b *client) *client { return over(a, b).As(fetch) }, "GET", "/account", 401, []string{access}, "new old none"},
+		{"revoked a moment ago", func(a *app, b *client) *client { expire(); a.revoke("ada"); return b }, "GET", "/account", 303, []string{access}, "new old none"},
 		{"stolen", func(_ *app, b *client) *client {
 			thief := b.As(pageLoad)
 			refreshFor(b, 3)
 			return thief
-		}, "GET", "/account", 303, []string{noAccess}, "none old"},
-		{"store down", func(a *app, b *client) *client { return down(a, aged(a, b)) }, "GET", "/account", 503, nil, "none old"},
-		{"wrong role", same, "GET", "/admin", 403, nil, "old old"},
-		{"undecodable", func(_ *app, b *client) *client { b.Plant(accessName, "x"); b.Plant(refreshName, "y"); return b }, "GET", "/account", 303, nil, "old old"},
-		{"no cookies", none, "GET", "/account", 303, nil, "none none"},
-		{"cross-site", func(a *app, b *client) *client { return aged(a, b).As(guardtest.Kind{"Sec-Fetch-Site": "cross-site"}) }, "POST", "/account", 403, nil, "none old"},
+		}, "GET", "/account", 303, []string{access}, "new old none"},
+		{"store down", func(a *app, b *client) *client { return down(a, aged(a, b)) }, "GET", "/account", 503, nil, "none old none"},
+		{"wrong role", same, "GET", "/admin", 403, nil, "old old none"},
+		{"undecodable", func(_ *app, b *client) *client { b.Plant(accessName, "x"); b.Plant(refreshName, "y"); return b }, "GET", "/account", 303, nil, "old old none"},
+		{"no cookies", none, "GET", "/account", 303, nil, "none none none"},
+		{"cross-site", func(a *app, b *client) *client { return aged(a, b).As(guardtest.Kind{"Sec-Fetch-Site": "cross-site"}) }, "POST", "/account", 403, nil, "none old none"},
 	} {
 		rows++
 		inApp(t, nethttp.Config{Public: []string{"/{$}", "/remember"}}, func(a *app) {
@@ -138,7 +148,7 @@ func TestGuard_SetCookieLinesAreExact(t *testing.T) {
 				}
 				return "new"
 			}
-			if got := fate(accessName) + " " + fate(refreshName); got != c.keeps {
+			if got := fate(accessName) + " " + fate(refreshName) + " " + fate(oddRefreshName); got != c.keeps {
 				a.Errorf("%s: the browser has %s; want %s", c.name, got, c.keeps)
 			}
 		})

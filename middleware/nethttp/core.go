@@ -74,6 +74,7 @@ type state struct {
 	err     error      // why there is no session
 	pending bool       // the store could not be told of the request's logout
 	live    bool       // the verdict is what the store has said in this request
+	proven  bool       // the session rests on credentials that were verified in this request
 	met     conditions // of the guards so far, for RequireLive
 	writer  *response  // checks the header; nil: not yet needed
 	own     response   // storage for writer, to save an allocation
@@ -133,6 +134,11 @@ func (c *Core) Admit(w http.ResponseWriter, r *http.Request, need Requirement) (
 	if !need.Public && errors.Is(st.err, session.ErrUnauthenticated) && c.takesCredentials(r) {
 		st = c.tryCredentials(r, st)
 	}
+	if st != known && st.proven {
+		// The answer may have no cookies. A cache that the handler allows to keep it must
+		// not give it to a request without credentials.
+		vary(w.Header(), byCredentials)
+	}
 	if st != known {
 		r = c.remember(r, st)
 		w = st.setCookies(w) // also after a refusal: they spare the store the next requests
@@ -157,17 +163,17 @@ func (c *Core) Admit(w http.ResponseWriter, r *http.Request, need Requirement) (
 // refusal returns the reason to refuse a request that does not meet the requirement.
 func (n Requirement) refusal(st *state) (reason, error) {
 	switch {
-	case n.Public && errors.Is(st.err, session.ErrPrefetch):
+	case n.Public && errors.Is(st.err, session.ErrStoreUnavailable) && session.IsPrefetch(&st.request):
 		// Whether the user has a session is not known. The browser would keep the page of
 		// a user who has none.
-		return prefetched, st.err
+		return unavailable, st.err
 	case n.Public:
 		return admitted, nil // also if the store does not answer
 	case st.err != nil:
 		return reasonFor(st.err), st.err
 	case len(n.Roles) > 0 && !st.verdict.Session().HasRole(n.Roles[0], n.Roles[1:]...):
 		return forbidden, errors.New("the session has none of the roles that the route requires")
-	case n.Recent > 0 && !st.verdict.Session().LoggedInWithin(n.Recent):
+	case n.Recent > 0 && !st.proven && !st.verdict.Session().LoggedInWithin(n.Recent):
 		return reauthenticate, errors.New("the login is too old for the route")
 	default:
 		return admitted, nil
@@ -224,13 +230,13 @@ func (c *Core) checkLive(r *http.Request, st *state, need Requirement) (*http.Re
 	case st.err != nil:
 		return r, st, reasonFor(st.err), st.err
 	case session.IsPrefetch(r): // it never causes a statement
-		return r, st, prefetched, session.ErrPrefetch
+		return r, st, unavailable, session.ErrStoreUnavailable
 	}
 	v, err := c.sessions.RequireLive(r, st.verdict)
 	if err != nil {
 		return r, st, reasonFor(err), err
 	}
-	fresh := &state{verdict: v, live: true, writer: st.writer}
+	fresh := &state{verdict: v, live: true, proven: st.proven, writer: st.writer}
 	why, err := st.met.refusal(fresh)
 	return c.remember(r, fresh), fresh, why, err
 }
@@ -251,7 +257,7 @@ func (c *Core) tryCredentials(r *http.Request, st *state) *state {
 		login.NonInteractive = true
 		var v session.Verdict
 		if v, err = c.sessions.Issue(r, login); err == nil {
-			return &state{verdict: v, writer: st.writer}
+			return &state{verdict: v, proven: true, writer: st.writer}
 		}
 	} else if reasonFor(err) == broken {
 		err = fmt.Errorf("%w: %w", errUnchecked, err)

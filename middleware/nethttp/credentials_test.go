@@ -36,13 +36,13 @@ func TestCredentials_BasicAuthBeginsASession(t *testing.T) {
 			status         int
 			cookies        string
 		}{
-			{"YWRhOnJpZ2h0", "/account", 200, "set"},   // ada:right
-			{"YWRhOndyb25n", "/account", 401, ""},      // ada:wrong
-			{"YWRhOnVua25vd24=", "/account", 503, ""},  // ada:unknown
-			{"Z29uZTpyaWdodA==", "/account", 403, ""},  // gone:right
-			{"YWRhOnJpZ2h0", "/admin", 403, ""},        // ada has no role admin; the session of the first answers
-			{"Z3JhY2U6cmlnaHQ=", "/admin", 200, "set"}, // grace:right
-			{"YWRhOnJpZ2h0", "/", 200, ""},             // a public page
+			{"YWRhOnJpZ2h0", "/account", 200, "login"},   // ada:right
+			{"YWRhOndyb25n", "/account", 401, ""},        // ada:wrong
+			{"YWRhOnVua25vd24=", "/account", 503, ""},    // ada:unknown
+			{"Z29uZTpyaWdodA==", "/account", 403, ""},    // gone:right
+			{"YWRhOnJpZ2h0", "/admin", 403, ""},          // ada has no role admin; the session of the first answers
+			{"Z3JhY2U6cmlnaHQ=", "/admin", 200, "login"}, // grace:right
+			{"YWRhOnJpZ2h0", "/", 200, ""},               // a public page
 			{"!", "/account", 401, ""},
 		} {
 			rec := a.client(fetch).Send("GET", c.path, "", "Authorization", "Basic "+c.userinfo)
@@ -118,7 +118,7 @@ func TestCredentials_AreCalledOnlyIfASessionIsMissing(t *testing.T) {
 			if rec.Code != c.want || called != c.called {
 				a.Errorf("%s: %d, called %d times; want %d, %d", c.name, rec.Code, called, c.want, c.called)
 			}
-			if c.called > 0 && (rec.Body.String() != "ada" || cookiesOf(rec) != "set") {
+			if c.called > 0 && (rec.Body.String() != "ada" || cookiesOf(rec) != "login") {
 				a.Errorf("%s: the handler sees %q, cookies %q; want a session of ada", c.name, rec.Body, cookiesOf(rec))
 			}
 		})
@@ -177,7 +177,7 @@ func TestCredentials_RequestsWithoutCookiesShareASession(t *testing.T) {
 		}
 		for i := range 50 {
 			status, cookies := send([]string{"GET", "POST"}[i%2])
-			if want := map[bool]string{true: "set"}[i == 0]; status != 200 || cookies != want {
+			if want := map[bool]string{true: "login"}[i == 0]; status != 200 || cookies != want {
 				a.Fatalf("request %d: %d, cookies %q; want 200, %q", i+1, status, cookies, want)
 			}
 		}
@@ -219,7 +219,7 @@ func TestCredentials_ReturnedLoginApplies(t *testing.T) {
 			if c.user == "" {
 				return
 			}
-			if rec.Body.String() != c.user || len(cookies) != 2 || cookies[1].MaxAge != c.maxAge {
+			if rec.Body.String() != c.user || cookiesOf(rec) != "login" || cookies[1].MaxAge != c.maxAge {
 				a.Errorf("%s: the handler sees %q, cookies %v; want %q, and a refresh cookie for %d s", c.name, rec.Body, cookies, c.user, c.maxAge)
 			}
 			list, err := a.Sessions.List(a.Context(), c.user, "")
@@ -231,7 +231,7 @@ func TestCredentials_ReturnedLoginApplies(t *testing.T) {
 }
 
 // A request with the cookies of a revoked session also carries credentials. Whether they
-// are right or wrong, they get the request as it is, and a refusal deletes no cookies.
+// are right or wrong, they get the request as it is, and a refusal deletes no refresh cookie.
 func TestCredentials_AreAskedAfterARevokedSession(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -240,9 +240,9 @@ func TestCredentials_AreAskedAfterARevokedSession(t *testing.T) {
 		status  int
 		cookies string
 	}{
-		{"right", session.Login{UserID: "grace"}, nil, 200, "set"},
-		{"none", session.Login{}, session.ErrUnauthenticated, 401, ""},
-		{"wrong", session.Login{UserID: "grace"}, fmt.Errorf("%w: wrong password", session.ErrUnauthenticated), 401, ""},
+		{"right", session.Login{UserID: "grace"}, nil, 200, "login"},
+		{"none", session.Login{}, session.ErrUnauthenticated, 401, "access"},
+		{"wrong", session.Login{UserID: "grace"}, fmt.Errorf("%w: wrong password", session.ErrUnauthenticated), 401, "access"},
 		{"cannot be checked", session.Login{UserID: "grace"}, errNoDirectory, 503, ""},
 		{"of a disabled user", session.Login{UserID: "gone"}, nil, 403, ""},
 		{"of a user who is known to be disabled", session.Login{}, session.ErrUserDisabled, 403, ""},
@@ -306,7 +306,7 @@ func TestCredentials_LogNobodyInWhoDidNotSendThemOnPurpose(t *testing.T) {
 			inApp(t, nethttp.Config{Credentials: credentials, CrossOrigin: c.trusted}, func(a *app) {
 				before := a.Store.Calls()
 				rec := a.client(c.kind).Send(method, "/account", "", "Authorization", "Basic bWFsbG9yeTpwdw==")
-				if got := called == 1 && rec.Code == 200 && cookiesOf(rec) == "set"; got != c.taken {
+				if got := called == 1 && rec.Code == 200 && cookiesOf(rec) == "login"; got != c.taken {
 					a.Errorf("%s, %s: %d, cookies %q, called %d times; want them taken: %v", c.name, method, rec.Code, cookiesOf(rec), called, c.taken)
 				}
 				if n := a.Store.Calls() - before; !c.taken && (called != 0 || n != 0 || cookiesOf(rec) != "") {

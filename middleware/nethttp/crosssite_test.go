@@ -96,7 +96,7 @@ func (a *app) crossSite(method string, kind guardtest.Kind, refuse bool) (tried,
 				fail("403 before anything else")
 			}
 		case target.path == "/login":
-			if method == "POST" && (rec.Code != http.StatusSeeOther || cookies != "set") || method != "POST" && cookies != "" {
+			if method == "POST" && (rec.Code != http.StatusSeeOther || cookies != "login") || method != "POST" && cookies != "" {
 				fail("a login by POST only")
 			}
 		case target.path == "/logout":

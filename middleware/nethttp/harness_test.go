@@ -13,7 +13,7 @@ import (
 	"github.com/sessionkit/sessionkit/session/store"
 )
 
-const accessName, refreshName = guardtest.AccessName, guardtest.RefreshName
+const accessName, refreshName, oddRefreshName = guardtest.AccessName, guardtest.RefreshName, guardtest.OddRefreshName
 
 var (
 	pageLoad = guardtest.PageLoad

@@ -35,7 +35,7 @@ func hostile() (texts []string) {
 
 // The names of the headers in each kind of answer, sorted.
 const (
-	ofLogin   = "Cache-Control Clear-Site-Data Connection Content-Length Date Location Set-Cookie Set-Cookie Vary"
+	ofLogin   = "Cache-Control Clear-Site-Data Connection Content-Length Date Location Set-Cookie Set-Cookie Set-Cookie Vary"
 	ofRefusal = "Cache-Control Connection Content-Length Content-Security-Policy Content-Type Date Vary X-Content-Type-Options"
 	ofPage    = "Cache-Control Connection Content-Length Content-Type Date Vary"
 	ofOutage  = "Cache-Control Connection Content-Length Content-Security-Policy Content-Type Date Retry-After Vary X-Content-Type-Options"

@@ -143,7 +143,7 @@ func TestGuard_HTMXPreloadNeverNavigates(t *testing.T) {
 		{"a good access cookie", func(*app, *guardtest.Client) {}, "/account", 200, ""},
 		{"an expired access cookie", func(*app, *guardtest.Client) { expire() }, "/account", 200, "set"},
 		{"no cookies", func(_ *app, b *guardtest.Client) { b.Forget() }, "/account", 401, ""},
-		{"a revoked session", func(a *app, _ *guardtest.Client) { a.end() }, "/account", 401, ""},
+		{"a revoked session", func(a *app, _ *guardtest.Client) { a.end() }, "/account", 401, "access"},
 		{"a login that is too old", func(_ *app, b *guardtest.Client) { refreshFor(b, 3) }, "/password", 401, ""},
 		{"store down", func(a *app, _ *guardtest.Client) { expire(); a.Store.Fail(errDown) }, "/account", 503, ""},
 	} {

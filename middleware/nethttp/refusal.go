@@ -81,8 +81,7 @@ func (f *Refusal) Unwrap() error { return f.Err }
 // Issue, or any other. It sets the headers, and the caller writes the Refusal. The error of
 // Issue is a Refusal, and stays as it is. session.ErrUnauthenticated asks for a login.
 // Otherwise the status is 403 for session.ErrUserDisabled, 404 for session.ErrNotFound, 503
-// for session.ErrStoreUnavailable and session.ErrPrefetch, and 500 for
-// session.ErrTooLarge and each error that is none of the session's. The client is not
+// for session.ErrStoreUnavailable, and 500 for session.ErrTooLarge and each error that is none of the session's. The client is not
 // shown the error.
 func (c *Core) Refuse(h http.Header, r *http.Request, err error) *Refusal {
 	if refusal, ok := errors.AsType[*Refusal](err); ok {
@@ -96,8 +95,6 @@ func reasonFor(err error) reason {
 	switch {
 	case errors.Is(err, session.ErrUnauthenticated):
 		return unauthenticated
-	case errors.Is(err, session.ErrPrefetch):
-		return prefetched
 	case errors.Is(err, session.ErrUserDisabled):
 		return disabled
 	case errors.Is(err, session.ErrTooLarge):
@@ -119,7 +116,7 @@ var errUnchecked = errors.New("guard: Config.Credentials cannot check the creden
 // refuse sets the headers of a refusal. The caller writes it.
 func (c *Core) refuse(h http.Header, r *http.Request, why reason, err error) *Refusal {
 	who := clientOf(r)
-	if who.early && (why == unauthenticated || why == reauthenticate) {
+	if who.early && (why == unauthenticated || why == reauthenticate || why == unavailable) {
 		why = prefetched
 	}
 	answer := refusals[why]

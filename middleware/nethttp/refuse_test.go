@@ -29,7 +29,6 @@ func TestRefuse_MapsEachErrorToAStatus(t *testing.T) {
 		{"no such session", session.ErrNotFound, 404, "There is no such session.", ""},
 		{"too large", session.ErrTooLarge, 500, "This account cannot be logged in: please tell us.", ""},
 		{"no store", session.ErrStoreUnavailable, 503, unavailableText, "2"},
-		{"a prefetch", session.ErrPrefetch, 503, "This page cannot be loaded in advance: please open it.", ""},
 		{"anything else", secret, 500, "Something went wrong: please tell us.", ""},
 	} {
 		for _, err := range []error{c.err, fmt.Errorf("%w: %w", c.err, secret), errors.Join(secret, c.err)} {

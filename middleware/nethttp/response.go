@@ -118,6 +118,7 @@ func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 // no spare capacity, so that an append copies them.
 var (
 	byCookie               = []string{"Cookie"}
+	byCredentials          = []string{"Authorization"}
 	byDestination          = []string{"Sec-Fetch-Dest"}
 	byCookieAndDestination = []string{"Cookie, Sec-Fetch-Dest"}
 	noStore                = []string{"no-store"}

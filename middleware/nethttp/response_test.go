@@ -15,6 +15,7 @@ import (
 	"github.com/sessionkit/sessionkit/middleware/internal/guardtest"
 	"github.com/sessionkit/sessionkit/middleware/nethttp"
 	"github.com/sessionkit/sessionkit/session"
+	"github.com/sessionkit/sessionkit/session/store"
 )
 
 // beginnings are the ways in which a handler can send the header of an answer.
@@ -170,13 +171,13 @@ func TestGuard_LateAnswerKeepsTheCookiesOfOthers(t *testing.T) {
 		})
 		a.handle("POST /out", other.Logout)
 		b := a.client(pageLoad)
-		for _, c := range []struct{ path, want string }{{"/by-hand", "set"}, {"/by-another", "set"}, {"/out", "clear"}} {
+		for _, c := range []struct{ path, want string }{{"/by-hand", "login"}, {"/by-another", "login"}, {"/out", "clear"}} {
 			b.LogIn("ada")
 			expire()
 			if got := cookiesOf(b.Send("POST", c.path, "")); got != c.want {
 				a.Errorf("%s: cookies %q; want %q", c.path, got, c.want)
 			}
-			if rec := b.Send("GET", "/account", ""); (rec.Code == http.StatusOK) != (c.want == "set") {
+			if rec := b.Send("GET", "/account", ""); (rec.Code == http.StatusOK) != (c.want == "login") {
 				a.Errorf("after %s: %d", c.path, rec.Code)
 			}
 		}
@@ -194,7 +195,7 @@ func TestGuard_LateRequestDeletesNoNewLogin(t *testing.T) {
 		b.LogIn("ada")
 		time.Sleep(8 * time.Second)
 		rec := slow.Send("POST", "/account", "")
-		if rec.Code != http.StatusSeeOther || cookiesOf(rec) != "clear access" {
+		if rec.Code != http.StatusSeeOther || cookiesOf(rec) != "access" {
 			a.Errorf("%d, cookies %q", rec.Code, cookiesOf(rec))
 		}
 		b.Receive(rec.Result().Cookies()) // it is the same browser
@@ -202,6 +203,64 @@ func TestGuard_LateRequestDeletesNoNewLogin(t *testing.T) {
 			a.Errorf("the new session: %d, cookies %q", rec.Code, cookiesOf(rec))
 		}
 	})
+}
+
+// A refusal deletes no refresh cookie, whatever the client and the route. Its access cookie
+// names no session. It says that one session is over: until it expires, the requests of that
+// session cost no statement. Next to the refresh cookie of a newer login it means nothing.
+func TestRefusal_SparesTheStoreTheNextRequests(t *testing.T) {
+	for name, end := range map[string]func(a *app, b *guardtest.Client){
+		"revoked":           func(a *app, _ *guardtest.Client) { a.end() },
+		"the user disabled": func(a *app, _ *guardtest.Client) { a.Users.SetUser("ada", store.User{Disabled: true}); expire() },
+		"stolen":            func(_ *app, b *guardtest.Client) { refreshFor(b.As(pageLoad), 3) },
+	} {
+		for kind, headers := range kinds {
+			for _, path := range []string{"/account", "/"} {
+				inApp(t, nethttp.Config{}, func(a *app) {
+					when := name + ", " + kind + " on " + path
+					b := a.client(headers).LogIn("ada")
+					refresh := b.Kept()[refreshName]
+					end(a, b)
+					// ask sends a request that must be refused, or shown a public page without a
+					// session.
+					ask := func(what, path, cookies string, statements int) {
+						before := a.Store.Calls()
+						rec := b.Send("GET", path, "")
+						refused := rec.Code == http.StatusSeeOther || rec.Code == http.StatusUnauthorized || path == "/" && rec.Body.String() == "no session"
+						if n := a.Store.Calls() - before; !refused || cookiesOf(rec) != cookies || n != statements {
+							a.Errorf("%s: %s: %d %.20q, cookies %q, %d statements; want no session, %q, %d", when, what, rec.Code, rec.Body, cookiesOf(rec), n, cookies, statements)
+						}
+						if b.Kept()[refreshName] != refresh {
+							a.Errorf("%s: %s: the refresh cookie is gone", when, what)
+						}
+						time.Sleep(2 * time.Second) // longer than the node itself remembers a refusal
+					}
+					first := 1
+					if name == "stolen" {
+						first = 2 // the second ends the session
+					}
+					ask("the first request", path, "access", first)
+					ask("the next request", "/account", "", 0)
+					ask("a public page", "/", "", 0)
+					over := b.Kept()[accessName]
+					expire()
+					ask("after the access cookie", path, "access", 1)
+
+					a.Users.SetUser("ada", store.User{Disabled: false})
+					b.LogIn("ada")
+					b.Plant(accessName, over) // a refusal that arrives after the login
+					if rec := b.Send("GET", "/account", ""); rec.Code != http.StatusOK || rec.Body.String() != "ada" {
+						a.Errorf("%s: the newer login: %d %q; want ada", when, rec.Code, rec.Body)
+					}
+					b.Plant(accessName, over)
+					b.ForgetRefresh()
+					if rec := b.Send("GET", "/", ""); rec.Body.String() != "no session" {
+						a.Errorf("%s: the access cookie of the refusal alone is %q", when, rec.Body)
+					}
+				})
+			}
+		}
+	}
 }
 
 // flushing is a connection whose flush returns an error.

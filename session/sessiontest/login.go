@@ -11,7 +11,7 @@ import (
 // LoginAs begins a session of a user and puts both its cookies into r. They replace the
 // cookies of an earlier login, so a handler behind a guard of the same Manager sees the
 // user, also behind RequireLive. The user must be in the Manager's store. The user's
-// epoch is not checked, which session.EventEpochUnchecked reports. The test fails if
+// epoch is not checked, which session.EventMisconfigured reports. The test fails if
 // Issue returns an error.
 func LoginAs(t testing.TB, sessions *session.Manager, r *http.Request, userID string) session.Session {
 	t.Helper()

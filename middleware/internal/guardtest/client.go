@@ -11,10 +11,11 @@ import (
 	"github.com/sessionkit/sessionkit/session/sessiontest"
 )
 
-// The names of the two cookies.
+// The names of the cookies. The refresh cookie's name alternates with each ticket.
 const (
-	AccessName  = "__Host-Http-session"
-	RefreshName = "__Host-Http-refresh"
+	AccessName     = "__Host-Http-session"
+	RefreshName    = "__Host-Http-refresh-0" // from a login on
+	OddRefreshName = "__Host-Http-refresh-1" // from the first refresh on
 )
 
 // Kind holds the headers, by name, that one kind of client sends.
@@ -80,7 +81,7 @@ func (c *Client) Send(method, target, body string, more ...string) *httptest.Res
 }
 
 // LogIn posts the form of a login, and returns c. The test fails unless the answer
-// is a redirect with two cookies.
+// is a redirect, and the browser then has an access cookie and one refresh cookie.
 func (c *Client) LogIn(user string) *Client {
 	c.t.Helper()
 	if rec := c.Send("POST", "/login", url.Values{"user": {user}}.Encode()); rec.Code != http.StatusSeeOther || len(c.Kept()) != 2 {
@@ -112,8 +113,10 @@ func (c *Client) Plant(name, value string) {
 // Forget deletes all cookies.
 func (c *Client) Forget() { c.Delete(func(string) bool { return true }) }
 
-// ForgetRefresh deletes the refresh cookie.
-func (c *Client) ForgetRefresh() { c.Delete(func(name string) bool { return name == RefreshName }) }
+// ForgetRefresh deletes the refresh cookies.
+func (c *Client) ForgetRefresh() { c.Delete(isRefresh) }
+
+func isRefresh(name string) bool { return name == RefreshName || name == OddRefreshName }
 
 func (c *Client) home() *url.URL {
 	u, err := url.Parse(c.Origin + "/")
@@ -123,9 +126,11 @@ func (c *Client) home() *url.URL {
 	return u
 }
 
-// CookiesOf says what the cookies of an answer do: "set" sets both, "access" sets the
-// access cookie, "clear" deletes both, "clear access" deletes the access cookie, and
-// "" is an answer without cookies. Of any other answer it returns all lines.
+// CookiesOf says what the cookies of an answer do: "set" sets the access cookie and one
+// refresh cookie, as a refresh does. "login" sets the access cookie and RefreshName, and
+// deletes OddRefreshName. "access" sets the access cookie, as a late refresh does, and as a
+// refusal does with one that names no session. "clear" deletes all, and "" is an answer
+// without cookies. Of any other answer it returns all lines.
 func CookiesOf(answer *httptest.ResponseRecorder) string {
 	var did []string
 	for _, c := range answer.Result().Cookies() {
@@ -134,12 +139,12 @@ func CookiesOf(answer *httptest.ResponseRecorder) string {
 			did = append(did, "access")
 		case c.Name == AccessName:
 			did = append(did, "no access")
-		case c.Name == RefreshName && c.Value != "":
-			did = append(did, "refresh")
-		case c.Name == RefreshName && c.MaxAge < 0:
-			did = append(did, "no refresh")
-		default:
+		case isRefresh(c.Name) && c.Value != "":
 			did = append(did, c.Name)
+		case isRefresh(c.Name) && c.MaxAge < 0:
+			did = append(did, "no "+c.Name)
+		default:
+			did = append(did, "other")
 		}
 	}
 	slices.Sort(did)
@@ -148,11 +153,11 @@ func CookiesOf(answer *httptest.ResponseRecorder) string {
 		return ""
 	case "access":
 		return "access"
-	case "access, refresh":
+	case RefreshName + ", access", OddRefreshName + ", access":
 		return "set"
-	case "no access":
-		return "clear access"
-	case "no access, no refresh":
+	case RefreshName + ", access, no " + OddRefreshName:
+		return "login"
+	case "no " + RefreshName + ", no " + OddRefreshName + ", no access":
 		return "clear"
 	}
 	return strings.Join(answer.Header()["Set-Cookie"], "\n")

@@ -21,8 +21,10 @@ func TestCookiesOf_NamesWhatAnAnswerDoes(t *testing.T) {
 		noAccess  = AccessName + "=; Max-Age=1"
 		refresh   = RefreshName + "=V; Max-Age=1800"
 		noRefresh = RefreshName + "=; Max-Age=0"
+		odd       = OddRefreshName + "=V; Max-Age=1800"
+		noOdd     = OddRefreshName + "=; Max-Age=0"
 	)
-	known := []string{"", "access", "set", "clear", "clear access"}
+	known := []string{"", "access", "set", "login", "clear"}
 	for _, c := range []struct {
 		lines []string
 		want  string // "?": none of those that are known
@@ -31,8 +33,20 @@ func TestCookiesOf_NamesWhatAnAnswerDoes(t *testing.T) {
 		{[]string{access}, "access"},
 		{[]string{access, refresh}, "set"},
 		{[]string{refresh, access}, "set"},
-		{[]string{noAccess}, "clear access"},
-		{[]string{noAccess, noRefresh}, "clear"},
+		{[]string{access, odd}, "set"},
+		{[]string{access, refresh, noOdd}, "login"},
+		{[]string{noOdd, refresh, access}, "login"},
+		{[]string{noAccess, noRefresh, noOdd}, "clear"},
+		{[]string{noAccess}, "?"},
+		{[]string{noAccess, noRefresh}, "?"},
+		{[]string{noAccess, noOdd}, "?"},
+		{[]string{noRefresh, noOdd}, "?"},
+		{[]string{noAccess, refresh, noOdd}, "?"},
+		{[]string{access, noRefresh, noOdd}, "?"},
+		{[]string{access, odd, noRefresh}, "?"},
+		{[]string{access, refresh, odd}, "?"},
+		{[]string{odd}, "?"},
+		{[]string{noOdd}, "?"},
 		{[]string{refresh}, "?"},
 		{[]string{noRefresh}, "?"},
 		{[]string{access, noRefresh}, "?"},
@@ -99,6 +113,7 @@ func TestClient_CopiesOfItKeepTheirOwnCookies(t *testing.T) {
 		b := NewClient(t, echoHeaders, PageLoad)
 		b.Plant(AccessName, "1")
 		b.Plant(RefreshName, "2")
+		b.Plant(OddRefreshName, "3")
 		as, copied, at := b.As(Fetch), b.Copied(), b.At(http.NotFoundHandler())
 		b.ForgetRefresh()
 		for name, c := range map[string]struct {
@@ -106,8 +121,8 @@ func TestClient_CopiesOfItKeepTheirOwnCookies(t *testing.T) {
 			want   map[string]string
 		}{
 			"the client": {b, map[string]string{AccessName: "1"}},
-			"As":         {as, map[string]string{AccessName: "1", RefreshName: "2"}},
-			"Copied":     {copied, map[string]string{AccessName: "1", RefreshName: "2"}},
+			"As":         {as, map[string]string{AccessName: "1", RefreshName: "2", OddRefreshName: "3"}},
+			"Copied":     {copied, map[string]string{AccessName: "1", RefreshName: "2", OddRefreshName: "3"}},
 			"At":         {at, map[string]string{AccessName: "1"}},
 		} {
 			if got := c.client.Kept(); !reflect.DeepEqual(got, c.want) {
@@ -118,7 +133,7 @@ func TestClient_CopiesOfItKeepTheirOwnCookies(t *testing.T) {
 			t.Error("At sends to the client's own handler")
 		}
 		b.Forget()
-		if len(at.Kept()) != 0 || len(as.Kept()) != 2 {
+		if len(at.Kept()) != 0 || len(as.Kept()) != 3 {
 			t.Errorf("after Forget, At has %v and As %v", at.Kept(), as.Kept())
 		}
 	})

@@ -1,0 +1,74 @@
+package session_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/sessionkit/sessionkit/session"
+)
+
+// A refresh of the old session may be answered on another node while the user logs in
+// here, and the answer may arrive last. It must not take the new login away: the two
+// refresh cookies have different names.
+func TestManager_AnswerOfTheOldSessionAfterALoginTakesNothing(t *testing.T) {
+	inTestWorld(t, session.Config{}, func(w *testWorld) {
+		b, other := newBrowser(), w.node(session.Config{})
+		w.login(b, session.Login{})
+		w.expireAccess()
+		late := other.answered(b) // a poll of another tab, on the other node
+		time.Sleep(50 * time.Millisecond)
+		fresh := w.login(b, session.Login{})
+		time.Sleep(100 * time.Millisecond)
+		answer := newAnswer()
+		late.SetCookies(answer)
+		other.DropStaleCookies(answer.header, late) // the other node polls once a second
+		b.Receive(answer.cookies())
+		w.expireAccess()
+		v, err := w.visit(b)
+		if err != nil || v.Session().ID != fresh.ID {
+			w.Errorf("after the login: %v, %v; want the session of the login", v, err)
+		}
+		if n := w.count(session.EventAmbiguous); n != 0 {
+			w.Errorf("%d requests were ambiguous", n)
+		}
+	})
+}
+
+// A logout ends every session that the request's cookies name.
+func TestManager_LogoutEndsBothSessionsOfMixedCookies(t *testing.T) {
+	inTestWorld(t, session.Config{}, func(w *testWorld) {
+		b, old := newBrowser(), newBrowser()
+		w.login(old, session.Login{})
+		w.expireAccess()
+		w.in(old) // has a refresh cookie of an odd generation
+		s := w.login(b, session.Login{})
+		copied := b.Clone()
+		give(b, oddRefreshCookie, valueOf(old, oddRefreshCookie))
+		give(b, accessCookie, valueOf(old, accessCookie))
+		w.logout(b)
+		w.expireAccess()
+		if row := w.row(s.ID); row.RevokedAt.IsZero() {
+			w.Errorf("after the logout the session %s is live", s.ID)
+		}
+		if v, err := w.visit(copied); err == nil {
+			w.Errorf("a copy of the cookies from before the logout is served: %v", v)
+		}
+	})
+}
+
+// The same with refresh cookies alone: the login replaces every session that the browser had.
+func TestManager_LoginEndsBothSessionsOfMixedCookies(t *testing.T) {
+	inTestWorld(t, session.Config{}, func(w *testWorld) {
+		b, old := newBrowser(), newBrowser()
+		w.login(old, session.Login{})
+		w.expireAccess()
+		w.in(old)
+		s := w.login(b, session.Login{})
+		give(b, oddRefreshCookie, valueOf(old, oddRefreshCookie))
+		w.expireAccess()
+		w.login(b, session.Login{})
+		if row := w.row(s.ID); row.RevokedAt.IsZero() {
+			w.Errorf("the login has left the browser's earlier session %s live", s.ID)
+		}
+	})
+}
