@@ -142,7 +142,7 @@ func (rs *resolver) report(c *call, o outcome, t refreshTicket, maybeRevoked boo
 		raise(EventStoreBehind)
 		raise(EventRefreshed)
 	case classLate:
-		if row := o.snap.Record; !row.LateBefore.IsZero() && !row.LateAt.After(o.snap.Now) {
+		if !o.snap.Record.LateBefore.IsZero() {
 			raise(EventRepeated) // this is the third one
 		}
 		raise(EventRefreshed)

@@ -66,6 +66,9 @@ func TestRequireLive_RolesOfTheRowDecideInEveryOrder(t *testing.T) {
 			any := g.RequireRole("admin", "staff")
 			return guards{any, any, any, any, any, g.RequireRole("admin"), g.RequireLive}
 		}, 403, 403},
+		{"only the first of two roles is gone", func(g *nethttp.Guard) guards {
+			return guards{g.RequireRole("admin"), g.RequireRole("admin", "staff"), g.RequireLive}
+		}, 403, 403},
 		{"twice, the role between", func(g *nethttp.Guard) guards {
 			return guards{g.RequireLive, g.RequireRole("admin"), g.RequireLive}
 		}, 403, 200},

@@ -56,7 +56,7 @@ func statements(c *nodetest.Cluster) func() []statement {
 func (s statement) ran() bool { return s.command == "Query" || s.command == "Execute" }
 
 // The polls of the revocation list and the removal of old rows: no request causes them.
-func (s statement) isPoll() bool    { return strings.Contains(s.text, "s.changed_at >=") }
+func (s statement) isPoll() bool    { return strings.Contains(s.text, "WHERE changed_at >=") }
 func (s statement) isCleanUp() bool { return strings.Contains(s.text, "`sessions` WHERE expires_at <") }
 
 // ofSessions returns the statements on the sessions table that requests caused. The tests
