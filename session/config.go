@@ -28,9 +28,10 @@ type Config struct {
 	// long as 0.9 AccessTTL exceeds the time of a request to the store plus twice
 	// the time of the answer back. After a browser has lost its access cookie,
 	// 0.83 AccessTTL must exceed twice the sum of both. A proxy that buffers slow uploads
-	// adds to the first. Below a minute, a browser that crashes right after a
-	// refresh may have to log in again: Chromium saves its cookies every 30
-	// seconds.
+	// adds to the first. One answer may come later than that, however late, if the
+	// others arrive within a twelfth of AccessTTL. Below a minute, a browser that
+	// crashes right after a refresh may have to log in again: Chromium saves its
+	// cookies every 30 seconds.
 	AccessTTL time.Duration
 
 	// IdleTimeout is how long a session lives without a request. Default 30

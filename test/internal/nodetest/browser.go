@@ -212,9 +212,16 @@ func (c *Cluster) Login(base string, u User) (*Browser, error) {
 	return b, b.Login(base, u, Password)
 }
 
+// errBusy says that the login got a 503. The example gives it, too, when a login has
+// waited for its turn to check a password for 5 seconds, as on a loaded machine.
+var errBusy = errors.New("the login was refused for now")
+
 // Login logs a user in and sets Who.
 func (b *Browser) Login(base string, u User, password string) error {
 	a := b.Visit(base, Submit("/login", "email", u.email, "password", password))
+	if a.Status == http.StatusServiceUnavailable {
+		return fmt.Errorf("login of %s: %w: %v", u.email, errBusy, a)
+	}
 	if set := a.Set(); a.Status != http.StatusSeeOther || len(set) != 2 || set[AccessCookie] == "" || set[RefreshCookies[0]] == "" {
 		return fmt.Errorf("login of %s: %v; want 303 with an access cookie and a refresh cookie", u.email, a)
 	}
@@ -227,12 +234,18 @@ func (b *Browser) Login(base string, u User, password string) error {
 	return err
 }
 
-// LoginAll returns one browser for each user, logged in at the bases in turn.
+// LoginAll returns one browser for each user, logged in at the bases in turn. It tries
+// again, up to ten times, if a login is refused for now.
 func (c *Cluster) LoginAll(users []User, bases ...string) []*Browser {
 	c.Helper()
 	browsers, failed := make([]*Browser, len(users)), make([]error, len(users))
 	InParallel(len(users), 8, func(i int) {
-		browsers[i], failed[i] = c.Login(bases[i%len(bases)], users[i])
+		for range 10 {
+			browsers[i], failed[i] = c.Login(bases[i%len(bases)], users[i])
+			if !errors.Is(failed[i], errBusy) {
+				break
+			}
+		}
 	})
 	if err := errors.Join(failed...); err != nil {
 		c.Fatal(err)
