@@ -67,7 +67,7 @@ func (m *Manager) RequireLive(r *http.Request, v Verdict) (Verdict, error) {
 	fresh := m.tickets.newAccess(snap)
 	// DropStaleCookies drops the cookies of v if they were minted before a reload that
 	// this node knows of.
-	fresh.reload, fresh.refresh = min(fresh.reload, v.ticket.reload), min(fresh.refresh, v.ticket.refresh)
+	fresh.reload = min(fresh.reload, v.ticket.reload)
 	v.ticket = fresh
 	return v, nil
 }

@@ -133,8 +133,15 @@ func TestManager_SharedAnswerIsNoLongerServedAfterForceRefresh(t *testing.T) {
 		if err := w.ForceRefresh(w.Context(), "1"); err != nil {
 			w.Fatal(err)
 		}
-		if s := w.in(b); !s.HasRole("new") {
-			w.Errorf("roles %v; want the new one", s.Roles)
+		n := w.calls(func() {
+			for range 3 {
+				if s := w.answered(b).Session(); !s.HasRole("new") {
+					w.Errorf("roles %v; want the new one", s.Roles)
+				}
+			}
+		}, "Find")
+		if n != 1 {
+			w.Errorf("three requests after the reload made %d calls of Find; want them to share 1", n)
 		}
 	})
 }

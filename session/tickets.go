@@ -195,7 +195,7 @@ func (ts *tickets) newAccess(snap store.Snapshot) *accessTicket {
 func (ts *tickets) sendable(v Verdict, revocations *revocationList) []*http.Cookie {
 	t := v.ticket
 	switch {
-	case t == nil: // these delete cookies
+	case t == nil: // of a logout or a refusal
 		return v.Cookies
 	case !revocations.accepts(t.id, t.globalEpoch, t.reload):
 		return nil

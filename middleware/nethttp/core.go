@@ -7,8 +7,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/sessionkit/sessionkit/session"
 )
@@ -51,20 +49,6 @@ func (c *Core) LoginPath() string { return c.cfg.LoginPath }
 
 // LogoutPath returns the path of the logout.
 func (c *Core) LogoutPath() string { return c.cfg.LogoutPath }
-
-// Requirement is what a route requires of a request. The zero Requirement is a
-// session. With Live, Roles and Recent are judged by what the store says, and so are
-// those of the guards that ran before in the same request.
-//
-// A new requirement is a field here that Requirement.refusal judges by the session, or
-// checkLive by the store, and a method of each guard. conditions keeps it if RequireLive must
-// judge it again.
-type Requirement struct {
-	Public bool          // no session is required, and Roles and Recent are ignored
-	Roles  []string      // the session must have one of these; empty: any session
-	Recent time.Duration // the login must be younger; 0: any age
-	Live   bool          // the store must say that the session is live now, and the client must hold its refresh cookie
-}
 
 // state is the result of authenticating a request. This happens once, however many guards
 // of a Core run. The state is also the context in which later guards and the handler find
@@ -164,65 +148,6 @@ func (c *Core) Admit(w http.ResponseWriter, r *http.Request, need Requirement) (
 	return w, r, c.refuse(w.Header(), r, why, err)
 }
 
-// refusal returns the reason to refuse a request that does not meet the requirement.
-func (n Requirement) refusal(st *state) (reason, error) {
-	switch {
-	case n.Public && errors.Is(st.err, session.ErrStoreUnavailable) && session.IsPrefetch(&st.request):
-		// Whether the user has a session is not known. The browser would keep the page of
-		// a user who has none.
-		return unavailable, st.err
-	case n.Public:
-		return admitted, nil // also if the store does not answer
-	case st.err != nil:
-		return reasonFor(st.err), st.err
-	case len(n.Roles) > 0 && !st.verdict.Session().HasRole(n.Roles[0], n.Roles[1:]...):
-		return forbidden, errors.New("the session has none of the roles that the route requires")
-	case n.Recent > 0 && !st.proven && !st.verdict.Session().LoggedInWithin(n.Recent):
-		return reauthenticate, errors.New("the login is too old for the route")
-	default:
-		return admitted, nil
-	}
-}
-
-// conditions are what the guards of a request have required of its session. RequireLive
-// judges them again. A handler may run guards for parts of a request in parallel, so it
-// is safe for concurrent use. The zero value has none.
-type conditions struct {
-	mu     sync.Mutex    // guards what follows
-	recent time.Duration // the shortest; 0: none
-	roles  [][]string    // of each list the session must have a role
-	room   [3][]string   // backs roles, to save allocations
-}
-
-func (met *conditions) add(n Requirement) {
-	if n.Public {
-		return
-	}
-	met.mu.Lock()
-	defer met.mu.Unlock()
-	if n.Recent > 0 && (met.recent == 0 || n.Recent < met.recent) {
-		met.recent = n.Recent
-	}
-	if len(n.Roles) > 0 {
-		if met.roles == nil {
-			met.roles = met.room[:0]
-		}
-		met.roles = append(met.roles, n.Roles)
-	}
-}
-
-// refusal returns the reason to refuse a request whose state does not meet them all.
-func (met *conditions) refusal(st *state) (reason, error) {
-	met.mu.Lock()
-	defer met.mu.Unlock()
-	for _, roles := range met.roles {
-		if why, err := (Requirement{Roles: roles}).refusal(st); why != admitted {
-			return why, err
-		}
-	}
-	return Requirement{Recent: met.recent}.refusal(st)
-}
-
 // checkLive asks the store about the session if the requirement says so, at most once
 // for a request. It returns a state with what the store says, and judges again what
 // earlier guards have judged by the cookie. It leaves the old state as it is: its
@@ -295,34 +220,6 @@ func isSubresource(r *http.Request) bool {
 	switch r.Header.Get("Sec-Fetch-Dest") {
 	case "style", "script", "font", "image":
 		return true
-	}
-	return false
-}
-
-// checkOrigin refuses requests of other sites that have an unsafe method or open a
-// WebSocket. A WebSocket begins with a GET, a browser sends the cookies with it, also for
-// a page of another host of this site, and CORS does not apply to it (RFC 6455, section
-// 10.2).
-func (c *Core) checkOrigin(r *http.Request) error {
-	if isWebSocket(r) {
-		return c.checkOriginAsUnsafe(r)
-	}
-	return c.cfg.CrossOrigin.Check(r)
-}
-
-func (c *Core) checkOriginAsUnsafe(r *http.Request) error {
-	unsafe := *r
-	unsafe.Method = http.MethodPost
-	return c.cfg.CrossOrigin.Check(&unsafe)
-}
-
-// isWebSocket reports whether a request opens a WebSocket (RFC 6455, section 4.1). A
-// server may be more tolerant than the RFC, so anything that names the protocol counts.
-func isWebSocket(r *http.Request) bool {
-	for _, line := range r.Header["Upgrade"] {
-		if strings.Contains(strings.ToLower(line), "websocket") {
-			return true
-		}
 	}
 	return false
 }

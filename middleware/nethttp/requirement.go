@@ -1,0 +1,82 @@
+package nethttp
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/sessionkit/sessionkit/session"
+)
+
+// Requirement is what a route requires of a request. The zero Requirement is a
+// session. With Live, Roles and Recent are judged by what the store says, and so are
+// those of the guards that ran before in the same request.
+//
+// A new requirement is a field here that Requirement.refusal judges by the session, or
+// checkLive by the store, and a method of each guard. conditions keeps it if RequireLive must
+// judge it again.
+type Requirement struct {
+	Public bool          // no session is required, and Roles and Recent are ignored
+	Roles  []string      // the session must have one of these; empty: any session
+	Recent time.Duration // the login must be younger; 0: any age
+	Live   bool          // the store must say that the session is live now, and the client must hold its refresh cookie
+}
+
+// refusal returns the reason to refuse a request that does not meet the requirement.
+func (n Requirement) refusal(st *state) (reason, error) {
+	switch {
+	case n.Public && errors.Is(st.err, session.ErrStoreUnavailable) && session.IsPrefetch(&st.request):
+		// Whether the user has a session is not known. The browser would keep the page of
+		// a user who has none.
+		return unavailable, st.err
+	case n.Public:
+		return admitted, nil // also if the store does not answer
+	case st.err != nil:
+		return reasonFor(st.err), st.err
+	case len(n.Roles) > 0 && !st.verdict.Session().HasRole(n.Roles[0], n.Roles[1:]...):
+		return forbidden, errors.New("the session has none of the roles that the route requires")
+	case n.Recent > 0 && !st.proven && !st.verdict.Session().LoggedInWithin(n.Recent):
+		return reauthenticate, errors.New("the login is too old for the route")
+	default:
+		return admitted, nil
+	}
+}
+
+// conditions are what the guards of a request have required of its session. RequireLive
+// judges them again. A handler may run guards for parts of a request in parallel, so it
+// is safe for concurrent use. The zero value has none.
+type conditions struct {
+	mu     sync.Mutex    // guards what follows
+	recent time.Duration // the shortest; 0: none
+	roles  [][]string    // of each list the session must have a role
+	room   [3][]string   // backs roles, to save allocations
+}
+
+func (met *conditions) add(n Requirement) {
+	if n.Public {
+		return
+	}
+	met.mu.Lock()
+	defer met.mu.Unlock()
+	if n.Recent > 0 && (met.recent == 0 || n.Recent < met.recent) {
+		met.recent = n.Recent
+	}
+	if len(n.Roles) > 0 {
+		if met.roles == nil {
+			met.roles = met.room[:0]
+		}
+		met.roles = append(met.roles, n.Roles)
+	}
+}
+
+// refusal returns the reason to refuse a request whose state does not meet them all.
+func (met *conditions) refusal(st *state) (reason, error) {
+	met.mu.Lock()
+	defer met.mu.Unlock()
+	for _, roles := range met.roles {
+		if why, err := (Requirement{Roles: roles}).refusal(st); why != admitted {
+			return why, err
+		}
+	}
+	return Requirement{Recent: met.recent}.refusal(st)
+}
