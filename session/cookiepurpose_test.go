@@ -63,6 +63,7 @@ func TestManager_CookieForOnePurposeServesNoOther(t *testing.T) {
 			}
 
 			a.sends("both cookies swapped", accessCookie+"="+valueOf(b, refreshCookie)+"; "+refreshCookie+"="+valueOf(b, accessCookie))
+			a.sends("the other refresh cookie's value", oddRefreshCookie+"="+valueOf(b, refreshCookie))
 			for name, other := range others {
 				plain := strings.TrimPrefix(name, "__Host-Http-")
 				a.sends("the other cookie's value", name+"="+valueOf(b, other))

@@ -117,6 +117,24 @@ func TestManager_RefusedBrowserCostsOneStatementInAnAccessLifetime(t *testing.T)
 	})
 }
 
+// The access cookie of a refusal counts for an access lifetime, also if the client keeps
+// it for longer.
+func TestManager_AccessCookieOfARefusalExpires(t *testing.T) {
+	inTestWorld(t, session.Config{}, func(w *testWorld) {
+		b := newBrowser()
+		w.login(b, session.Login{})
+		w.users.SetUser("1", store.User{Epoch: 1, Disabled: true})
+		w.expireAccess()
+		w.out(b)
+		kept := b.CloneIgnoringExpiry()
+		w.users.SetUser("1", store.User{Epoch: 1})
+		time.Sleep(2*time.Minute - 20*time.Millisecond)
+		w.out(kept)
+		time.Sleep(20 * time.Millisecond)
+		w.in(kept)
+	})
+}
+
 // The access cookie of a refusal means nothing next to another session's refresh
 // cookie, next to a good access cookie, and to a login or logout.
 func TestManager_AccessCookieOfARefusalCountsForItsSessionAlone(t *testing.T) {
