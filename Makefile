@@ -43,7 +43,7 @@ attacks: deps
 fuzz:
 	@./.ci/fuzz $(or $(FUZZTIME),5m)
 
-# Breaks the rules one at a time, in half an hour: every mutant of
+# Breaks the rules one at a time, which takes long: every mutant of
 # test/mutants/reference.txt must be killed, and 95 % of those that are drawn from
 # the syntax tree. MUTANTS='-run feed' tries some, MUTANTS=-list shows them.
 mutants: deps
