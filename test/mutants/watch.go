@@ -15,12 +15,12 @@ type outcome struct {
 	by      string // the test that failed first, or how else the process ended
 	timeout bool
 	output  string                   // the end of it
-	took    map[string]time.Duration // the tests that passed; parts of tests are left out
+	took    map[string]time.Duration // the tests that passed, each with its parts
 }
 
 var (
 	failLine = regexp.MustCompile(`^\s*--- FAIL: (\S+)`)
-	passLine = regexp.MustCompile(`^--- PASS: (\S+) \((\S+)\)`)
+	passLine = regexp.MustCompile(`^\s*--- PASS: (\S+) \((\S+)\)`)
 )
 
 // watch reads a test binary's output to its end. It calls stop at the first sign
@@ -46,7 +46,11 @@ func watch(output io.Reader, o *outcome, stop func()) {
 			stop()
 		case passLine.MatchString(text):
 			match := passLine.FindStringSubmatch(text)
-			o.took[match[1]], _ = time.ParseDuration(match[2])
+			test, _, _ := strings.Cut(match[1], "/")
+			its, _ := time.ParseDuration(match[2])
+			// Only some parts are in the time of the whole: not those that run in
+			// parallel. So the sum is at most twice too long, and never too short.
+			o.took[test] += its
 		case strings.HasPrefix(text, "panic: test timed out"):
 			o.killed, o.timeout, o.by = true, true, "timeout in "+running
 			stop()
