@@ -38,7 +38,8 @@ func main() {
 	flag.Uint64Var(&opts.seed, "seed", 1, "draws the mechanical mutants")
 	flag.IntVar(&opts.mechanical, "n", 260, "how many mechanical mutants are drawn; negative: all there are")
 	flag.IntVar(&opts.sample, "sample", 0, "only `N` of the mutants marked sample in reference.txt")
-	flag.IntVar(&opts.workers, "j", runtime.NumCPU(), "how many mutants run at a time")
+	// One more than there are cores, because the tests of sqlstore wait for servers.
+	flag.IntVar(&opts.workers, "j", runtime.NumCPU()+1, "how many mutants run at a time")
 	flag.Parse()
 	if *pattern != "" {
 		var err error

@@ -51,10 +51,10 @@ func (r *runner) unmutated(ctx context.Context, dir string) (u usual, err error)
 	return u, nil
 }
 
-// slowOf returns the tests that took more than a twentieth of the time of all.
+// slowOf returns the tests that took more than a fiftieth of the time of all.
 func slowOf(took map[string]time.Duration, all time.Duration) (slow []string) {
 	for test, its := range took {
-		if its > all/20 {
+		if its > all/50 {
 			slow = append(slow, test)
 		}
 	}
@@ -139,7 +139,8 @@ func (r *runner) run(ctx context.Context, dir, work, binary string, limit time.D
 	flags = append(flags, "-test.v", "-test.short", "-test.failfast", "-test.paniconexit0", "-test.timeout="+limit.String())
 	cmd := exec.CommandContext(inTime, binary, flags...)
 	cmd.Dir = filepath.Join(r.root, filepath.FromSlash(dir))
-	cmd.Env = append(os.Environ(), "TMPDIR="+work)
+	// Less garbage collection: many tests of session allocate much and keep little.
+	cmd.Env = append(os.Environ(), "TMPDIR="+work, "GOGC=400")
 	cmd.WaitDelay = 5 * time.Second
 	read, write := io.Pipe()
 	cmd.Stdout, cmd.Stderr = write, write
