@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -69,6 +70,47 @@ func TestManager_LoginEndsBothSessionsOfMixedCookies(t *testing.T) {
 		w.login(b, session.Login{})
 		if row := w.row(s.ID); row.RevokedAt.IsZero() {
 			w.Errorf("the login has left the browser's earlier session %s live", s.ID)
+		}
+	})
+}
+
+// If both sessions go on, one of the cookies may be planted, and neither counts.
+func TestManager_CookiesOfTwoLiveSessionsAreAmbiguous(t *testing.T) {
+	inTestWorld(t, session.Config{}, func(w *testWorld) {
+		b, other := newBrowser(), newBrowser()
+		w.login(other, session.Login{})
+		w.expireAccess()
+		w.in(other) // has a refresh cookie of an odd generation
+		w.login(b, session.Login{})
+		give(b, oddRefreshCookie, valueOf(other, oddRefreshCookie))
+		w.expireAccess()
+		v, err := w.visit(b)
+		if !errors.Is(err, session.ErrUnauthenticated) || len(v.Cookies) != 0 || v.Session().ID != "" {
+			w.Errorf("got %v with %v, %v; want no session, and no cookies", v, cookieNames(v.Cookies), err)
+		}
+		if n := w.count(session.EventAmbiguous); n != 1 {
+			w.Errorf("%d requests were ambiguous; want 1", n)
+		}
+	})
+}
+
+// Which of two sessions goes on is asked before the ticket is resolved. The answer must
+// not pass for the outcome of that: the ticket would not be confirmed.
+func TestManager_TicketBesideThatOfAnEndedSessionIsConfirmed(t *testing.T) {
+	inTestWorld(t, session.Config{}, func(w *testWorld) {
+		b, old := newBrowser(), newBrowser()
+		ended := w.login(old, session.Login{})
+		s := w.login(b, session.Login{})
+		w.expireAccess()
+		w.in(b) // has the ticket of generation 1
+		give(b, refreshCookie, valueOf(old, refreshCookie))
+		if err := w.Revoke(w.Context(), "1", ended.ID); err != nil {
+			w.Fatal(err)
+		}
+		w.expireAccess()
+		w.in(b)
+		if row := w.row(s.ID); row.Generation != 1 {
+			w.Errorf("generation %d is confirmed; want 1", row.Generation)
 		}
 	})
 }

@@ -268,5 +268,5 @@ func (l *revocationList) sweep() {
 		}
 		return true
 	})
-	l.sweepAt, l.swept = 2*l.count+64, now
+	l.sweepAt, l.swept = 2*l.count, now
 }

@@ -127,6 +127,20 @@ func (w *testWorld) refreshEpoch() uint64 {
 	return snap.RefreshEpoch
 }
 
+// Without the store's clock the later batches would end new logins.
+func TestManager_RevokeUserThatCannotReadTheClockIsAnError(t *testing.T) {
+	inCrowdedWorld(t, 1500, func(w *testWorld, _ *batchStore) {
+		w.store.Fail(errors.New("no answer"), "Find")
+		if err := w.RevokeUser(w.Context(), "1"); !errors.Is(err, session.ErrStoreUnavailable) {
+			w.Errorf("got %v; want ErrStoreUnavailable", err)
+		}
+		w.repairStore()
+		if n := w.liveRows(); n != 500 {
+			w.Errorf("%d sessions are live; want 500", n)
+		}
+	})
+}
+
 func TestManager_RevokeUserEndsAnyNumberOfSessionsInBatches(t *testing.T) {
 	for _, c := range []struct {
 		sessions, batches int
