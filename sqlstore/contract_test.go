@@ -28,8 +28,12 @@ func backend(t *testing.T, params ...string) storetest.Backend {
 }
 
 func TestStore_KeepsTheContractWithEveryConnectionSetting(t *testing.T) {
+	const allFlags = 1<<3 - 1
 	for _, zone := range []string{"%27%2B09:00%27", "%27-08:00%27"} {
-		for flags := range 1 << 3 {
+		for flags := range allFlags + 1 {
+			if testing.Short() && flags != 0 && flags != allFlags {
+				continue
+			}
 			params := []string{"time_zone=" + zone}
 			for bit, flag := range []string{"parseTime", "clientFoundRows", "interpolateParams"} {
 				params = append(params, fmt.Sprintf("%s=%t", flag, flags&(1<<bit) != 0))
