@@ -37,13 +37,22 @@ func (m *Manager) Authenticate(r *http.Request) (Verdict, error) {
 	if err != nil {
 		return Verdict{}, err
 	}
-	if over, ok := m.tickets.over(r, t.sessionID()); ok && time.Now().Before(over.ExpiresAt) {
-		return Verdict{}, isOverError("as the access cookie says", over.reused)
-	}
-	if m.store.isLongPast(t.expires) {
-		return Verdict{}, isOverError("the refresh cookie ended long ago", false)
+	if err := m.knownOver(r, t); err != nil {
+		return Verdict{}, err
 	}
 	return m.refresh(r, t)
+}
+
+// knownOver returns why the session of a ticket is over if that is certain without the
+// store, else nil.
+func (m *Manager) knownOver(r *http.Request, t refreshTicket) error {
+	if over, ok := m.tickets.over(r, t.sessionID()); ok && time.Now().Before(over.ExpiresAt) {
+		return isOverError("as the access cookie says", over.reused)
+	}
+	if m.store.isLongPast(t.expires) {
+		return isOverError("the refresh cookie ended long ago", false)
+	}
+	return nil
 }
 
 // refreshTicket returns the request's refresh ticket. Usually there is one, and no
@@ -64,6 +73,9 @@ func (m *Manager) refreshTicket(r *http.Request) (refreshTicket, error) {
 	defer c.end()
 	chosen, live := tickets[0], 0
 	for _, t := range tickets {
+		if m.knownOver(r, t) != nil {
+			continue
+		}
 		goesOn, err := m.resolver.goesOn(c, t)
 		if err != nil {
 			return refreshTicket{}, err
@@ -148,6 +160,10 @@ func (m *Manager) answer(c *call, t refreshTicket, o outcome) (Verdict, error) {
 // Next to another session's refresh cookie the access cookie of a refusal means nothing.
 func (m *Manager) refuse(t refreshTicket, o outcome) (Verdict, error) {
 	reused := o.class == classReuse || o.snap.Record != nil && o.snap.Record.Reason == store.ReasonReuse
+	if o.endedAlone() {
+		// A parallel request may have been answered with a newer ticket.
+		return Verdict{}, isOverError(o.why(), reused)
+	}
 	over, err := m.tickets.mintOver(t.sessionID(), o.snap.Now, reused)
 	if err != nil {
 		return Verdict{}, err

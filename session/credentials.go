@@ -106,6 +106,7 @@ func (c *credentialCache) once(key credentialKey, accepts func(*accessTicket) bo
 		}
 		v := own
 		v.Cookies = nil
+		v.asked = time.Time{} // RequireLive asks the store in each later request
 		c.put(key, v)
 		return v, nil
 	})

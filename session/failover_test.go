@@ -122,3 +122,53 @@ func TestManager_LostRevokeAllEndsNoLaterSession(t *testing.T) {
 		}
 	})
 }
+
+// The database's clock is set back: after a failover, or because it ran fast. A ticket from
+// before must not stay young until the clock has caught up: the browser would get no new
+// one before it expires.
+func TestManager_ClockThatIsSetBackLogsNobodyOut(t *testing.T) {
+	for _, back := range []time.Duration{time.Second, time.Minute, 20 * time.Minute, 30 * time.Minute, time.Hour, 12 * time.Hour} {
+		inTestWorld(t, session.Config{AbsoluteTimeout: 48 * time.Hour}, func(w *testWorld) {
+			b := newBrowser()
+			s := w.login(b, session.Login{})
+			time.Sleep(10 * time.Minute)
+			w.in(b)
+			w.store.SetClock(-back)
+			for minute := range 120 {
+				time.Sleep(time.Minute)
+				if got := w.in(b); got.ID != s.ID {
+					w.Fatalf("set back by %v: after %d minutes the session is %+v", back, minute+1, got)
+				}
+			}
+			if n := w.count(session.EventReuse); n != 0 {
+				w.Errorf("set back by %v: %d sessions look stolen", back, n)
+			}
+		})
+	}
+}
+
+// Nor must it hide a thief: he and his victim would share one ticket for that time.
+func TestManager_ClockThatIsSetBackHidesNoThief(t *testing.T) {
+	for _, back := range []time.Duration{3 * time.Minute, time.Hour, 12 * time.Hour} {
+		inTestWorld(t, session.Config{AbsoluteTimeout: 48 * time.Hour}, func(w *testWorld) {
+			victim := newBrowser()
+			w.login(victim, session.Login{Remember: true})
+			w.expireAccess()
+			w.in(victim)
+			thief := victim.Clone()
+			w.store.SetClock(-back)
+			refreshes := 0
+			for range 10 {
+				time.Sleep(3 * time.Minute)
+				_, _ = w.visit(victim)
+				time.Sleep(20 * time.Second) // not in flight while the victim refreshes
+				if _, err := w.visit(thief); err == nil {
+					refreshes++
+				}
+			}
+			if refreshes > 2 || w.count(session.EventReuse) != 1 { // one of them while the ticket is young
+				w.Errorf("set back by %v: the thief was served %d times, and %d thefts were reported; want at most 2, and 1", back, refreshes, w.count(session.EventReuse))
+			}
+		})
+	}
+}

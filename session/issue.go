@@ -65,7 +65,7 @@ func (m *Manager) Issue(r *http.Request, login Login) (Verdict, error) {
 func (m *Manager) begin(r *http.Request, login Login) (Verdict, error) {
 	c := m.store.begin(r.Context(), r)
 	defer c.end()
-	old := m.tickets.sessions(r)
+	old := m.tickets.sessions(r, m.store.isLongPast)
 	remember, err := m.remembers(c, login.UserID)
 	if err != nil {
 		return Verdict{}, err

@@ -52,8 +52,9 @@ func (w windows) judge(s store.Snapshot, t refreshTicket) class {
 
 	p := w.presented(s, t)
 	same, later := row.IsConfirmed(p), row.CanConfirm(p)
+	age := s.Now.Sub(t.issued)
 	switch {
-	case (same || later) && s.Now.Sub(t.issued) < w.young:
+	case (same || later) && age < w.young && age >= -w.clockStep:
 		return classYoung
 	case same && row.IsLate(p, s.Now):
 		return classLate

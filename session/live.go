@@ -27,7 +27,7 @@ import (
 // a cookie.
 //
 // It costs one statement, and waits for the store for at most 2 seconds. For a session
-// that Issue has begun a moment ago it costs none: Issue has read the row.
+// that Issue has begun in this request, a moment ago, it costs none: Issue has read the row.
 func (m *Manager) RequireLive(r *http.Request, v Verdict) (Verdict, error) {
 	if v.ticket == nil {
 		return Verdict{}, unauthenticated("the request has no session")

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sessionkit/sessionkit/session"
+	"github.com/sessionkit/sessionkit/session/store"
 )
 
 // A refresh of the old session may be answered on another node while the user logs in
@@ -111,6 +112,34 @@ func TestManager_TicketBesideThatOfAnEndedSessionIsConfirmed(t *testing.T) {
 		w.in(b)
 		if row := w.row(s.ID); row.Generation != 1 {
 			w.Errorf("generation %d is confirmed; want 1", row.Generation)
+		}
+	})
+}
+
+// A thief may present a superseded cookie next to one of his own. That must end the
+// victim's session as it does alone.
+func TestManager_ReusedTicketBesideALiveSessionEndsItsSession(t *testing.T) {
+	inTestWorld(t, session.Config{}, func(w *testWorld) {
+		victim, thief := newBrowser(), newBrowser()
+		s := w.login(victim, session.Login{})
+		w.expireAccess()
+		w.in(victim)
+		stolen := valueOf(victim, oddRefreshCookie)
+		for range 2 {
+			w.expireAccess()
+			w.in(victim)
+		}
+		own := w.login(thief, session.Login{UserID: "2"})
+		give(thief, oddRefreshCookie, stolen)
+		w.expireAccess()
+		if got := w.in(thief); got.ID != own.ID {
+			w.Errorf("the thief is served as %+v; want the session of his own", got)
+		}
+		if row := w.row(s.ID); row.Reason != store.ReasonReuse {
+			w.Errorf("the victim's session is revoked for %q; want %q", row.Reason, store.ReasonReuse)
+		}
+		if n := w.count(session.EventReuse); n != 1 {
+			w.Errorf("%d thefts were reported; want 1", n)
 		}
 	})
 }

@@ -57,7 +57,7 @@ func (rs *resolver) remember(id store.ID, t refreshTicket, o outcome) {
 	case o.class == classStraggler || o.class == classDelayed:
 	case o.class.goesOn():
 		rs.outcomes.put(id, string(t.id[:]), o)
-	case o.class == classEnded && !isOver(o.snap): // this ticket has ended, and not its session
+	case o.endedAlone():
 		rs.refusals.put(id, endedTicket, o)
 	default:
 		rs.refusals.put(id, anyTicket, o)

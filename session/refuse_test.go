@@ -38,7 +38,6 @@ func TestManager_RefusalDeletesNoCookieOfANewerLogin(t *testing.T) {
 			w.users.SetUser("1", store.User{Epoch: 1, Disabled: true})
 			w.expireAccess()
 		}, 0, "(ended: the user is disabled)"},
-		{"idle for too long", func(*testWorld, *sessiontest.Browser) { time.Sleep(30 * time.Minute) }, 0, "(ended)"},
 		{"without a row", func(w *testWorld, _ *sessiontest.Browser) {
 			time.Sleep(64 * time.Minute)
 			if n, err := w.users.Prune(w.Context(), 10); n != 1 || err != nil {
@@ -278,13 +277,101 @@ func TestManager_SessionGoesOnWhenABanIsLifted(t *testing.T) {
 	})
 }
 
+// Of two parallel requests, one may come before the idle end of the ticket and one after
+// it. The refusal of the second must not speak of the session, which goes on.
+func TestManager_RefusalAtTheIdleEndSaysNothingOfTheSession(t *testing.T) {
+	inTestWorld(t, session.Config{}, func(w *testWorld) {
+		b := newBrowser()
+		s := w.login(b, session.Login{})
+		late := b.CloneIgnoringExpiry()
+		time.Sleep(30*time.Minute - 10*time.Millisecond)
+		w.in(b)
+		time.Sleep(20 * time.Millisecond)
+		v, err := w.node(session.Config{}).Authenticate(page(late))
+		if !errors.Is(err, session.ErrUnauthenticated) || len(v.Cookies) != 0 {
+			w.Errorf("the ticket that has ended: cookies %q, %v; want none, and ErrUnauthenticated", cookieNames(v.Cookies), err)
+		}
+		b.Receive(v.Cookies)
+		b.ExpireAccess()
+		if got := w.in(b); got.ID != s.ID {
+			w.Errorf("session %s; want %s", got.ID, s.ID)
+		}
+	})
+}
+
+// Whatever sends a dead cookie, and wherever to: it costs a statement at most once.
+func TestManager_DeadCookiesCostNoStatementForEachLogout(t *testing.T) {
+	inTestWorld(t, session.Config{}, func(w *testWorld) {
+		b := newBrowser()
+		w.login(b, session.Login{})
+		b = b.CloneIgnoringExpiry()
+		if n := w.calls(func() {
+			for range 50 {
+				w.logout(b.Clone())
+			}
+		}); n != 1 {
+			w.Errorf("50 logouts with one cookie cost %d calls; want 1", n)
+		}
+		time.Sleep(12*time.Hour + 24*time.Hour) // to a day after the absolute end
+		w.login(newBrowser(), session.Login{})  // reads the store's clock
+		if n := w.calls(func() { w.logout(b.Clone()) }); n != 0 {
+			w.Errorf("a logout a day after the end of the cookie costs %d calls; want none", n)
+		}
+	})
+}
+
+// A revocation that failed is tried again by the next logout.
+func TestManager_LogoutThatFailedIsTriedAgain(t *testing.T) {
+	inTestWorld(t, session.Config{}, func(w *testWorld) {
+		b := newBrowser()
+		s := w.login(b, session.Login{})
+		w.store.Fail(errStoreDown, "Revoke")
+		if _, err := w.Logout(page(b)); !errors.Is(err, session.ErrStoreUnavailable) {
+			w.Fatalf("got %v", err)
+		}
+		w.repairStore()
+		if _, err := w.Logout(page(b)); err != nil {
+			w.Errorf("the second logout: %v", err)
+		}
+		if row := w.row(s.ID); row.RevokedAt.IsZero() {
+			w.Error("the session is not revoked")
+		}
+	})
+}
+
+// Two dead cookies cost no more than one.
+func TestManager_TwoDeadCookiesCostNoStatement(t *testing.T) {
+	inTestWorld(t, session.Config{}, func(w *testWorld) {
+		b, other := newBrowser(), newBrowser()
+		w.login(b, session.Login{})
+		w.login(other, session.Login{UserID: "2"})
+		w.expireAccess()
+		w.in(other)
+		mixed := b.CloneIgnoringExpiry()
+		give(mixed, oddRefreshCookie, valueOf(other, oddRefreshCookie))
+		w.revokeAll("1")
+		w.revokeAll("2")
+		time.Sleep(32*time.Minute + 24*time.Hour)
+		w.login(newBrowser(), session.Login{}) // reads the store's clock
+		if n := w.calls(func() { w.out(mixed) }); n != 0 {
+			w.Errorf("a day after their end, two dead cookies cost %d calls; want none", n)
+		}
+	})
+}
+
+func (w *testWorld) revokeAll(userID string) {
+	w.Helper()
+	if err := w.RevokeUser(w.Context(), userID); err != nil {
+		w.Fatal(err)
+	}
+}
+
 // DropStaleCookies leaves a refusal unchanged.
 func TestVerdict_DropStaleCookiesKeepsTheCookieOfARefusal(t *testing.T) {
 	inTestWorld(t, session.Config{}, func(w *testWorld) {
 		b := newBrowser()
 		w.login(b, session.Login{})
-		b = b.CloneIgnoringExpiry()
-		time.Sleep(time.Hour)
+		w.revokeAll("1")
 		v, err := w.Authenticate(page(b))
 		if !errors.Is(err, session.ErrUnauthenticated) {
 			w.Fatal(err)

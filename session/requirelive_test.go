@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"errors"
+	"net/http"
 	"reflect"
 	"slices"
 	"testing"
@@ -403,4 +404,30 @@ func TestRequireLive_KeepsTheCookiesForDropStaleCookies(t *testing.T) {
 			w.wantCookies(c.name, a.cookies(), c.want...)
 		})
 	}
+}
+
+// A program's login may be answered by the session of an earlier request. What the store
+// said then is not its word in this request.
+func TestRequireLive_AsksTheStoreInEachRequestOfACredential(t *testing.T) {
+	inTestWorld(t, session.Config{}, func(w *testWorld) {
+		login := func() (*http.Request, session.Verdict) {
+			r := page(newBrowser())
+			r.SetBasicAuth("ada", "right")
+			v, err := w.Issue(r, session.Login{UserID: "1", NonInteractive: true})
+			if err != nil {
+				w.Fatal(err)
+			}
+			return r, v
+		}
+		r, v := login()
+		if err := liveError(w.RequireLive(r, v)); err != nil {
+			w.Errorf("the first request: %v", err)
+		}
+		time.Sleep(100 * time.Millisecond)
+		w.users.SetUser("1", store.User{Epoch: 1, Disabled: true})
+		r, v = login()
+		if err := liveError(w.RequireLive(r, v)); !errors.Is(err, session.ErrUnauthenticated) {
+			w.Errorf("a request of a user who has been banned since: %v; want ErrUnauthenticated", err)
+		}
+	})
 }

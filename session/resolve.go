@@ -43,6 +43,10 @@ func (o outcome) userGone() bool {
 	return o.class == classEnded && row.User.Gone && row.RevokedAt.IsZero()
 }
 
+// endedAlone reports whether the idle end of the ticket has come, but its session goes
+// on: another client or a late answer may have a newer ticket.
+func (o outcome) endedAlone() bool { return o.class == classEnded && !isOver(o.snap) }
+
 // why says why a session is over, for logs.
 func (o outcome) why() string {
 	switch {
@@ -98,7 +102,9 @@ func (rs *resolver) resolve(c *call, t refreshTicket) (outcome, error) {
 	return outcome{}, c.reportUnavailable(errContended)
 }
 
-// goesOn reports whether the session of a ticket goes on, and writes nothing down.
+// goesOn reports whether the session of a ticket goes on. It writes nothing down, except
+// that it revokes a session whose ticket is reused: else a thief would come back, unnoticed,
+// behind a session of his own.
 func (rs *resolver) goesOn(c *call, t refreshTicket) (bool, error) {
 	id := t.sessionID()
 	if _, refused := rs.refused(id, t); refused {
@@ -109,6 +115,10 @@ func (rs *resolver) goesOn(c *call, t refreshTicket) (bool, error) {
 		return false, err
 	}
 	o := outcome{class: rs.windows.judge(snap, t), snap: snap}
+	if o.class == classReuse {
+		o, err := rs.resolve(c, t)
+		return err == nil && o.class.goesOn() && rs.revoker.isCurrent(o.snap.Record), err
+	}
 	if o.class == classEnded || o.class == classMissing {
 		rs.remember(id, t, o)
 	}

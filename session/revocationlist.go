@@ -36,6 +36,8 @@ type revocationList struct {
 	unfinished  *scan      // a poll that has not caught up; nil: none
 	count       int        // of entries
 	overflowed  bool       // a change was left out, and the refresh epoch has not risen since
+	isNew       bool       // one of these was not left out before
+	leftOut     time.Time  // the latest change that was left out, by the store's clock
 	rose        time.Time  // when the refresh epoch was last seen to rise
 	sweepAt     int        // the count at which expired entries are removed
 	swept       time.Time  // when they were removed last
@@ -43,7 +45,7 @@ type revocationList struct {
 
 // maxListed bounds the memory of the list: about 20 MB. A change that finds no room is
 // left out, and the refresh epoch takes its place: see mustRaise. What this node itself
-// revokes always finds room, because each costs a statement.
+// revokes always finds room: it takes a cookie of the session, or the app.
 const maxListed = 100_000
 
 // epochEntry is the highest epoch of one kind that this node has seen.
@@ -55,6 +57,7 @@ type epochEntry struct {
 // revocationEntry is what this node knows of one session, until its time is over.
 type revocationEntry struct {
 	revoked bool
+	told    bool // the store has the revocation, too
 	reload  uint64
 	until   time.Time
 }
@@ -186,20 +189,31 @@ func (l *revocationList) poll(c *call) error {
 }
 
 // mustRaise reports whether this node raises the refresh epoch, because changes found no
-// room. Polls read the same changes again and again: so it waits until the last raise,
-// of any node, is as old as the time between two full polls.
+// room: at once for a new one. Polls read the same changes again and again. For these it
+// waits until the last raise, of any node, is as old as the time between two full polls.
 func (l *revocationList) mustRaise() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.overflowed && time.Since(l.rose) >= l.fullPoll
+	return l.overflowed && (l.isNew || time.Since(l.rose) >= l.fullPoll)
 }
 
-// revoked enters a session that this node has revoked.
+// revoking enters a session that this node is about to revoke. That holds here even if the
+// store does not answer.
+func (l *revocationList) revoking(id store.ID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.add(store.Change{ID: id, Revoked: true}, false)
+}
+
+// revoked enters a session that is revoked in the store.
 func (l *revocationList) revoked(id store.ID) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.add(store.Change{ID: id, Revoked: true})
+	l.add(store.Change{ID: id, Revoked: true}, true)
 }
+
+// isRevoked reports whether a session is known to be revoked in the store.
+func (l *revocationList) isRevoked(id store.ID) bool { return l.entry(id).told }
 
 // learn enters the answer of a poll. It never weakens an entry: the answer may be
 // older than it.
@@ -211,14 +225,17 @@ func (l *revocationList) learn(c store.Changes) {
 	}
 	if l.rise(&l.refresh, c.RefreshEpoch) {
 		// It has risen after every change of an earlier page.
-		l.overflowed, l.rose = false, time.Now()
+		l.overflowed, l.isNew, l.rose = false, false, time.Now()
 	}
 	for _, change := range c.Sessions {
 		if _, known := l.entries.Load(change.ID); !known && !l.hasRoom() {
 			l.overflowed = true
+			if change.At.After(l.leftOut) {
+				l.isNew, l.leftOut = true, change.At
+			}
 			continue
 		}
-		l.add(change)
+		l.add(change, change.Revoked)
 	}
 }
 
@@ -243,12 +260,18 @@ func (l *revocationList) hasRoom() bool {
 	return l.count < maxListed
 }
 
-func (l *revocationList) add(c store.Change) {
+// add enters a change. told says whether the store has the revocation.
+func (l *revocationList) add(c store.Change, told bool) {
 	if l.count >= l.sweepAt {
 		l.sweep()
 	}
 	old := l.entry(c.ID)
-	e := revocationEntry{revoked: c.Revoked || old.revoked, reload: max(c.Reload, old.reload), until: time.Now().Add(l.keep)}
+	e := revocationEntry{
+		revoked: c.Revoked || old.revoked,
+		told:    told || old.told,
+		reload:  max(c.Reload, old.reload),
+		until:   time.Now().Add(l.keep),
+	}
 	if _, known := l.entries.Swap(c.ID, e); !known {
 		l.count++
 	}

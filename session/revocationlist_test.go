@@ -213,3 +213,47 @@ func TestRevocationList_RefreshEpochIsKeptAsLongAsTheGlobalOne(t *testing.T) {
 		}
 	})
 }
+
+// A full list raises the refresh epoch at once for a change that it has not left out
+// before, and rarely for those that polls read again.
+func TestRevocationList_RaisesAtOnceForANewChange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newRevocationList(windowsFor(2 * time.Minute))
+		for i := range maxListed {
+			f.revoked(store.ID{1, byte(i), byte(i >> 8), byte(i >> 16)})
+		}
+		began, epoch := time.Now(), uint64(0)
+		change := func(n byte) store.Change {
+			return store.Change{ID: store.ID{2, n}, At: began.Add(time.Duration(n)), Revoked: true}
+		}
+		raises := func(changes ...store.Change) bool {
+			f.learn(store.Changes{RefreshEpoch: epoch, Sessions: changes})
+			must := f.mustRaise()
+			if must {
+				epoch++
+			}
+			return must
+		}
+		for _, c := range []struct {
+			what    string
+			changes []store.Change
+			want    bool
+		}{
+			{"the first one", []store.Change{change(1)}, true},
+			{"the same again", []store.Change{change(1)}, false},
+			{"a new one after it", []store.Change{change(1), change(2)}, true},
+			{"both again", []store.Change{change(1), change(2)}, false},
+			{"another new one", []store.Change{change(3)}, true},
+		} {
+			if got := raises(c.changes...); got != c.want {
+				t.Errorf("%s: raises %v; want %v", c.what, got, c.want)
+			}
+			time.Sleep(time.Second)
+		}
+		raises() // sees the last raise
+		time.Sleep(f.fullPoll)
+		if !raises(change(1)) {
+			t.Error("a change that is still there after the time between two full polls does not raise the epoch")
+		}
+	})
+}

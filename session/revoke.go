@@ -17,7 +17,7 @@ import (
 func (m *Manager) Logout(r *http.Request) (Verdict, error) {
 	c := m.store.begin(r.Context(), r)
 	defer c.end()
-	return Verdict{Cookies: m.tickets.names.cleared()}, m.revoker.revokeSurely(c, m.tickets.sessions(r), store.ReasonLogout)
+	return Verdict{Cookies: m.tickets.names.cleared()}, m.revoker.revokeSurely(c, m.tickets.sessions(r, m.store.isLongPast), store.ReasonLogout)
 }
 
 // Revoke ends one session of the user's: one device. It returns ErrNotFound if the
@@ -57,7 +57,8 @@ func (m *Manager) Revoke(ctx context.Context, userID, sessionID string) error {
 // returns nil when all have ended, however many there are. If 2 seconds are too short
 // for that, it returns an error that Is ErrUnfinished: Run ends the others, in any order,
 // spares those in except and whoever has logged in since, and raises EventRevoked with the user's id alone.
-// If the process ends before, call RevokeUser again.
+// If the process ends before, call RevokeUser again. If the database's clock is set back at
+// that time, a login that follows may end as well.
 //
 // An error that Is ErrStoreUnavailable alone says that the sessions may go on. Any other
 // names the faulty id in except, and no session has ended.

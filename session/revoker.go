@@ -26,19 +26,27 @@ func (rv *revoker) isCurrent(row *store.Record) bool {
 // revoke enters the session into this node's revocation list first: that holds even
 // if the store does not answer.
 func (rv *revoker) revoke(c *call, id store.ID, reason store.Reason) error {
-	rv.revocations.revoked(id)
+	rv.revocations.revoking(id)
 	done, err := c.revoke(id, "", reason)
+	if err != nil {
+		return err
+	}
+	rv.revocations.revoked(id)
 	if done {
 		c.raise(Event{Kind: EventRevoked, SessionID: id.String()})
 	}
-	return err
+	return nil
 }
 
 // revokeSurely revokes sessions, and has Run repeat what the store cannot be told
-// now. It returns the first error.
+// now. It returns the first error. A session that is revoked already costs no statement:
+// a client may send a dead cookie any number of times.
 func (rv *revoker) revokeSurely(c *call, ids []store.ID, reason store.Reason) error {
 	var first error
 	for _, id := range ids {
+		if rv.revocations.isRevoked(id) {
+			continue
+		}
 		if err := rv.revoke(c, id, reason); err != nil {
 			rv.revokeLater(c, id, reason)
 			if first == nil {

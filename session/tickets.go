@@ -116,12 +116,15 @@ func (ts *tickets) wasRead(r *http.Request, how reading) bool {
 	return how == readGood
 }
 
-// sessions returns the ids of the sessions in the request's cookies: usually one.
-func (ts *tickets) sessions(r *http.Request) (ids []store.ID) {
+// sessions returns the ids of the sessions in the request's cookies: usually one. It leaves
+// out those that ended long ago.
+func (ts *tickets) sessions(r *http.Request, isLongPast func(time.Time) bool) (ids []store.ID) {
 	for _, t := range ts.refresh(r) {
-		ids = append(ids, t.sessionID())
+		if !isLongPast(t.expires) {
+			ids = append(ids, t.sessionID())
+		}
 	}
-	if t, ok := ts.access(r); ok && !slices.Contains(ids, t.id) {
+	if t, ok := ts.access(r); ok && !isLongPast(t.EndsAt) && !slices.Contains(ids, t.id) {
 		ids = append(ids, t.id)
 	}
 	return ids

@@ -57,6 +57,17 @@ func (rv *revoker) revokeBatch(c *call, u *userRevocation) (done bool, err error
 			return false, err
 		}
 		u.Before = snap.Now
+		// If the store's clock has been set back, sessions may have begun after now.
+		for _, nonInteractive := range []bool{false, true} {
+			newest, err := c.newest(u.UserID, nonInteractive, 1)
+			if err != nil {
+				u.Before = time.Time{}
+				return false, err
+			}
+			if len(newest) > 0 && newest[0].CreatedAt.After(u.Before) {
+				u.Before = newest[0].CreatedAt
+			}
+		}
 	}
 	return false, nil
 }

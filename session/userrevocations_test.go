@@ -141,6 +141,25 @@ func TestManager_RevokeUserThatCannotReadTheClockIsAnError(t *testing.T) {
 	})
 }
 
+// Sessions may have begun after now, when the store's clock has been set back.
+func TestManager_RevokeUserEndsSessionsFromBeforeTheClockWasSetBack(t *testing.T) {
+	for _, back := range []time.Duration{2 * time.Second, time.Hour} {
+		inCrowdedWorld(t, 1500, func(w *testWorld, _ *batchStore) {
+			time.Sleep(10 * time.Second)
+			b := newBrowser()
+			w.login(b, session.Login{})
+			w.login(newBrowser(), session.Login{NonInteractive: true})
+			w.store.SetClock(-back)
+			if err := w.RevokeUser(w.Context(), "1"); err != nil {
+				w.Fatal(err)
+			}
+			if n := w.liveRows(); n != 0 {
+				w.Errorf("set back by %v: %d sessions are live", back, n)
+			}
+		})
+	}
+}
+
 func TestManager_RevokeUserEndsAnyNumberOfSessionsInBatches(t *testing.T) {
 	for _, c := range []struct {
 		sessions, batches int

@@ -39,6 +39,11 @@ type windows struct {
 	// look stolen.
 	young time.Duration
 
+	// clockStep, A: a ticket that was issued by more than this after the present time is from
+	// before the database's clock was set back. It is not young, or it would be neither
+	// confirmed nor recorded until the clock has caught up.
+	clockStep time.Duration
+
 	// grace, A/12: a ticket that was replaced is still served for this long after
 	// its child was confirmed. Requests that left the browser before are in flight.
 	grace time.Duration
@@ -101,6 +106,7 @@ func windowsFor(a time.Duration) windows {
 		access:             a,
 		accessJitter:       a / 10,
 		young:              a * 5 / 6,
+		clockStep:          a,
 		grace:              a / 12,
 		late:               a,
 		shareOutcome:       min(time.Second, a/12), // at most grace

@@ -181,6 +181,12 @@ func handle(mux *http.ServeMux, pattern string) (err error) {
 			err = fmt.Errorf("guard: Config.Public has %q: %v", pattern, fault)
 		}
 	}()
-	mux.Handle(pattern, http.NotFoundHandler())
+	mux.Handle(pattern, publicRoute{})
 	return nil
 }
+
+// publicRoute marks the routes of Config.Public. For "/docs", ServeMux answers with the
+// route of "/docs/" as well, but with a redirect of its own as the handler.
+type publicRoute struct{}
+
+func (publicRoute) ServeHTTP(http.ResponseWriter, *http.Request) {}

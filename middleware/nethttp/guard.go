@@ -45,7 +45,7 @@ func New(sessions *session.Manager, cfg Config) (*Guard, error) {
 // unless the answer sets cookies.
 func (g *Guard) Protect(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == g.core.LogoutPath() && g.onDefaultHost(r, next) {
+		if g.isAt(g.core.LogoutPath(), r, next) {
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -57,14 +57,21 @@ func (g *Guard) Protect(next http.Handler) http.Handler {
 // matches them, and other routers do not. Only a clean path can be public: otherwise
 // "/admin/../static/x" would match "/static/" here, and an admin page in the router.
 func (g *Guard) isPublic(r *http.Request, next http.Handler) bool {
-	if r.URL.Path == g.core.LoginPath() && g.onDefaultHost(r, next) {
+	if g.isAt(g.core.LoginPath(), r, next) {
 		return true
 	}
 	if !isClean(r.URL.Path) || r.URL.RawPath != "" {
 		return false
 	}
-	_, pattern := g.public.Handler(r)
-	return pattern != "" && (namesHost(pattern) || g.onDefaultHost(r, next))
+	h, pattern := g.public.Handler(r)
+	_, matches := h.(publicRoute)
+	return matches && (namesHost(pattern) || g.onDefaultHost(r, next))
+}
+
+// isAt reports whether a request is for the login or the logout path. Spelled with
+// escapes, as "/log%69n", a path may be another route's.
+func (g *Guard) isAt(path string, r *http.Request, next http.Handler) bool {
+	return r.URL.Path == path && r.URL.RawPath == "" && g.onDefaultHost(r, next)
 }
 
 // onDefaultHost reports whether what Config says without a host holds for a request. It
