@@ -351,6 +351,13 @@ func TestManager_TwoDeadCookiesCostNoStatement(t *testing.T) {
 		give(mixed, oddRefreshCookie, valueOf(other, oddRefreshCookie))
 		w.revokeAll("1")
 		w.revokeAll("2")
+		if n := w.calls(func() {
+			for range 10 {
+				w.out(mixed.Clone())
+			}
+		}); n > 3 {
+			w.Errorf("10 requests at once with two dead cookies cost %d calls; want one for each, and one that says why", n)
+		}
 		time.Sleep(32*time.Minute + 24*time.Hour)
 		w.login(newBrowser(), session.Login{}) // reads the store's clock
 		if n := w.calls(func() { w.out(mixed) }); n != 0 {

@@ -76,13 +76,12 @@ func (rv *revoker) reportReuse(c *call, row *store.Record) {
 const retryAtOnce = 100
 
 // retry tells the store of the revocations that it missed.
-func (rv *revoker) retry(ctx context.Context) error {
+func (rv *revoker) retry(ctx context.Context) {
 	for id, reason := range rv.pending.some(retryAtOnce) {
-		if err := rv.retryOne(ctx, id, reason); err != nil {
-			return err
+		if rv.retryOne(ctx, id, reason) != nil {
+			return
 		}
 	}
-	return nil
 }
 
 func (rv *revoker) retryOne(ctx context.Context, id store.ID, reason store.Reason) error {

@@ -41,12 +41,11 @@ func (m *Manager) Run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// repeat calls work about once in each interval, until ctx ends. It ignores
-// errors: an event reports them, and the breaker spares a store that does not
-// answer.
-func repeat(ctx context.Context, interval time.Duration, work func(context.Context) error) {
+// repeat calls work about once in each interval, until ctx ends. work returns at its
+// first error: an event reports it, and the breaker spares a store that does not answer.
+func repeat(ctx context.Context, interval time.Duration, work func(context.Context)) {
 	for {
-		_ = work(ctx)
+		work(ctx)
 		if !sleep(ctx, jitter(interval)) {
 			return
 		}
@@ -57,22 +56,19 @@ func repeat(ctx context.Context, interval time.Duration, work func(context.Conte
 func jitter(d time.Duration) time.Duration { return d*4/5 + rand.N(d*2/5) }
 
 // poll asks the store for recent revocations.
-func (m *Manager) poll(ctx context.Context) error {
+func (m *Manager) poll(ctx context.Context) {
 	c := m.store.begin(ctx, nil)
 	defer c.end()
-	return m.revocations.poll(c)
+	_ = m.revocations.poll(c)
 }
 
 // prune removes dead rows in small batches. Any number of nodes may prune at once, and
 // no request waits for them.
-func (m *Manager) prune(ctx context.Context) error {
+func (m *Manager) prune(ctx context.Context) {
 	for {
 		n, err := m.pruneOnce(ctx)
-		if err != nil {
-			return err
-		}
-		if n < pruneBatch || !sleep(ctx, jitter(prunePause)) {
-			return nil
+		if err != nil || n < pruneBatch || !sleep(ctx, jitter(prunePause)) {
+			return
 		}
 	}
 }

@@ -139,8 +139,7 @@ func (s *sealer) open(name, value string, t ticket) bool {
 // need not be decoded.
 func canonical(value, name string) bool {
 	n := len(value)
-	if n == 0 || n%4 != 0 || len(name)+n > maxCookie ||
-		strings.IndexByte(value, '\n') >= 0 || strings.IndexByte(value, '\r') >= 0 {
+	if n == 0 || n%4 != 0 || len(name)+n > maxCookie || strings.ContainsAny(value, "\r\n") {
 		return false
 	}
 	var last [3]byte

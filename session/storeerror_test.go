@@ -208,3 +208,14 @@ func (s *losesRaces) Confirm(ctx context.Context, p store.PresentedTicket) (bool
 	}
 	return s.Store.Confirm(ctx, p)
 }
+
+// A login reads its row back. If the store fails then, the error is the store's, and not
+// that the row is missing.
+func TestManager_LoginThatCannotReadItsRowSaysWhy(t *testing.T) {
+	inTestWorld(t, session.Config{}, func(w *testWorld) {
+		w.store.Fail(errStoreDown, "Find")
+		if _, err := w.Issue(page(newBrowser()), session.Login{UserID: "1", Epoch: 1}); !errors.Is(err, errStoreDown) || !errors.Is(err, session.ErrStoreUnavailable) {
+			w.Errorf("got %v; want the store's error", err)
+		}
+	})
+}

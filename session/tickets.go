@@ -85,7 +85,7 @@ func (ts *tickets) refresh(r *http.Request) []refreshTicket {
 	switch {
 	case !ts.wasRead(r, max(howEven, howOdd)):
 		return nil
-	case howOdd != readGood || howEven == readGood && even.root == odd.root && even.generation > odd.generation:
+	case howOdd != readGood || even.root == odd.root && even.generation > odd.generation:
 		return []refreshTicket{even}
 	case howEven != readGood || even.root == odd.root:
 		return []refreshTicket{odd}

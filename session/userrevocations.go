@@ -92,13 +92,12 @@ func (rv *revoker) revokeUser(c *call, u userRevocation) error {
 }
 
 // finishUsers goes on with the calls of RevokeUser whose time has ended.
-func (rv *revoker) finishUsers(ctx context.Context) error {
+func (rv *revoker) finishUsers(ctx context.Context) {
 	for _, u := range rv.unfinished.all() {
-		if err := rv.finishUser(ctx, u); err != nil {
-			return err
+		if rv.finishUser(ctx, u) != nil {
+			return
 		}
 	}
-	return nil
 }
 
 func (rv *revoker) finishUser(ctx context.Context, u userRevocation) error {

@@ -1,6 +1,7 @@
 package nethttp_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -264,6 +265,27 @@ func TestRequireLive_GuardsOfOneRequestRunInParallel(t *testing.T) {
 		})
 		if rec := a.client(fetch).LogIn("ada").Send("GET", "/batch", ""); rec.Code != http.StatusOK {
 			a.Errorf("%d", rec.Code)
+		}
+	})
+}
+
+// The app's Answer, and its log, learn why, also where an earlier guard has let the request
+// pass without a session.
+func TestRequireLive_OnAPublicRouteSaysWhyItRefuses(t *testing.T) {
+	var got []error
+	answer := func(w http.ResponseWriter, _ *http.Request, refusal *nethttp.Refusal) {
+		got = append(got, refusal)
+	}
+	inApp(t, nethttp.Config{Answer: answer}, func(a *app) {
+		a.handle("/static/live", who, a.guard.RequireLive)
+		b := a.client(pageLoad)
+		b.Send("GET", "/static/live", "")
+		b.LogIn("ada")
+		expire()
+		a.Store.Fail(errors.New("no answer"))
+		b.Send("GET", "/static/live", "")
+		if len(got) != 2 || !errors.Is(got[0], session.ErrUnauthenticated) || !errors.Is(got[1], session.ErrStoreUnavailable) {
+			a.Errorf("the refusals are %v; want ErrUnauthenticated, and ErrStoreUnavailable", got)
 		}
 	})
 }

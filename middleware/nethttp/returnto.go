@@ -22,7 +22,7 @@ func isSafePath(p string) bool {
 		}
 	}
 	u, err := url.Parse(p)
-	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Opaque != "" {
+	if err != nil {
 		return false
 	}
 	// Proxies decode a path before they clean it, so the decoded path must be safe, too.
