@@ -47,6 +47,15 @@ func TestAPISession(t *testing.T) {
 	}
 }
 
+// The guard says in the URL why the user must log in, and what a logout could not do.
+func TestNotices(t *testing.T) {
+	_, server := testServer(t)
+	b := newBrowser(t, server)
+	b.get("/login?reason=reuse").shows(t, 200, "a copy of your login")
+	b.get("/?done=logged-out&logout=pending").shows(t, 200, "the database does not answer")
+	b.get("/?done=logged-out").shows(t, 200, "You are logged out.")
+}
+
 func TestHealth(t *testing.T) {
 	a, server := testServer(t)
 	b := newBrowser(t, server)

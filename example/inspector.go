@@ -112,6 +112,9 @@ func (s countingStore) Find(ctx context.Context, id store.ID) (store.Snapshot, e
 func (s countingStore) Confirm(ctx context.Context, p store.PresentedTicket) (bool, error) {
 	return s.count(ctx).Confirm(ctx, p)
 }
+func (s countingStore) RecordLate(ctx context.Context, p store.PresentedTicket) (bool, error) {
+	return s.count(ctx).RecordLate(ctx, p)
+}
 func (s countingStore) RevokeReused(ctx context.Context, p store.PresentedTicket) (bool, error) {
 	return s.count(ctx).RevokeReused(ctx, p)
 }

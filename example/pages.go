@@ -50,11 +50,24 @@ var notices = map[string]string{
 	"logged-out":  "You are logged out.",
 }
 
+// notice returns the text that a page begins with. The guard adds the first two parameters
+// to the URL.
+func notice(c echo.Context) string {
+	switch {
+	case c.QueryParam("logout") == "pending":
+		return "You are logged out here, but the database does not answer, so other servers do not know it yet. They will as soon as it does."
+	case c.QueryParam("reason") == "reuse":
+		return "You were logged out because somebody may have used a copy of your login. Log in again, and look at your devices. If you do not know one of them, log it out and change your password."
+	default:
+		return notices[c.QueryParam("done")]
+	}
+}
+
 // render answers with a page. On an error nothing has been written.
 func render(c echo.Context, status int, page, title string, body any) error {
 	s, ok := session.FromContext(c.Request().Context())
 	var html bytes.Buffer
-	err := pages[page].Execute(&html, view{title, c.Request().URL.Path, s, ok, notices[c.QueryParam("done")], body})
+	err := pages[page].Execute(&html, view{title, c.Request().URL.Path, s, ok, notice(c), body})
 	if err != nil {
 		return fmt.Errorf("page %s: %w", page, err)
 	}

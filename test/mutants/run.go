@@ -9,8 +9,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -19,6 +21,9 @@ type runner struct {
 	root  string
 	dir   string           // for binaries and overlays
 	usual map[string]usual // by test directory
+
+	mu      sync.Mutex          // guards killers
+	killers map[string][]string // by file and test directory: tests that have killed a mutant of the file
 }
 
 // usual is how the tests of a directory run without a mutant.
@@ -78,22 +83,58 @@ func (r *runner) try(ctx context.Context, m mutant, dirs []string) (o outcome, e
 		u := r.usual[dir]
 		// Four times what is usual: other programs may slow the machine down.
 		limit := 30*time.Second + 4*u.took
-		for _, part := range u.parts() {
-			if o, err = r.run(ctx, dir, work, binary, limit, part...); err != nil || o.killed {
+		key := m.file + " " + dir
+		for _, part := range u.parts(r.knownKillers(key)) {
+			if o, err = r.run(ctx, dir, work, binary, limit, part...); err != nil {
 				return o, err
+			}
+			if o.killed {
+				r.addKiller(key, o.by)
+				return o, nil
 			}
 		}
 	}
 	return o, nil
 }
 
-// parts are the flags that run all tests in one or two parts.
-func (u usual) parts() [][]string {
-	if len(u.slow) == 0 {
-		return [][]string{nil}
+// parts are the flags that run all tests, in up to three parts. First come those that have
+// killed other mutants of the same file, and last those that are slow.
+func (u usual) parts(killers []string) (parts [][]string) {
+	slow := slices.DeleteFunc(slices.Clone(u.slow), func(test string) bool { return slices.Contains(killers, test) })
+	of := func(tests []string) string { return "^(" + strings.Join(tests, "|") + ")$" }
+	if len(killers) > 0 {
+		parts = append(parts, []string{"-test.run=" + of(killers)})
 	}
-	slow := "^(" + strings.Join(u.slow, "|") + ")$"
-	return [][]string{{"-test.skip=" + slow}, {"-test.run=" + slow}}
+	rest := []string(nil)
+	if others := slices.Concat(killers, slow); len(others) > 0 {
+		rest = []string{"-test.skip=" + of(others)}
+	}
+	parts = append(parts, rest)
+	if len(slow) > 0 {
+		parts = append(parts, []string{"-test.run=" + of(slow)})
+	}
+	return parts
+}
+
+func (r *runner) knownKillers(key string) []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.killers[key])
+}
+
+var testName = regexp.MustCompile(`\bTest\w+`)
+
+// addKiller remembers the test that killed a mutant. by may name a part of the test, or
+// say how it ended.
+func (r *runner) addKiller(key, by string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.killers == nil {
+		r.killers = map[string][]string{}
+	}
+	if test := testName.FindString(by); test != "" && !slices.Contains(r.killers[key], test) {
+		r.killers[key] = append(r.killers[key], test)
+	}
 }
 
 // compile makes the test binary of a directory, with a mutant if there is one. It

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -139,6 +140,40 @@ func TestRunner_SlowTestsRunAfterTheOthers(t *testing.T) {
 		if err != nil || o.by != by {
 			t.Errorf("%s: got %+v, %v; want %q", text, o, err, by)
 		}
+	}
+}
+
+// A test that has killed a mutant of a file runs first for its next one, and each test runs
+// once, whatever is known.
+func TestUsual_PartsRunEachTestOnce(t *testing.T) {
+	u := usual{slow: []string{"TestS", "TestT"}}
+	for _, c := range []struct {
+		killers []string
+		want    [][]string
+	}{
+		{nil, [][]string{{"-test.skip=^(TestS|TestT)$"}, {"-test.run=^(TestS|TestT)$"}}},
+		{[]string{"TestA"}, [][]string{{"-test.run=^(TestA)$"}, {"-test.skip=^(TestA|TestS|TestT)$"}, {"-test.run=^(TestS|TestT)$"}}},
+		{[]string{"TestA", "TestT"}, [][]string{{"-test.run=^(TestA|TestT)$"}, {"-test.skip=^(TestA|TestT|TestS)$"}, {"-test.run=^(TestS)$"}}},
+	} {
+		if got := u.parts(c.killers); !reflect.DeepEqual(got, c.want) {
+			t.Errorf("after %q: %q; want %q", c.killers, got, c.want)
+		}
+	}
+	if got := (usual{}).parts(nil); !reflect.DeepEqual(got, [][]string{nil}) {
+		t.Errorf("with nothing known: %q; want one part with all tests", got)
+	}
+}
+
+func TestRunner_RemembersWhatHasKilled(t *testing.T) {
+	var r runner
+	for _, by := range []string{"TestA/part", "TestA", "timeout in TestB/c", "panic: no TestC in TestC", "the end of the process"} {
+		r.addKiller("f.go p", by)
+	}
+	if got, want := r.knownKillers("f.go p"), []string{"TestA", "TestB", "TestC"}; !slices.Equal(got, want) {
+		t.Errorf("got %q; want %q", got, want)
+	}
+	if got := r.knownKillers("g.go p"); got != nil {
+		t.Errorf("of another file: %q", got)
 	}
 }
 
