@@ -127,6 +127,10 @@ func (s countingStore) RevokeUser(ctx context.Context, r store.UserRevocation) (
 func (s countingStore) RevokeAll(ctx context.Context) error {
 	return s.count(ctx).RevokeAll(ctx)
 }
+func (s countingStore) Update(ctx context.Context, id store.ID, data map[string]string) (bool, error) {
+	return s.count(ctx).Update(ctx, id, data)
+}
+
 func (s countingStore) RefreshAll(ctx context.Context) error {
 	return s.count(ctx).RefreshAll(ctx)
 }

@@ -221,6 +221,11 @@ func (c *call) reload(userID string, limit int) (int, error) {
 	return n, err
 }
 
+func (c *call) update(id store.ID, data map[string]string) (bool, error) {
+	done, _, err := do(c, func(ctx context.Context) (bool, error) { return c.store.Update(ctx, id, data) })
+	return done, err
+}
+
 func (c *call) list(userID string, after store.ID, limit int) ([]store.Record, error) {
 	records, _, err := do(c, func(ctx context.Context) ([]store.Record, error) { return c.store.List(ctx, userID, after, limit) })
 	return records, err

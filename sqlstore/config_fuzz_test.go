@@ -106,7 +106,7 @@ func plainConfig(cfg sqlstore.Config) (plain sqlstore.Config, names map[token]to
 	}
 	plain = cfg
 	plain.Sessions = name(cfg.Sessions, "sessions", "plain_sessions")
-	for _, suffix := range []string{"_epoch", "_by_user", "_by_change", "_by_expiry"} {
+	for _, suffix := range []string{"_epoch", "_by_user", "_by_external", "_by_change", "_by_expiry"} {
 		names[quotedName("plain_sessions"+suffix)] = strings.TrimSuffix(names["`plain_sessions`"], "`") + suffix + "`"
 	}
 	plain.Users = name(cfg.Users, "users", "plain_users")

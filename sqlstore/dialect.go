@@ -50,6 +50,7 @@ type dialect struct {
 
 	syntax
 	catalog
+	alter
 	ids userIDs
 	advice
 
@@ -97,6 +98,26 @@ type syntax struct {
 	// order is the column that sorts the sessions that were created at the same
 	// moment.
 	order string
+}
+
+// alter is how a column is added to a table that is in use.
+type alter struct {
+	// waitBriefly is a statement that makes the next one of the connection wait for locks
+	// for at most a second; empty: the DSN says how long. That is less than what a
+	// request waits for the store, so that no login fails for it.
+	waitBriefly string
+
+	// alone is a statement that waits, for at most a minute, until no other node has run it
+	// on a connection that is still open; empty: one upgrade does not disturb another.
+	alone string
+
+	// withoutCopy is the end of an ALTER TABLE that fails where the server would have to
+	// copy the table; empty: it never does.
+	withoutCopy string
+
+	// isLocked reports whether an error says that the table was in use for all that
+	// time. The drivers are not part of this module, so it reads the text.
+	isLocked func(error) bool
 }
 
 // catalog is how a database describes its tables. Each query takes the database's

@@ -23,6 +23,11 @@
 // the output of Schema into a migration, and still call Migrate at the start: it then
 // creates nothing and checks everything.
 //
+// A later release may need more columns. Its Migrate adds them while nodes of both releases
+// serve requests; nobody is logged out. Let one node of the new release start first: the
+// ALTER TABLE waits for transactions that use the table, each time for at most a second.
+// An account that may not alter tables gets the statements.
+//
 // # More than one database node
 //
 // Open nodes that accept writes, never replicas: a replica that lags still shows a

@@ -13,7 +13,7 @@ import (
 func TestStore_ReadsTheGlobalEpochFromRowOneOnly(t *testing.T) {
 	a := newApp(t, integerUsers, sqlstore.Config{})
 	a.exec(t, "DELETE FROM sessions_epoch")
-	a.exec(t, "INSERT INTO sessions_epoch (id, epoch) VALUES (0, 50), (2, 70)")
+	a.exec(t, "INSERT INTO sessions_epoch (id, epoch, schema_version) VALUES (0, 50, 1), (2, 70, 1)")
 	if err := a.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -64,14 +64,24 @@ func ExampleSchema() {
 	// 	non_interactive  TINYINT          NOT NULL,
 	// 	user_agent       VARBINARY(255)   NOT NULL,
 	// 	ip               VARBINARY(45)    NOT NULL,
+	// 	idle_timeout     BIGINT           NULL,
+	// 	fingerprint      BINARY(32)       NULL,
+	// 	live             BINARY(32)       NULL,
+	// 	methods          VARBINARY(255)   NULL,
+	// 	actor            VARBINARY(255)   NULL,
+	// 	actor_session    BINARY(16)       NULL,
+	// 	external_id      VARBINARY(255)   NULL,
+	// 	data             VARBINARY(1024)  NULL,
 	// 	KEY by_user (user_id, revoked_at, non_interactive, created_at),
+	// 	KEY by_external (external_id),
 	// 	KEY by_change (changed_at),
 	// 	KEY by_expiry (expires_at)
 	// ) ENGINE = InnoDB;
 	// CREATE TABLE IF NOT EXISTS `sessions_epoch` (
 	// 	id               TINYINT          NOT NULL PRIMARY KEY,
 	// 	epoch            BIGINT UNSIGNED  NOT NULL,
-	// 	refresh_epoch    BIGINT UNSIGNED  NOT NULL DEFAULT 0
+	// 	refresh_epoch    BIGINT UNSIGNED  NOT NULL DEFAULT 0,
+	// 	schema_version   SMALLINT         NOT NULL
 	// ) ENGINE = InnoDB;
-	// INSERT INTO `sessions_epoch` (id, epoch) VALUES (1, 0) ON DUPLICATE KEY UPDATE `sessions_epoch`.id = `sessions_epoch`.id;
+	// INSERT INTO `sessions_epoch` (id, epoch, schema_version) VALUES (1, 0, 1) ON DUPLICATE KEY UPDATE `sessions_epoch`.id = `sessions_epoch`.id;
 }

@@ -1,5 +1,11 @@
 package sqlstore
 
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
 // Dialects is the table of all dialects.
 var Dialects = dialects
 
@@ -15,6 +21,7 @@ func (s *Store) Statements() map[string]string {
 		"findUnrevoked": s.sql.findUnrevoked + s.sql.limit, "revokeThese": s.sql.revokeThese + placeholders(7) + ")",
 		"findReload": s.sql.findReload, "reloadThese": s.sql.reloadThese + placeholders(7) + ")", "refreshAll": s.sql.refreshAll,
 		"create": s.sql.create, "revokeReused": s.sql.revokeReused, "revoke": s.sql.revoke + s.sql.andUser,
+		"findExternal": s.sql.findExternal + s.sql.limit, "update": s.sql.update, "version": s.sql.version,
 		"revokeAll": s.sql.revokeAll, "hasEpochRow": s.sql.hasEpochRow, "probe": "SELECT 1" + s.sql.probe,
 	}
 }
@@ -25,3 +32,27 @@ var ParseRoles = parseRoles
 // Key is the value of a user id in the database, and Text is its inverse.
 func (k IDKind) Key(id string, largest uint64) (any, bool) { return k.key(id, largest) }
 func (k IDKind) Text(column []byte) (string, error)        { return k.text(column) }
+
+// NextRelease returns the Store of an invented later release on the same database. Its
+// schema adds a column, note, to sessions. Its logins fill it in, and its reads replace
+// the session's address by it, unless it is NULL.
+func (s *Store) NextRelease() *Store {
+	next, d := *s, *s.dialect
+	replace := func(text *string, old, replacement string) {
+		if !strings.Contains(*text, old) {
+			panic("NextRelease: no " + old + " in " + *text)
+		}
+		*text = strings.Replace(*text, old, replacement, 1)
+	}
+	replace(&d.schema, "\tKEY by_user", "\tnote             VARBINARY(45)    NULL,\n\tKEY by_user")
+	next.dialect, next.added = &d, append(slices.Clone(s.added), []string{"note"})
+	replace(&next.sql.create, "(id, ", "(note, id, ")
+	replace(&next.sql.create, "SELECT ", "SELECT 'next', ")
+	replace(&next.sql.find, "s.ip", "COALESCE(s.note, s.ip)")
+	return &next
+}
+
+// SetVersion is the statement that ends an upgrade.
+func (s *Store) SetVersion(version int) string {
+	return fmt.Sprintf(s.sql.setVersion, version, version)
+}

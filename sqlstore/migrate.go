@@ -19,8 +19,13 @@ import (
 // settings of the server and of the connection.
 //
 // The error names all faults, one a line, each with its remedy: often the exact
-// statement to run. Migrate never alters an existing table, neither the app's nor the
-// kit's. If a table's catalog cannot be read, that error alone is returned.
+// statement to run. If a table's catalog cannot be read, or an upgrade fails, that error
+// alone is returned. Migrate never alters the app's table.
+//
+// If the kit's tables are of an earlier release, Migrate upgrades them. It only adds
+// columns, while old and new nodes run, and logs nobody out. Each ALTER TABLE waits for
+// locks for at most a second and copies no table. If the account or the server refuses, the
+// error holds the statements to run.
 //
 // When nothing is missing, Migrate only reads. So an account without the privilege to
 // create tables is enough, if it has SELECT on the app's table, SELECT, INSERT,
@@ -42,6 +47,11 @@ func (s *Store) Migrate(ctx context.Context) error {
 	app := s.checkUsers(ctx, users)
 	id, _ := findColumn(users, s.names.id)
 	schema := s.schemaSQL(s.userIDType(id.kind))
+	if len(connection) == 0 {
+		if err := s.upgrade(ctx, schema); err != nil {
+			return migrateError(err)
+		}
+	}
 	// The kit's tables depend on the connection, because MySQL creates other columns
 	// than it was told without strict mode, and on the app's id column.
 	kit, ready, err := s.checkKitTables(ctx, schema, len(connection) == 0 && s.checkID(users) == nil)

@@ -68,6 +68,7 @@ func faults() []fault {
 		{name: "id not unique", breaks: []string{"ALTER TABLE sessions DROP PRIMARY KEY"}, says: []string{"`sessions` has no unique index on id", "CREATE UNIQUE INDEX sessions_id ON `sessions` (id)"}},
 		{name: "no index by user", breaks: []string{"ALTER TABLE sessions DROP KEY by_user"}, says: []string{"CREATE INDEX sessions_user_id ON `sessions` (user_id, revoked_at, non_interactive, created_at)"}},
 		{name: "index by user that lacks columns", breaks: []string{"ALTER TABLE sessions DROP KEY by_user, ADD KEY by_user (user_id, revoked_at, created_at)"}, says: []string{"`sessions` has no index on user_id, revoked_at, non_interactive, created_at"}},
+		{name: "no index by external id", breaks: []string{"ALTER TABLE sessions DROP KEY by_external"}, says: []string{"CREATE INDEX sessions_external_id ON `sessions` (external_id)"}},
 		{name: "no index by change", breaks: []string{"ALTER TABLE sessions DROP KEY by_change"}, says: []string{"CREATE INDEX sessions_changed_at ON `sessions` (changed_at)"}},
 		{name: "no index by expiry", breaks: []string{"ALTER TABLE sessions DROP KEY by_expiry"}, says: []string{"CREATE INDEX sessions_expires_at ON `sessions` (expires_at)"}},
 		{name: "no epoch column", breaks: []string{"ALTER TABLE sessions_epoch DROP epoch"}, says: []string{"`sessions_epoch` is not the kit's: there is no epoch"}},

@@ -61,6 +61,12 @@ var mysqlDialect = dialect{
 		// the ids gives one a second time, and the catalog shows none of these.
 		repeatsIDs: "",
 	},
+	alter: alter{
+		waitBriefly: "SET SESSION lock_wait_timeout = 1",
+		alone:       "DO GET_LOCK(CONCAT('sessionkit ', MD5(COALESCE(DATABASE(), ''))), 60)",
+		withoutCopy: ", ALGORITHM = INSTANT",
+		isLocked:    func(err error) bool { return strings.Contains(err.Error(), "Error 1205") },
+	},
 	ids: userIDs{
 		integer:   "BIGINT UNSIGNED",
 		uuid:      "BINARY(16)",

@@ -58,9 +58,25 @@ CREATE TABLE IF NOT EXISTS {sessions} (
 	user_agent       VARBINARY(255)   NOT NULL,
 	ip               VARBINARY(45)    NOT NULL,
 
+	-- The idle timeout of this session alone, in microseconds. NULL: the configuration's.
+	idle_timeout     BIGINT           NULL,
+	-- SHA-256 of what the client looked like at login. NULL: none was taken.
+	fingerprint      BINARY(32)       NULL,
+	-- SHA-256 of what only holders of the session's bearer tokens know. NULL: it has none.
+	live             BINARY(32)       NULL,
+
+	-- What the app said at login; NULL: nothing. Binary, so that two texts are equal
+	-- only if their bytes are. methods are separated by commas, data is a JSON object.
+	methods          VARBINARY(255)   NULL,
+	actor            VARBINARY(255)   NULL,
+	actor_session    BINARY(16)       NULL,
+	external_id      VARBINARY(255)   NULL,
+	data             VARBINARY(1024)  NULL,
+
 	-- A login and the list of devices read the newest sessions that are not revoked, of
 	-- each kind, and no others.
 	KEY by_user (user_id, revoked_at, non_interactive, created_at),
+	KEY by_external (external_id),
 	KEY by_change (changed_at),
 	KEY by_expiry (expires_at)
 ) ENGINE = InnoDB;
@@ -72,7 +88,9 @@ CREATE TABLE IF NOT EXISTS {epochs} (
 	epoch            BIGINT UNSIGNED  NOT NULL,
 	-- Raised by whoever changes more rows than the nodes read at once: every client
 	-- then asks the database once, and nobody is logged out.
-	refresh_epoch    BIGINT UNSIGNED  NOT NULL DEFAULT 0
+	refresh_epoch    BIGINT UNSIGNED  NOT NULL DEFAULT 0,
+	-- The version of this schema: see addedColumns in upgrade.go.
+	schema_version   SMALLINT         NOT NULL
 ) ENGINE = InnoDB;
 
-INSERT INTO {epochs} (id, epoch) VALUES (1, 0) ON DUPLICATE KEY UPDATE {epochs}.id = {epochs}.id;
+INSERT INTO {epochs} (id, epoch, schema_version) VALUES (1, 0, {version}) ON DUPLICATE KEY UPDATE {epochs}.id = {epochs}.id;

@@ -75,6 +75,8 @@ func TestStore_EveryStatementUsesAnIndex(t *testing.T) {
 				"list":      slices.Concat(user, user, []any{100}, user, user, []any{100, 100}),
 				"listAfter": slices.Concat(user, user, []any{id, id, 100}, user, user, []any{id, id, 100, 100}),
 				"newest":    append(slices.Clone(user), 0, 41),
+
+				"findExternal": {[]byte("sid"), int64(math.MaxInt64), 1000}, "update": {[]byte("{}"), id}, "version": {},
 			} {
 				plan := a.plan(t, a.Statements()[name], args...)
 				for _, step := range plan {

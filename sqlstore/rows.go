@@ -20,6 +20,10 @@ type sessionRow struct {
 	createdAt, authTime, endsAt, revokedAt     sql.Null[int64]
 	reason, userAgent, ip                      []byte
 	nonInteractive                             sql.Null[bool]
+	idleTimeout                                sql.Null[int64]
+	fingerprint, live                          []byte
+	methods, actor, actorSession               []byte
+	externalID, data                           []byte
 }
 
 // recordColumn is a column of the sessions table, and the field that receives it.
@@ -50,6 +54,14 @@ func (r *sessionRow) columns() []recordColumn {
 		{"non_interactive", &r.nonInteractive},
 		{"user_agent", &r.userAgent},
 		{"ip", &r.ip},
+		{"idle_timeout", &r.idleTimeout},
+		{"fingerprint", &r.fingerprint},
+		{"live", &r.live},
+		{"methods", &r.methods},
+		{"actor", &r.actor},
+		{"actor_session", &r.actorSession},
+		{"external_id", &r.externalID},
+		{"data", &r.data},
 	}
 }
 
@@ -87,13 +99,37 @@ var createdColumns = []createdColumn{
 	{"confirmed", "?", func(n *store.NewSession) any { return n.Confirmed[:] }},
 	{"confirmed_at", "{now}", nil},
 	{"created_at", "{now}", nil},
-	{"authenticated_at", "{now}", nil},
+	{"authenticated_at", "{now} - ?", func(n *store.NewSession) any { return n.AuthAge.Microseconds() }},
 	{"ends_at", "{now} + ?", func(n *store.NewSession) any { return n.Lifetime.Microseconds() }},
 	{"expires_at", "{now} + ?", func(n *store.NewSession) any { return n.RetainFor.Microseconds() }},
 	{"reload", "0", nil},
 	{"non_interactive", "?", func(n *store.NewSession) any { return flag(n.NonInteractive) }},
 	{"user_agent", "?", func(n *store.NewSession) any { return []byte(n.UserAgent) }},
 	{"ip", "?", func(n *store.NewSession) any { return []byte(n.IP) }},
+	{"idle_timeout", "?", func(n *store.NewSession) any { return orNull(n.IdleTimeout.Microseconds(), n.IdleTimeout == 0) }},
+	{"fingerprint", "?", func(n *store.NewSession) any { return orNull(n.Fingerprint[:], n.Fingerprint == store.Digest{}) }},
+	{"live", "?", func(n *store.NewSession) any { return orNull(n.Live[:], n.Live == store.Digest{}) }},
+	{"methods", "?", func(n *store.NewSession) any {
+		return orNull([]byte(strings.Join(n.Methods, ",")), len(n.Methods) == 0)
+	}},
+	{"actor", "?", func(n *store.NewSession) any { return orNull([]byte(n.Actor), n.Actor == "") }},
+	{"actor_session", "?", func(n *store.NewSession) any { return orNull(n.ActorSession[:], n.ActorSession.IsZero()) }},
+	{"external_id", "?", func(n *store.NewSession) any { return orNull([]byte(n.ExternalID), n.ExternalID == "") }},
+	{"data", "?", func(n *store.NewSession) any { return dataParameter(n.Data) }},
+}
+
+// orNull is a parameter for a column that may be NULL.
+func orNull(value any, null bool) any {
+	if null {
+		return nil
+	}
+	return value
+}
+
+// dataParameter is the parameter for the column data: a JSON object of texts.
+func dataParameter(data map[string]string) any {
+	text, _ := json.Marshal(data) // a map of texts cannot fail
+	return orNull(text, len(data) == 0)
 }
 
 // flag is a parameter for a column that is 0 or 1. Not every driver takes a bool for it.
@@ -149,16 +185,46 @@ func (r *sessionRow) record(kind IDKind) (*store.Record, error) {
 		IP:          string(r.ip),
 
 		NonInteractive: r.nonInteractive.V,
+		IdleTimeout:    time.Duration(r.idleTimeout.V) * time.Microsecond,
 	}
 	if rec.ID, err = sessionID(r.id); err != nil {
 		return nil, err
 	}
-	if len(r.confirmed) != len(rec.Confirmed) || r.previous != nil && len(r.previous) != len(rec.Previous) {
-		return nil, errors.New("a digest is not 32 bytes long: another program wrote to the sessions table")
+	if len(r.confirmed) != len(rec.Confirmed) {
+		return nil, errDigest
 	}
-	copy(rec.Confirmed[:], r.confirmed)
-	copy(rec.Previous[:], r.previous)
-	return rec, nil
+	for _, d := range []struct {
+		column []byte
+		dest   *store.Digest
+	}{{r.confirmed, &rec.Confirmed}, {r.previous, &rec.Previous}, {r.fingerprint, &rec.Fingerprint}, {r.live, &rec.Live}} {
+		if d.column != nil && len(d.column) != len(d.dest) {
+			return nil, errDigest
+		}
+		copy(d.dest[:], d.column)
+	}
+	rec.Facts, err = r.facts()
+	return rec, err
+}
+
+var errDigest = errors.New("a digest is not 32 bytes long: another program wrote to the sessions table")
+
+func (r *sessionRow) facts() (f store.Facts, err error) {
+	f.Actor, f.ExternalID = string(r.actor), string(r.externalID)
+	if len(r.methods) > 0 {
+		f.Methods = strings.Split(string(r.methods), ",")
+	}
+	if r.actorSession != nil {
+		if f.ActorSession, err = sessionID(r.actorSession); err != nil {
+			return f, err
+		}
+	}
+	if r.data != nil {
+		if err := json.Unmarshal(r.data, &f.Data); err != nil {
+			// The cause would quote the data.
+			return f, errors.New("the data of a session are not a JSON object of texts: another program wrote to the sessions table")
+		}
+	}
+	return f, nil
 }
 
 func sessionID(column []byte) (store.ID, error) {

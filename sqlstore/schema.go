@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -76,7 +77,9 @@ func (s *Store) schemaSQL(userID string) []string {
 		"{sessions}", s.names.sessions.sql,
 		"{epochs}", s.names.epochs.sql,
 		"{user_id}", userID,
+		"{version}", strconv.Itoa(s.version()),
 		"{by_user}", index("_by_user"),
+		"{by_external}", index("_by_external"),
 		"{by_change}", index("_by_change"),
 		"{by_expiry}", index("_by_expiry"),
 	).Replace(commentOrBlankLine.ReplaceAllString(s.dialect.schema, ""))

@@ -60,6 +60,12 @@ var sqliteDialect = dialect{
 			AND t.sql NOT LIKE '%AUTOINCREMENT%' AND t.sql NOT LIKE '%WITHOUT%ROWID%'
 			AND NOT EXISTS (SELECT 1 FROM pragma_table_info(?2) e WHERE lower(e.name) = lower(?4) AND e.dflt_value LIKE '%(%')`,
 	},
+	alter: alter{
+		waitBriefly: "",
+		alone:       "",
+		withoutCopy: "",
+		isLocked:    func(err error) bool { return strings.Contains(err.Error(), "database is locked") },
+	},
 	ids: userIDs{
 		integer: "INTEGER",
 		uuid:    "BLOB",

@@ -24,17 +24,27 @@ CREATE TABLE IF NOT EXISTS {sessions} (
 	revoke_reason    BLOB     NULL,
 	non_interactive  INTEGER  NOT NULL,
 	user_agent       BLOB     NOT NULL,
-	ip               BLOB     NOT NULL
+	ip               BLOB     NOT NULL,
+	idle_timeout     INTEGER  NULL,
+	fingerprint      BLOB     NULL,
+	live             BLOB     NULL,
+	methods          BLOB     NULL,
+	actor            BLOB     NULL,
+	actor_session    BLOB     NULL,
+	external_id      BLOB     NULL,
+	data             BLOB     NULL
 ) STRICT;
 
 CREATE INDEX IF NOT EXISTS {by_user} ON {sessions} (user_id, revoked_at, non_interactive, created_at);
+CREATE INDEX IF NOT EXISTS {by_external} ON {sessions} (external_id) WHERE external_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS {by_change} ON {sessions} (changed_at) WHERE changed_at IS NOT NULL;
 CREATE INDEX IF NOT EXISTS {by_expiry} ON {sessions} (expires_at);
 
 CREATE TABLE IF NOT EXISTS {epochs} (
 	id               INTEGER  NOT NULL PRIMARY KEY,
 	epoch            INTEGER  NOT NULL,
-	refresh_epoch    INTEGER  NOT NULL DEFAULT 0
+	refresh_epoch    INTEGER  NOT NULL DEFAULT 0,
+	schema_version   INTEGER  NOT NULL
 ) STRICT;
 
-INSERT INTO {epochs} (id, epoch) VALUES (1, 0) ON CONFLICT (id) DO NOTHING;
+INSERT INTO {epochs} (id, epoch, schema_version) VALUES (1, 0, {version}) ON CONFLICT (id) DO NOTHING;

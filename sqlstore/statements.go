@@ -17,11 +17,13 @@ type statements struct {
 	list, listAfter, newest           string
 	confirm, recordLate, revokeReused string
 	revoke, andUser                   string
-	findUnrevoked, limit, revokeThese string
-	findReload, reloadThese           string
+	findUnrevoked, findExternal       string
+	limit, revokeThese                string
+	findReload, reloadThese, update   string
 	revokeAll, refreshAll             string
 	findExpired, prune                string
 	hasEpochRow                       string
+	version, setVersion               string
 	probe                             string
 }
 
@@ -141,6 +143,7 @@ WHERE id = ? AND revoked_at IS NULL`),
 		// RevokeUser and Reload first read, without locks, which rows to change, and then
 		// change them by primary key, as Prune does and for the same reasons.
 		findUnrevoked: r.Replace(`SELECT id FROM {sessions} WHERE {user_id = ?} AND revoked_at IS NULL AND created_at <= ?`),
+		findExternal:  r.Replace(`SELECT id FROM {sessions} WHERE external_id = ? AND revoked_at IS NULL AND created_at <= ?`),
 		limit:         ` LIMIT ?`,
 		revokeThese: r.Replace(`
 UPDATE {sessions} SET {revoked}
@@ -150,6 +153,10 @@ WHERE revoked_at IS NULL AND id IN (`),
 		reloadThese: r.Replace(`
 UPDATE {sessions} SET reload = reload + 1, changed_at = {now}
 WHERE {reloadable} AND id IN (`),
+
+		update: r.Replace(`
+UPDATE {sessions} SET data = ?, reload = reload + 1, changed_at = {now}
+WHERE id = ? AND revoked_at IS NULL`),
 
 		revokeAll:  r.Replace(`UPDATE {epochs} SET epoch = epoch + 1 WHERE id = 1`),
 		refreshAll: r.Replace(`UPDATE {epochs} SET refresh_epoch = refresh_epoch + 1 WHERE id = 1`),
@@ -185,6 +192,9 @@ ORDER BY s.changed_at, s.id`),
 		// instead, and two nodes may deadlock.
 		findExpired: r.Replace(`SELECT id FROM {sessions} WHERE expires_at < {now} ORDER BY expires_at LIMIT ?`),
 		prune:       r.Replace(`DELETE FROM {sessions} WHERE expires_at + 0 < {now} AND id IN (`),
+
+		version:    r.Replace(`SELECT schema_version FROM {epochs} WHERE id = 1`),
+		setVersion: r.Replace(`UPDATE {epochs} SET schema_version = %d WHERE id = 1 AND schema_version < %d`),
 
 		hasEpochRow: r.Replace(`SELECT COUNT(*) FROM {epochs} WHERE id = 1`),
 

@@ -24,6 +24,7 @@ type Store struct {
 	kind         IDKind
 	idColumnType string // Config.IDColumnType
 	names        names
+	added        [][]string // addedColumns, but for tests
 	sql          statements
 }
 
@@ -53,6 +54,7 @@ func newStore(cfg Config) (*Store, error) {
 		kind:         cfg.IDKind,
 		idColumnType: cfg.IDColumnType,
 		names:        n,
+		added:        addedColumns,
 		sql:          n.statements(d, cfg.IDKind),
 	}, nil
 }
@@ -209,15 +211,24 @@ func revokedArgs(reason store.Reason) []any {
 
 // RevokeUser implements store.Store.
 func (s *Store) RevokeUser(ctx context.Context, r store.UserRevocation) (int, error) {
-	user, ok := s.userKey(r.UserID)
-	if !ok || r.Limit < 1 {
+	query, args := s.sql.findUnrevoked, []any(nil)
+	if r.ExternalID != "" {
+		query, args = s.sql.findExternal, []any{[]byte(r.ExternalID)}
+	} else {
+		user, ok := s.userKey(r.UserID)
+		if !ok {
+			return 0, nil
+		}
+		args = user
+	}
+	if r.Limit < 1 {
 		return 0, nil
 	}
 	before := int64(math.MaxInt64)
 	if !r.Before.IsZero() {
 		before = r.Before.UnixMicro()
 	}
-	query, args := s.sql.findUnrevoked, append(user, before)
+	args = append(args, before)
 	if len(r.Except) > 0 {
 		query += " AND id NOT IN (" + placeholders(len(r.Except)) + ")"
 		for _, id := range r.Except {
@@ -270,6 +281,12 @@ func (s *Store) Reload(ctx context.Context, userID string, limit int) (int, erro
 	}
 	n, err := s.changeFound(ctx, s.sql.findReload, append(user, limit), s.sql.reloadThese, nil)
 	return n, failed("reloading a user's sessions", err)
+}
+
+// Update implements store.Store.
+func (s *Store) Update(ctx context.Context, id store.ID, data map[string]string) (bool, error) {
+	n, err := s.exec(ctx, s.sql.update, dataParameter(data), id[:])
+	return n > 0, failed("updating the data of a session", err)
 }
 
 // List implements store.Store.

@@ -110,6 +110,11 @@ func (s *Store) Reload(ctx context.Context, userID string, limit int) (int, erro
 	return call(ctx, s, "Reload", func() (int, error) { return s.inner.Reload(ctx, userID, limit) })
 }
 
+// Update implements store.Store.
+func (s *Store) Update(ctx context.Context, id store.ID, data map[string]string) (bool, error) {
+	return call(ctx, s, "Update", func() (bool, error) { return s.inner.Update(ctx, id, data) })
+}
+
 // RefreshAll implements store.Store.
 func (s *Store) RefreshAll(ctx context.Context) error {
 	_, err := call(ctx, s, "RefreshAll", func() (noValue, error) { return noValue{}, s.inner.RefreshAll(ctx) })

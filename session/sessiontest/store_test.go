@@ -62,7 +62,11 @@ var methods = map[string]func(ctx context.Context, s store.Store) error{
 	},
 	"RevokeAll":  func(ctx context.Context, s store.Store) error { return s.RevokeAll(ctx) },
 	"RefreshAll": func(ctx context.Context, s store.Store) error { return s.RefreshAll(ctx) },
-	"Reload":     func(ctx context.Context, s store.Store) error { _, err := s.Reload(ctx, "1", 9); return err },
+	"Update": func(ctx context.Context, s store.Store) error {
+		_, err := s.Update(ctx, store.ID{1}, nil)
+		return err
+	},
+	"Reload": func(ctx context.Context, s store.Store) error { _, err := s.Reload(ctx, "1", 9); return err },
 	"List": func(ctx context.Context, s store.Store) error {
 		_, err := s.List(ctx, "1", store.ID{}, 100)
 		return err
@@ -108,7 +112,11 @@ func (s *reached) RevokeUser(context.Context, store.UserRevocation) (int, error)
 	s.saw("RevokeUser")
 	return 0, nil
 }
-func (s *reached) RevokeAll(context.Context) error  { s.saw("RevokeAll"); return nil }
+func (s *reached) RevokeAll(context.Context) error { s.saw("RevokeAll"); return nil }
+func (s *reached) Update(context.Context, store.ID, map[string]string) (bool, error) {
+	s.saw("Update")
+	return true, nil
+}
 func (s *reached) RefreshAll(context.Context) error { s.saw("RefreshAll"); return nil }
 func (s *reached) Reload(context.Context, string, int) (int, error) {
 	s.saw("Reload")

@@ -27,6 +27,13 @@ type memoryRow struct {
 	changedAt time.Time // zero: neither revoked nor reloaded
 }
 
+// copy returns a Record that shares nothing with the row.
+func (r *memoryRow) copy() Record {
+	rec := r.Record
+	rec.Facts = r.Facts.clone()
+	return rec
+}
+
 var _ Store = (*Memory)(nil)
 
 // NewMemory returns a store without users.
@@ -115,12 +122,16 @@ func (s *Memory) Create(_ context.Context, n NewSession) error {
 			Confirmed:   n.Confirmed,
 			ConfirmedAt: now,
 			CreatedAt:   now,
-			AuthTime:    now,
+			AuthTime:    now.Add(-n.AuthAge),
 			EndsAt:      now.Add(n.Lifetime),
 			UserAgent:   n.UserAgent,
 			IP:          n.IP,
 
 			NonInteractive: n.NonInteractive,
+			IdleTimeout:    n.IdleTimeout,
+			Fingerprint:    n.Fingerprint,
+			Live:           n.Live,
+			Facts:          n.Facts.clone(),
 		},
 		expiresAt: now.Add(n.RetainFor),
 	}
@@ -133,7 +144,7 @@ func (s *Memory) Find(_ context.Context, id ID) (Snapshot, error) {
 	defer s.mu.Unlock()
 	snap := Snapshot{Now: clock(), GlobalEpoch: s.epoch, RefreshEpoch: s.refresh}
 	if row, ok := s.sessions[id]; ok {
-		rec := row.Record
+		rec := row.copy()
 		u, ok := s.users[rec.UserID]
 		rec.User = User{Epoch: u.Epoch, Disabled: u.Disabled || !ok, Gone: !ok, Roles: slices.Clone(u.Roles), Attrs: maps.Clone(u.Attrs)}
 		snap.Record = &rec
@@ -188,7 +199,11 @@ func (s *Memory) Revoke(_ context.Context, id ID, userID string, reason Reason) 
 // RevokeUser implements Store.
 func (s *Memory) RevokeUser(_ context.Context, r UserRevocation) (int, error) {
 	return s.revoke(r.Reason, r.Limit, func(row *memoryRow) bool {
-		return row.UserID == r.UserID && !slices.Contains(r.Except, row.ID) &&
+		selected := row.UserID == r.UserID
+		if r.ExternalID != "" {
+			selected = row.ExternalID == r.ExternalID
+		}
+		return selected && !slices.Contains(r.Except, row.ID) &&
 			(r.Before.IsZero() || !row.CreatedAt.After(r.Before))
 	}), nil
 }
@@ -244,6 +259,19 @@ func (s *Memory) Reload(_ context.Context, userID string, limit int) (n int, err
 	return n, nil
 }
 
+// Update implements Store.
+func (s *Memory) Update(_ context.Context, id ID, data map[string]string) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	row, ok := s.sessions[id]
+	if !ok || !row.RevokedAt.IsZero() {
+		return false, nil
+	}
+	row.Data, row.changedAt = maps.Clone(data), clock()
+	row.Reload++
+	return true, nil
+}
+
 // List implements Store.
 func (s *Memory) List(_ context.Context, userID string, after ID, limit int) ([]Record, error) {
 	s.mu.Lock()
@@ -274,7 +302,7 @@ func (s *Memory) Newest(_ context.Context, userID string, nonInteractive bool, l
 func (s *Memory) newest(limit int, which func(*memoryRow) bool) (list []Record) {
 	for _, row := range s.sessions {
 		if which(row) {
-			list = append(list, row.Record)
+			list = append(list, row.copy())
 		}
 	}
 	slices.SortFunc(list, newestFirst)

@@ -1,6 +1,10 @@
 package store
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"time"
+)
 
 // Reason says why a session was revoked. It is stored as text.
 type Reason string
@@ -43,8 +47,60 @@ type NewSession struct {
 	UserAgent string        // at most 255 bytes of valid UTF-8
 	IP        string        // at most 45 bytes, may be empty
 
+	// AuthAge is how long ago the user proved who they are: AuthTime is now less this.
+	AuthAge time.Duration
+
+	// IdleTimeout is the session's own idle timeout; zero: the configuration's.
+	IdleTimeout time.Duration
+
+	// Fingerprint is a digest of what the client looked like; zero: none was taken.
+	Fingerprint Digest
+
+	// Live is the digest of a value that only holders of the session's bearer tokens
+	// know; zero: it has none.
+	Live Digest
+
 	// NonInteractive says that a program logged in. It never changes.
 	NonInteractive bool
+
+	Facts
+}
+
+// Bounds of Facts, in bytes.
+const (
+	MaxMethods    = 255 // of all methods together, and one for each but the first
+	MaxActor      = 255 // a user id
+	MaxExternalID = 255
+	MaxData       = 1024 // as JSON
+)
+
+// Facts are what the app says of a session at its login. A store keeps them as they are. Only
+// Data changes later: see Store.Update.
+type Facts struct {
+	// Methods are how the user has proved who they are. They are not empty and contain
+	// no comma.
+	Methods []string
+
+	// Actor is the id of the user who acts as the session's user; empty: nobody else
+	// does.
+	Actor string
+
+	// ActorSession is the session from which the actor has begun this one; zero: there
+	// is no Actor.
+	ActorSession ID
+
+	// ExternalID is what an identity provider calls the session; empty: there is none.
+	// Many sessions may have the same.
+	ExternalID string
+
+	// Data are other values of the app's; nil: there are none.
+	Data map[string]string
+}
+
+// clone returns a copy that shares nothing with f.
+func (f Facts) clone() Facts {
+	f.Methods, f.Data = slices.Clone(f.Methods), maps.Clone(f.Data)
+	return f
 }
 
 // PresentedTicket is a refresh ticket as a store sees it: a generation and two
@@ -69,9 +125,12 @@ type PresentedTicket struct {
 	SupersededAfter time.Time
 }
 
-// UserRevocation says which sessions of a user Store.RevokeUser revokes.
+// UserRevocation says which sessions Store.RevokeUser revokes: those of a user, or those
+// with an external id.
 type UserRevocation struct {
-	UserID string
+	UserID     string
+	ExternalID string // in place of UserID, which is then empty
+
 	Except []ID      // these stay
 	Before time.Time // by the store's clock: sessions that began later stay; zero: none does
 	Reason Reason
@@ -109,14 +168,18 @@ type Record struct {
 	CreatedAt   time.Time
 	AuthTime    time.Time // when the user last proved who they are
 	EndsAt      time.Time // the absolute end, which never moves
-	Reload      uint64    // how often Store.Reload was called for the session
+	Reload      uint64    // how often Store.Reload or Store.Update was called for the session
 	RevokedAt   time.Time // zero: not revoked
 	Reason      Reason    // of the revocation
 	UserAgent   string
 	IP          string
 
-	NonInteractive bool // a program logged in: limited apart from the other sessions
+	NonInteractive bool          // a program logged in: limited apart from the other sessions
+	IdleTimeout    time.Duration // the session's own; zero: the configuration's
+	Fingerprint    Digest        // of what the client looked like at the login; zero: none was taken
+	Live           Digest        // of what only holders of the session's bearer tokens know; zero: it has none
 
+	Facts
 	User User
 }
 

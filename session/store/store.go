@@ -77,6 +77,10 @@ type Store interface {
 	// returns how many it found. Fewer than limit means that each has been raised.
 	Reload(ctx context.Context, userID string, limit int) (int, error)
 
+	// Update replaces the Data of a session that is not revoked, and raises its Reload
+	// counter as Reload does. It reports whether it did.
+	Update(ctx context.Context, id ID, data map[string]string) (bool, error)
+
 	// List returns at most limit of the user's live sessions, the newest first,
 	// from the one that follows after. A zero after begins with the newest; one that
 	// names no session gives an empty list. It may name a session that is over.

@@ -70,6 +70,10 @@ func (s *spread) RevokeAll(ctx context.Context) error {
 	return err
 }
 
+func (s *spread) Update(ctx context.Context, id store.ID, data map[string]string) (bool, error) {
+	return twice(ctx, s, func(node store.Store) (bool, error) { return node.Update(ctx, id, data) })
+}
+
 func (s *spread) RefreshAll(ctx context.Context) error {
 	_, err := twice(ctx, s, done(func(node store.Store) error { return node.RefreshAll(ctx) }))
 	return err

@@ -17,12 +17,12 @@ func growth(p plan, perSession map[think]surfed, perLogin float64, s stored, kee
 		"Computed from that: a row is kept for %s after its last confirmation (`RetainFor`, as set by logins), so the table holds live sessions x (1 + %s / %s). "+
 		"Assumption: the bytes per session are those measured with %s sessions; a larger B+tree has more levels, but equally filled pages.",
 		span(*surfing), span(*surfing), span(keepFor), span(keepFor), span(*surfing), number(float64(p.sessions), 0))
-	lines := table{{"live sessions", "user id", "rows", "rows' bytes", "by_user", "by_change", "by_expiry", "total", "total of live sessions"}}
+	lines := table{{"live sessions", "user id", "rows", "rows' bytes", "by_user", "by_external", "by_change", "by_expiry", "total", "total of live sessions"}}
 	dead := keepFor.Seconds() / surfing.Seconds()
 	for _, live := range populations {
 		rows := live * (1 + dead)
 		for _, k := range s.kinds {
-			lines.row(number(live, 0), k.name, about(rows), gigabytes(rows*k.indexes["PRIMARY"]), gigabytes(rows*k.indexes["by_user"]),
+			lines.row(number(live, 0), k.name, about(rows), gigabytes(rows*k.indexes["PRIMARY"]), gigabytes(rows*k.indexes["by_user"]), gigabytes(rows*k.indexes["by_external"]),
 				gigabytes(rows*k.indexes["by_change"]), gigabytes(rows*k.indexes["by_expiry"]), gigabytes(rows*k.all()), gigabytes(live*k.all()))
 		}
 	}

@@ -114,12 +114,12 @@ func (d *database) size(kind string) kindOfID {
 func (s stored) print(sessions int) {
 	say("## Storage of a session")
 	say("%s sessions with random ids, two per user, each confirmed twice in random order, on MariaDB %s; user agents of %.0f bytes and addresses of %.0f on average. "+
-		"The figures are bytes per session, including free space in the pages. Each secondary index also contains the 16 bytes of the primary key; by_change has an entry for every row, also for NULL.",
+		"The figures are bytes per session, including free space in the pages. Each secondary index also contains the 16 bytes of the primary key; by_change and by_external have an entry for every row, also for NULL.",
 		number(float64(sessions), 0), s.version, s.kinds[0].agentBytes, s.kinds[0].ipLength)
-	lines := table{{"user id", "row (PRIMARY)", "by_user", "by_change", "by_expiry", "total", "data_length", "index_length"}}
+	lines := table{{"user id", "row (PRIMARY)", "by_user", "by_external", "by_change", "by_expiry", "total", "data_length", "index_length"}}
 	for _, k := range s.kinds {
 		line := []string{k.name}
-		for _, index := range []string{"PRIMARY", "by_user", "by_change", "by_expiry"} {
+		for _, index := range []string{"PRIMARY", "by_user", "by_external", "by_change", "by_expiry"} {
 			line = append(line, number(k.indexes[index], 0))
 		}
 		lines.row(append(line, number(k.all(), 0), number(k.data, 0), number(k.index, 0))...)

@@ -46,7 +46,7 @@ type clause struct {
 // newBackend once for each subtest. The subtests run one after another.
 func Run(t *testing.T, newBackend func(t *testing.T) Backend) {
 	for _, c := range slices.Concat(
-		createClauses, findClauses, confirmClauses, lateClauses, reuseClauses, revokeClauses, reloadClauses,
+		createClauses, findClauses, confirmClauses, lateClauses, reuseClauses, revokeClauses, reloadClauses, factClauses,
 		listClauses, changesClauses, pruneClauses, callClauses, raceClauses,
 	) {
 		t.Run(c.name, func(t *testing.T) {
