@@ -113,6 +113,14 @@ func (g *Guard) RequireRecentLogin(d time.Duration) echo.MiddlewareFunc {
 	return g.require(nethttp.Requirement{Recent: max(d, 1)})
 }
 
+// RequireMethod admits only users who have proved who they are by the method or one of the
+// others: see session.Login.Methods and StepUp. Other users are sent to the login page, with
+// reauth=1 in its query. If that page asks logged-in users for the method, and calls StepUp,
+// they return from there.
+func (g *Guard) RequireMethod(method string, or ...string) echo.MiddlewareFunc {
+	return g.require(nethttp.Requirement{Methods: append([]string{method}, or...)})
+}
+
 // RequireLive admits only browsers that hold a session that is live now. It asks the
 // store, with one statement for each request, and the refresh cookie of the session must
 // come with the request: see session.Manager.RequireLive. Use it where an access cookie
@@ -120,8 +128,8 @@ func (g *Guard) RequireRecentLogin(d time.Duration) echo.MiddlewareFunc {
 // copied, or forged with a leaked key.
 //
 // Later guards and the handler see the session with the roles, attributes and times that
-// the store says now. The roles and the recent login that earlier guards of the request
-// have required are judged again. If the store does not answer, the request gets a 503. A
+// the store says now. The roles, methods and the recent login that earlier guards of the
+// request have required are judged again. If the store does not answer, the request gets a 503. A
 // refusal deletes no cookie.
 func (g *Guard) RequireLive(next echo.HandlerFunc) echo.HandlerFunc {
 	return g.require(nethttp.Requirement{Live: true})(next)
@@ -204,12 +212,38 @@ func (g *Guard) Issue(c echo.Context, login session.Login) error {
 	if login.IP == "" && c.Echo().IPExtractor != nil {
 		login.IP = c.RealIP()
 	}
-	w, r, refusal := g.core.Issue(c.Response().Writer, c.Request(), login)
-	if refusal != nil {
-		return httpError(refusal)
+	return g.continued(c)(g.core.Issue(c.Response().Writer, c.Request(), login))
+}
+
+// StepUp begins a new session for the request's user, who has just proved who they are by
+// one more method, such as a second factor, which the app has verified. The old session
+// ends: see session.Manager.StepUp. It is used like Issue, and its errors are the same.
+func (g *Guard) StepUp(c echo.Context, method string) error {
+	if c.Response().Committed {
+		return tooLate()
 	}
-	g.use(c, w, r)
-	return nil
+	return g.continued(c)(g.core.StepUp(c.Response().Writer, c.Request(), method))
+}
+
+// Update replaces the Data of the request's session: see session.Manager.Update. It is used
+// like Issue.
+func (g *Guard) Update(c echo.Context, data map[string]string) error {
+	if c.Response().Committed {
+		return tooLate()
+	}
+	return g.continued(c)(g.core.Update(c.Response().Writer, c.Request(), data))
+}
+
+// continued lets the handler go on with the writer and the request that a call of the Core
+// returns.
+func (g *Guard) continued(c echo.Context) func(http.ResponseWriter, *http.Request, *nethttp.Refusal) error {
+	return func(w http.ResponseWriter, r *http.Request, refusal *nethttp.Refusal) error {
+		if refusal != nil {
+			return httpError(refusal)
+		}
+		g.use(c, w, r)
+		return nil
+	}
 }
 
 // Logout is a handler that ends the request's session and deletes its cookies. Browsers

@@ -143,8 +143,7 @@ func (m *Manager) answer(c *call, t refreshTicket, o outcome) (Verdict, error) {
 	}
 	var child *refreshTicket
 	if o.class != classYoung {
-		idle, _ := m.cfg.timeouts(t.remember)
-		next := t.child(o.snap.Now, idle)
+		next := t.child(o.snap.Now, m.cfg.idle(t.remember, o.snap.Record.IdleTimeout))
 		child = &next
 	}
 	v, err := m.tickets.mint(c, o.snap, child)

@@ -27,6 +27,12 @@ func TestCredentialCache_KeyCoversEveryFieldOfLogin(t *testing.T) {
 			f.SetBool(true)
 		case reflect.Uint64:
 			f.SetUint(1)
+		case reflect.Int64:
+			f.SetInt(1)
+		case reflect.Slice:
+			f.Set(reflect.ValueOf([]string{"x"}))
+		case reflect.Map:
+			f.Set(reflect.ValueOf(map[string]string{"x": ""}))
 		default:
 			t.Fatalf("Login.%s has a kind that this test does not know", fields.Field(i).Name)
 		}

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -72,7 +73,13 @@ func (c *credentialCache) key(r *http.Request, login Login) credentialKey {
 	part := func(text string) { mac.Write(appendString(nil, text)) }
 	part(login.UserID)
 	part(login.IP)
-	part(string(binary.AppendUvarint(nil, login.Epoch)))
+	number := func(n uint64) { part(string(binary.AppendUvarint(nil, n))) }
+	number(login.Epoch)
+	number(uint64(login.IdleTimeout))
+	number(uint64(login.AbsoluteTimeout))
+	part(strings.Join(login.Methods, ","))
+	part(login.ExternalID)
+	part(string(appendTaggedMap(nil, login.Data, isData)))
 	if login.Remember {
 		part("remember")
 	} else {

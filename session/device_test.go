@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -46,7 +47,7 @@ func TestManager_ListShowsTheDeviceOfTheLogin(t *testing.T) {
 			b.Receive(v.Cookies)
 			want := session.Device{ID: v.Session().ID, UserAgent: c.agent, IP: c.ip, CreatedAt: start, LastSeenAt: start, AuthTime: start}
 			list, err := w.List(w.Context(), "1", "")
-			if err != nil || len(list) != 1 || list[0] != want {
+			if err != nil || len(list) != 1 || !reflect.DeepEqual(list[0], want) {
 				w.Errorf("%s: %#v, %v; want %#v", c.name, list, err, want)
 			}
 			w.expireAccess()
@@ -54,7 +55,7 @@ func TestManager_ListShowsTheDeviceOfTheLogin(t *testing.T) {
 			w.expireAccess()
 			w.in(b) // presents the child, which is confirmed
 			want.LastSeenAt = start.Add(4 * time.Minute)
-			if list, err = w.List(w.Context(), "1", ""); err != nil || len(list) != 1 || list[0] != want {
+			if list, err = w.List(w.Context(), "1", ""); err != nil || len(list) != 1 || !reflect.DeepEqual(list[0], want) {
 				w.Errorf("%s, seen again: %#v, %v; want %#v", c.name, list, err, want)
 			}
 		})

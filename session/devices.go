@@ -18,6 +18,10 @@ type Device struct {
 	AuthTime   time.Time // when the user last proved who they are
 
 	NonInteractive bool // a program logged in with the user's credentials: see Login.NonInteractive
+
+	Methods    []string          // how the user has proved who they are
+	ExternalID string            // what an identity provider calls the session; empty: nothing
+	Data       map[string]string // see Login.Data
 }
 
 // devicesPerPage is how many devices List returns at most.
@@ -77,5 +81,9 @@ func deviceOf(row store.Record) Device {
 		AuthTime:   row.AuthTime,
 
 		NonInteractive: row.NonInteractive,
+
+		Methods:    row.Methods,
+		ExternalID: row.ExternalID,
+		Data:       row.Data,
 	}
 }

@@ -26,11 +26,11 @@ var (
 	// ErrNotFound says that the user has no such session.
 	ErrNotFound = errors.New("session: the user has no such session")
 
-	// ErrTooLarge says that the user's id, roles and attributes do not fit into
-	// the access cookie, so that the login is refused. Browsers drop a longer cookie
+	// ErrTooLarge says that the user's id, roles and attributes, and what the login says of
+	// the session, do not fit into the access cookie, so that the login is refused. Browsers drop a longer cookie
 	// silently. A session whose user outgrows the cookie later goes on: see
 	// Manager.Authenticate.
-	ErrTooLarge = errors.New("session: the user's id, roles and attributes do not fit into a cookie of 4096 bytes: give the user fewer")
+	ErrTooLarge = errors.New("session: the user's id, roles and attributes, and the methods and data of the session, do not fit into a cookie of 4096 bytes: give the user or the session fewer")
 
 	// ErrUnfinished says that RevokeUser has ended only some of the user's sessions in
 	// its time. Run goes on with the rest, and raises EventRevoked with the user's id alone at the end. The

@@ -86,7 +86,7 @@ var eventTable = []struct {
 	{EventUndecodable, slog.LevelInfo, loggedOncePerSecond, "no key opens a cookie: an old key, another app's cookie, or a forgery"},
 	{EventOldKey, slog.LevelInfo, loggedOncePerSecond, "a key that is not the first one opened a cookie: see Manager.SetKeys"},
 	{EventAmbiguous, slog.LevelWarn, loggedOncePerSecond, "a request had two valid cookies of one name and different sessions"},
-	{EventTooLarge, slog.LevelWarn, each, "a user's id, roles and attributes do not fit into the access cookie: a login is refused, and a session that has begun asks the store for each request (once a minute for each session)"},
+	{EventTooLarge, slog.LevelWarn, each, "a user's id, roles and attributes, and the facts of the session, do not fit into the access cookie: a login is refused, and a session that has begun asks the store for each request (once a minute for each session)"},
 	{EventStoreError, slog.LevelError, each, "the store gave no definite answer to a request"},
 	{EventStoreDown, slog.LevelError, each, "the store does not answer a probe either: requests that need it are refused at once"},
 	{EventStoreBack, slog.LevelInfo, each, "the store answers again"},

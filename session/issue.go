@@ -41,43 +41,73 @@ type Login struct {
 
 	// IP is shown in the list of devices. Empty: what Config.ClientIP returns.
 	IP string
+
+	// Methods are how the user has proved who they are, such as "pwd" and "otp" (RFC 8176
+	// has more values): printable ASCII without spaces and commas, at most 255 bytes
+	// together. Manager.StepUp adds one. Guards can require one.
+	Methods []string
+
+	// ExternalID is what an identity provider calls the session (the claim sid of OpenID
+	// Connect), at most 255 bytes: see Manager.RevokeExternal. Empty: nothing.
+	ExternalID string
+
+	// Data are small texts of the app's that belong to the session, such as the tenant, at
+	// most 1,024 bytes as JSON. Manager.Update replaces them.
+	//
+	// Methods, ExternalID and Data travel with each request, in the access cookie. Each
+	// text adds its length and one or two bytes, and a third of that for the encoding.
+	Data map[string]string
+
+	// IdleTimeout and AbsoluteTimeout are the session's own, for example shorter ones for
+	// an administrator; at least twice AccessTTL. 0, or longer than what Config has for
+	// the session: what Config has.
+	IdleTimeout     time.Duration
+	AbsoluteTimeout time.Duration
 }
 
 // Issue begins a session for a user who has proved who they are. The session that
 // the browser had, if any, ends.
 //
-// Roles and attributes come from the user's row. An error that Is ErrUserDisabled
+// Roles and attributes come from the user's row, all else that belongs to the session from
+// login. An error that Is ErrUserDisabled
 // says that the user may not log in; ErrTooLarge, that the user does not fit into a
-// cookie; ErrStoreUnavailable, that the store gave no answer. On an error there
-// is no new session, and the old one goes on.
+// cookie; ErrStoreUnavailable, that the store gave no answer. Any other error names every
+// fault of login. On an error there is no new session, and the old one goes on.
 //
 // A program's login may be answered by the session that the same credential has begun
 // on this node before: see Login.NonInteractive.
 func (m *Manager) Issue(r *http.Request, login Login) (Verdict, error) {
 	m.checkSetup(r)
-	if !login.NonInteractive || !m.tickets.hasOnlyCredentials(r) {
-		return m.begin(r, login)
+	if err := m.factFaults(login); err != nil {
+		return Verdict{}, err
 	}
-	return m.credentials.once(m.credentials.key(r, login), m.accepts, func() (Verdict, error) { return m.begin(r, login) })
+	if !login.NonInteractive || !m.tickets.hasOnlyCredentials(r) {
+		return m.login(r, login)
+	}
+	return m.credentials.once(m.credentials.key(r, login), m.accepts, func() (Verdict, error) { return m.login(r, login) })
 }
 
-// begin is Issue for a login that begins a session.
-func (m *Manager) begin(r *http.Request, login Login) (Verdict, error) {
+// login is Issue for a login that begins a session.
+func (m *Manager) login(r *http.Request, login Login) (Verdict, error) {
 	c := m.store.begin(r.Context(), r)
 	defer c.end()
-	old := m.tickets.sessions(r, m.store.isLongPast)
 	remember, err := m.remembers(c, login.UserID)
 	if err != nil {
 		return Verdict{}, err
 	}
+	login.Remember = login.Remember || remember
+	return m.begin(c, m.tickets.sessions(r, m.store.isLongPast), login)
+}
 
-	t := refreshTicket{root: random16(), id: random16(), remember: remember || login.Remember}
+// begin begins a session, and then ends those that it replaces.
+func (m *Manager) begin(c *call, old []store.ID, login Login) (Verdict, error) {
+	t := refreshTicket{root: random16(), id: random16(), remember: login.Remember}
 	asked := time.Now()
-	snap, err := c.create(m.newSession(r, t, login))
+	snap, err := c.create(m.newSession(c.r, t, login))
 	if err != nil {
 		return Verdict{}, err
 	}
-	idle, _ := m.cfg.timeouts(t.remember)
+	idle := m.cfg.idle(t.remember, login.IdleTimeout)
 	t.issued, t.expires = stamp(snap.Now), stamp(snap.Now.Add(idle))
 	v, err := m.tickets.mint(c, snap, &t)
 	if err != nil {
@@ -104,18 +134,23 @@ const (
 
 // newSession describes the row of a login.
 func (m *Manager) newSession(r *http.Request, t refreshTicket, login Login) store.NewSession {
-	idle, absolute := m.cfg.timeouts(t.remember)
+	_, absolute := m.cfg.timeouts(t.remember)
+	if login.AbsoluteTimeout > 0 {
+		absolute = min(absolute, login.AbsoluteTimeout)
+	}
 	return store.NewSession{
 		ID:        t.sessionID(),
 		UserID:    login.UserID,
 		UserEpoch: login.Epoch,
 		Confirmed: t.digest(),
 		Lifetime:  absolute,
-		RetainFor: m.windows.retainFor(idle),
+		RetainFor: m.windows.retainFor(m.cfg.idle(t.remember, login.IdleTimeout)),
 		UserAgent: clip(r.UserAgent(), maxUserAgent),
 		IP:        clip(cmp.Or(login.IP, m.cfg.ClientIP(r)), maxIP),
 
 		NonInteractive: login.NonInteractive,
+		IdleTimeout:    login.IdleTimeout,
+		Facts:          store.Facts{Methods: login.Methods, ExternalID: login.ExternalID, Data: login.Data},
 	}
 }
 

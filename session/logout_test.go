@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"testing"
 	"time"
 
@@ -190,7 +191,7 @@ func TestManager_ListDescribesEachDevice(t *testing.T) {
 			ID: v.Session().ID, UserAgent: "Agent/1 ", IP: "2001:db8::1",
 			CreatedAt: start, LastSeenAt: start.Add(2 * defaultAccessTTL), AuthTime: start,
 		}
-		if list[0] != want {
+		if !reflect.DeepEqual(list[0], want) {
 			w.Errorf("info = %+v; want %+v", list[0], want)
 		}
 		second := w.here.login(newBrowser(), session.Login{})

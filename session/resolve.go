@@ -65,7 +65,6 @@ const maxAttempts = 3
 // resolve finds the class of a ticket and writes down what follows from it, usually in
 // one or two statements. It is the only caller of Confirm, RecordLate and RevokeReused.
 func (rs *resolver) resolve(c *call, t refreshTicket) (outcome, error) {
-	idle, _ := rs.cfg.timeouts(t.remember)
 	id := t.sessionID()
 	maybeRevoked := false // whether the answer to a revocation of ours was lost
 	for range maxAttempts {
@@ -78,7 +77,7 @@ func (rs *resolver) resolve(c *call, t refreshTicket) (outcome, error) {
 		written := true
 		switch p := rs.windows.presented(o.snap, t); o.class {
 		case classNext, classAhead:
-			p.RetainFor = rs.windows.retainFor(idle)
+			p.RetainFor = rs.windows.retainFor(rs.cfg.idle(t.remember, o.snap.Record.IdleTimeout))
 			written, err = c.confirm(p)
 		case classLate:
 			written, err = c.recordLate(p)

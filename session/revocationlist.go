@@ -215,6 +215,13 @@ func (l *revocationList) revoked(id store.ID) {
 // isRevoked reports whether a session is known to be revoked in the store.
 func (l *revocationList) isRevoked(id store.ID) bool { return l.entry(id).told }
 
+// reloaded enters a session whose row this node has reloaded.
+func (l *revocationList) reloaded(id store.ID, reload uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.add(store.Change{ID: id, Reload: reload}, false)
+}
+
 // learn enters the answer of a poll. It never weakens an entry: the answer may be
 // older than it.
 func (l *revocationList) learn(c store.Changes) {

@@ -75,6 +75,17 @@ func (m *Manager) RevokeUser(ctx context.Context, userID string, except ...strin
 	return m.changeMany(ctx, func(c *call) error { return m.revoker.revokeUser(c, u) })
 }
 
+// RevokeExternal ends all sessions that an identity provider calls by this id: see
+// Login.ExternalID. It behaves as RevokeUser does, except that the event at the end of
+// ErrUnfinished names no user. It ends nothing if externalID is empty.
+func (m *Manager) RevokeExternal(ctx context.Context, externalID string) error {
+	if externalID == "" {
+		return nil
+	}
+	u := userRevocation{UserRevocation: store.UserRevocation{ExternalID: externalID, Reason: store.ReasonRevoked, Limit: pageSize}}
+	return m.changeMany(ctx, func(c *call) error { return m.revoker.revokeUser(c, u) })
+}
+
 // RevokeAll ends every session of every user. Its cost does not depend on their
 // number. An error that Is ErrStoreUnavailable says that they may go on.
 func (m *Manager) RevokeAll(ctx context.Context) error {

@@ -18,12 +18,23 @@ type Session struct {
 	IssuedAt  time.Time // when the store was last asked
 	ExpiresAt time.Time // when the store must be asked again
 	EndsAt    time.Time // the absolute end
+
+	Methods    []string          // how the user has proved who they are: see Login.Methods
+	ExternalID string            // what an identity provider calls the session; empty: nothing
+	Data       map[string]string // see Login.Data and Manager.Update
 }
 
 // HasRole reports whether the session has the role, or one of the others.
 func (s Session) HasRole(role string, or ...string) bool {
 	return slices.Contains(s.Roles, role) ||
 		slices.ContainsFunc(or, func(r string) bool { return slices.Contains(s.Roles, r) })
+}
+
+// HasMethod reports whether the user has proved who they are by the method or by one of
+// the others.
+func (s Session) HasMethod(method string, or ...string) bool {
+	return slices.Contains(s.Methods, method) ||
+		slices.ContainsFunc(or, func(m string) bool { return slices.Contains(s.Methods, m) })
 }
 
 // LoggedInWithin reports whether the user proved who they are less than d ago. A

@@ -39,7 +39,7 @@ const fewRoles = 4
 // a handler that reads only the user's id allocates nothing.
 func (t *accessTicket) copy(s *Session, room []string) []string {
 	*s = t.Session
-	s.Attrs = maps.Clone(t.Attrs)
+	s.Attrs, s.Methods, s.Data = maps.Clone(t.Attrs), slices.Clone(t.Methods), maps.Clone(t.Data)
 	if t.Roles == nil {
 		return nil
 	}
@@ -106,10 +106,14 @@ func (t *accessTicket) appendTo(b []byte) []byte {
 	for _, role := range t.Roles {
 		b = appendTagged(b, role, isRole)
 	}
-	for _, name := range slices.Sorted(maps.Keys(t.Attrs)) {
-		b = appendString(appendTagged(b, name, isAttr), t.Attrs[name])
+	b = appendTaggedMap(b, t.Attrs, isAttr)
+	for _, method := range t.Methods {
+		b = appendTagged(b, method, isMethod)
 	}
-	return b
+	if t.ExternalID != "" {
+		b = appendTagged(b, t.ExternalID, isExternalID)
+	}
+	return appendTaggedMap(b, t.Data, isData)
 }
 
 func (t *accessTicket) parse(b []byte) error {
@@ -126,18 +130,24 @@ func (t *accessTicket) parse(b []byte) error {
 	t.reload, t.globalEpoch, t.refresh = r.uvarint(), r.uvarint(), r.uvarint()
 	t.UserID = r.text(r.uvarint())
 	for !r.atEnd() {
-		switch n := r.uvarint(); n & 1 {
+		head := r.uvarint()
+		text := r.text(head >> tagBits)
+		switch head % (1 << tagBits) {
 		case isRole:
 			if t.Roles == nil {
 				t.Roles = t.room[:0]
 			}
-			t.Roles = append(t.Roles, r.text(n>>1))
+			t.Roles = append(t.Roles, text)
 		case isAttr:
-			if t.Attrs == nil {
-				t.Attrs = map[string]string{}
-			}
-			name := r.text(n >> 1)
-			t.Attrs[name] = r.text(r.uvarint())
+			r.pair(&t.Attrs, text)
+		case isMethod:
+			t.Methods = append(t.Methods, text)
+		case isExternalID:
+			t.ExternalID = text
+		case isData:
+			r.pair(&t.Data, text)
+		default:
+			r.fail()
 		}
 	}
 	return r.end()

@@ -38,8 +38,8 @@ func TestTicket_AccessPayloadIsReadToTheLastByteOrNotAtAll(t *testing.T) {
 		good    bool
 	}{
 		{"plain", accessPayload(1, [3]uint64{1, 2, 3}), true},
-		{"with a role", accessPayload(1, [3]uint64{1, 2, 3}, 1<<1, 'x'), true},
-		{"with an attribute", accessPayload(1, [3]uint64{1, 2, 3}, 1<<1|1, 'n', 1, 'v'), true},
+		{"with a role", accessPayload(1, [3]uint64{1, 2, 3}, 1<<3, 'x'), true},
+		{"with an attribute", accessPayload(1, [3]uint64{1, 2, 3}, 1<<3|1, 'n', 1, 'v'), true},
 		{"a century ago", accessPayload(-century, [3]uint64{}), true},
 		{"in a century", accessPayload(century, [3]uint64{}), true},
 		{"more than a century ago", accessPayload(-century-1, [3]uint64{}), false},
@@ -48,10 +48,17 @@ func TestTicket_AccessPayloadIsReadToTheLastByteOrNotAtAll(t *testing.T) {
 		{"AuthTime out of range", accessPayload(1, [3]uint64{century + 1, 0, 0}), false},
 		{"ExpiresAt out of range", accessPayload(1, [3]uint64{0, century + 1, 0}), false},
 		{"EndsAt out of range", accessPayload(1, [3]uint64{0, 0, 1<<64 - 1}), false},
-		{"a truncated role", accessPayload(1, [3]uint64{}, 2<<1, 'x'), false},
+		{"a truncated role", accessPayload(1, [3]uint64{}, 2<<3, 'x'), false},
 		{"a role whose length is out of range", accessPayload(1, [3]uint64{}, tooLong...), false},
-		{"an attribute without a value", accessPayload(1, [3]uint64{}, 1<<1|1, 'n'), false},
-		{"a truncated attribute value", accessPayload(1, [3]uint64{}, 1<<1|1, 'n', 2, 'v'), false},
+		{"an attribute without a value", accessPayload(1, [3]uint64{}, 1<<3|1, 'n'), false},
+		{"a truncated attribute value", accessPayload(1, [3]uint64{}, 1<<3|1, 'n', 2, 'v'), false},
+		{"with a method", accessPayload(1, [3]uint64{}, 1<<3|2, 'm'), true},
+		{"with an external id", accessPayload(1, [3]uint64{}, 1<<3|3, 'e'), true},
+		{"with data", accessPayload(1, [3]uint64{}, 1<<3|4, 'n', 1, 'v'), true},
+		{"data without a value", accessPayload(1, [3]uint64{}, 1<<3|4, 'n'), false},
+		{"a truncated method", accessPayload(1, [3]uint64{}, 2<<3|2, 'm'), false},
+		{"a text of a kind that this version does not know", accessPayload(1, [3]uint64{}, 1<<3|5, 'x'), false},
+		{"a text of the last kind", accessPayload(1, [3]uint64{}, 1<<3|7, 'x'), false},
 		{"a truncated number at the end", accessPayload(1, [3]uint64{}, 0x80), false},
 		{"a time of more than 64 bits", append(append([]byte{'a'}, make([]byte, 16)...), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f), false},
 		{"a number of more than 64 bits", accessPayload(1, [3]uint64{}, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f), false},
@@ -107,12 +114,14 @@ func TestTicket_WireFormatIsFixed(t *testing.T) {
 	access := accessTicket{
 		Session: Session{
 			UserID: "7", Roles: []string{"x"}, Attrs: map[string]string{"n": "v"},
+			Methods: []string{"m", "o"}, ExternalID: "e", Data: map[string]string{"k": "w"},
 			AuthTime: issued.Add(-10 * time.Millisecond), IssuedAt: issued,
 			ExpiresAt: issued.Add(20 * time.Millisecond), EndsAt: issued.Add(30 * time.Millisecond),
 		},
 		reload: 3, globalEpoch: 4, refresh: 5,
 	}
-	if got, want := access.appendTo(nil), accessPayload(100, [3]uint64{1, 2, 3}, 1<<1, 'x', 1<<1|1, 'n', 1, 'v'); !slices.Equal(got, want) {
+	if got, want := access.appendTo(nil), accessPayload(100, [3]uint64{1, 2, 3}, 1<<3, 'x', 1<<3|1, 'n', 1, 'v',
+		1<<3|2, 'm', 1<<3|2, 'o', 1<<3|3, 'e', 1<<3|4, 'k', 1, 'w'); !slices.Equal(got, want) {
 		t.Errorf("access ticket: % x; want % x", got, want)
 	}
 	for remember, flag := range map[bool]byte{false: 0, true: 1} {

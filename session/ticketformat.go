@@ -3,6 +3,8 @@ package session
 import (
 	"encoding/binary"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -50,15 +52,28 @@ func appendBool(b []byte, v bool) []byte {
 	return append(b, 0)
 }
 
-// Roles and attributes come last, one after the other. The lowest bit of their
-// first length tells which one it is.
+// Texts that a ticket may have or not come last, one after the other. The lowest bits of
+// the length of each tell what it is. The text of an attribute or of a piece of data
+// follows its name.
 const (
-	isRole uint64 = 0
-	isAttr uint64 = 1
+	isRole uint64 = iota
+	isAttr
+	isMethod
+	isExternalID
+	isData
+
+	tagBits = 3
 )
 
 func appendTagged(b []byte, s string, tag uint64) []byte {
-	return append(binary.AppendUvarint(b, uint64(len(s))<<1|tag), s...)
+	return append(binary.AppendUvarint(b, uint64(len(s))<<tagBits|tag), s...)
+}
+
+func appendTaggedMap(b []byte, m map[string]string, tag uint64) []byte {
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		b = appendString(appendTagged(b, name, tag), m[name])
+	}
+	return b
 }
 
 // reader reads the fields of a ticket. After the first fault everything it returns
@@ -148,6 +163,14 @@ func (r *reader) bool() bool {
 		return false
 	}
 	return b[0] == 1
+}
+
+// pair reads the text that belongs to a name into a map.
+func (r *reader) pair(m *map[string]string, name string) {
+	if *m == nil {
+		*m = map[string]string{}
+	}
+	(*m)[name] = r.text(r.uvarint())
 }
 
 // atEnd reports whether nothing is left.

@@ -156,6 +156,14 @@ func (ts *tickets) mint(c *call, snap store.Snapshot, refresh *refreshTicket) (V
 	return v, tooLarge
 }
 
+// fits returns ErrTooLarge if the session would outgrow the access cookie with other data.
+func (ts *tickets) fits(snap store.Snapshot, data map[string]string) error {
+	t := ts.newAccess(snap)
+	t.Data = data
+	_, err := ts.sealers.Load().access.seal(ts.names.access, t)
+	return err
+}
+
 // mintOver returns the access cookie that says that a session is over. With it a browser
 // that keeps a dead refresh cookie is refused for a while, without the store.
 func (ts *tickets) mintOver(id store.ID, now time.Time, reused bool) (*http.Cookie, error) {
@@ -186,6 +194,10 @@ func (ts *tickets) newAccess(snap store.Snapshot) *accessTicket {
 			IssuedAt:  stamp(snap.Now),
 			ExpiresAt: stamp(expires),
 			EndsAt:    stamp(row.EndsAt),
+
+			Methods:    row.Methods,
+			ExternalID: row.ExternalID,
+			Data:       row.Data,
 		},
 		id:          row.ID,
 		reload:      row.Reload,

@@ -32,7 +32,7 @@ type userRevocation struct {
 
 // key tells apart the calls that Run finishes. Calls with the same user and the same
 // exceptions are one.
-func (u userRevocation) key() string { return fmt.Sprintf("%q%x", u.UserID, u.Except) }
+func (u userRevocation) key() string { return fmt.Sprintf("%q%q%x", u.UserID, u.ExternalID, u.Except) }
 
 // revokeBatch revokes the next sessions of the user. It reports whether all have ended
 // and every node can know.

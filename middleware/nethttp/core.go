@@ -228,10 +228,27 @@ func isSubresource(r *http.Request) bool {
 // handler must use the writer and the request that Issue returns. If the Refusal is
 // not nil, there is no new session, and the headers of the Refusal are set.
 func (c *Core) Issue(w http.ResponseWriter, r *http.Request, login session.Login) (http.ResponseWriter, *http.Request, *Refusal) {
+	return c.begin(w, r, func() (session.Verdict, error) { return c.sessions.Issue(r, login) })
+}
+
+// StepUp begins a new session for the request's user, who has proved who they are by one
+// more method: see session.Manager.StepUp. It is used like Issue.
+func (c *Core) StepUp(w http.ResponseWriter, r *http.Request, method string) (http.ResponseWriter, *http.Request, *Refusal) {
+	return c.begin(w, r, func() (session.Verdict, error) { return c.sessions.StepUp(r, method) })
+}
+
+// Update replaces the Data of the request's session: see session.Manager.Update. It is used
+// like Issue.
+func (c *Core) Update(w http.ResponseWriter, r *http.Request, data map[string]string) (http.ResponseWriter, *http.Request, *Refusal) {
+	return c.begin(w, r, func() (session.Verdict, error) { return c.sessions.Update(r, data) })
+}
+
+// begin puts the session that a call of the Manager returns in place of the request's.
+func (c *Core) begin(w http.ResponseWriter, r *http.Request, call func() (session.Verdict, error)) (http.ResponseWriter, *http.Request, *Refusal) {
 	if err := c.checkOrigin(r); err != nil {
 		return w, r, c.refuse(w.Header(), r, crossOrigin, err)
 	}
-	v, err := c.sessions.Issue(r, login)
+	v, err := call()
 	if err != nil {
 		return w, r, c.Refuse(w.Header(), r, err)
 	}

@@ -118,6 +118,14 @@ func (g *Guard) RequireRecentLogin(d time.Duration) func(http.Handler) http.Hand
 	return g.require(Requirement{Recent: max(d, 1)})
 }
 
+// RequireMethod admits only users who have proved who they are by the method or one of the
+// others: see session.Login.Methods and StepUp. Other users are sent to the login page, with
+// reauth=1 in its query. If that page asks logged-in users for the method, and calls StepUp,
+// they return from there.
+func (g *Guard) RequireMethod(method string, or ...string) func(http.Handler) http.Handler {
+	return g.require(Requirement{Methods: append([]string{method}, or...)})
+}
+
 // RequireLive admits only browsers that hold a session that is live now. It asks the
 // store, with one statement for each request, and the refresh cookie of the session must
 // come with the request: see session.Manager.RequireLive. Use it where an access cookie
@@ -125,8 +133,8 @@ func (g *Guard) RequireRecentLogin(d time.Duration) func(http.Handler) http.Hand
 // copied, or forged with a leaked key.
 //
 // Later guards and the handler see the session with the roles, attributes and times that
-// the store says now. The roles and the recent login that earlier guards of the request
-// have required are judged again. If the store does not answer, the request gets a 503. A
+// the store says now. The roles, methods and the recent login that earlier guards of the
+// request have required are judged again. If the store does not answer, the request gets a 503. A
 // refusal deletes no cookie.
 func (g *Guard) RequireLive(next http.Handler) http.Handler {
 	return g.require(Requirement{Live: true})(next)
@@ -189,12 +197,31 @@ func (w *wroteWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 // may not log in or the request came from another site, 503 if the store does not answer,
 // and 500 if the user does not fit into a cookie.
 func (g *Guard) Issue(w http.ResponseWriter, r *http.Request, login session.Login) error {
-	_, changed, refusal := g.core.Issue(w, r, login)
-	if refusal != nil {
-		return refusal
+	return continued(r)(g.core.Issue(w, r, login))
+}
+
+// StepUp begins a new session for the request's user, who has just proved who they are by
+// one more method, such as a second factor, which the app has verified. The old session
+// ends: see session.Manager.StepUp. It is used like Issue, and its errors are the same.
+func (g *Guard) StepUp(w http.ResponseWriter, r *http.Request, method string) error {
+	return continued(r)(g.core.StepUp(w, r, method))
+}
+
+// Update replaces the Data of the request's session: see session.Manager.Update. It is used
+// like Issue.
+func (g *Guard) Update(w http.ResponseWriter, r *http.Request, data map[string]string) error {
+	return continued(r)(g.core.Update(w, r, data))
+}
+
+// continued lets the handler go on with its own request r, changed.
+func continued(r *http.Request) func(w http.ResponseWriter, changed *http.Request, refusal *Refusal) error {
+	return func(_ http.ResponseWriter, changed *http.Request, refusal *Refusal) error {
+		if refusal != nil {
+			return refusal
+		}
+		*r = *changed
+		return nil
 	}
-	*r = *changed // the handler continues with r
-	return nil
 }
 
 // WriteError answers with an error of Issue or of the session.Manager, in the form that

@@ -9,17 +9,18 @@ import (
 )
 
 // Requirement is what a route requires of a request. The zero Requirement is a
-// session. With Live, Roles and Recent are judged by what the store says, and so are
-// those of the guards that ran before in the same request.
+// session. With Live, Roles, Methods and Recent are judged by what the store says, and so
+// are those of the guards that ran before in the same request.
 //
 // A new requirement is a field here that Requirement.refusal judges by the session, or
 // checkLive by the store, and a method of each guard. conditions keeps it if RequireLive must
 // judge it again.
 type Requirement struct {
-	Public bool          // no session is required, and Roles and Recent are ignored
-	Roles  []string      // the session must have one of these; empty: any session
-	Recent time.Duration // the login must be younger; 0: any age
-	Live   bool          // the store must say that the session is live now, and the client must hold its refresh cookie
+	Public  bool          // no session is required, and Roles, Methods and Recent are ignored
+	Roles   []string      // the session must have one of these; empty: any session
+	Methods []string      // the user must have proved who they are by one of these; empty: by any
+	Recent  time.Duration // the login must be younger; 0: any age
+	Live    bool          // the store must say that the session is live now, and the client must hold its refresh cookie
 }
 
 // refusal returns the reason to refuse a request that does not meet the requirement.
@@ -35,6 +36,8 @@ func (n Requirement) refusal(st *state) (reason, error) {
 		return reasonFor(st.err), st.err
 	case len(n.Roles) > 0 && !st.verdict.Session().HasRole(n.Roles[0], n.Roles[1:]...):
 		return forbidden, errors.New("the session has none of the roles that the route requires")
+	case len(n.Methods) > 0 && !st.verdict.Session().HasMethod(n.Methods[0], n.Methods[1:]...):
+		return reauthenticate, errors.New("the user has not proved who they are by a method that the route requires")
 	case n.Recent > 0 && !st.proven && !st.verdict.Session().LoggedInWithin(n.Recent):
 		return reauthenticate, errors.New("the login is too old for the route")
 	default:
@@ -46,10 +49,10 @@ func (n Requirement) refusal(st *state) (reason, error) {
 // judges them again. A handler may run guards for parts of a request in parallel, so it
 // is safe for concurrent use. The zero value has none.
 type conditions struct {
-	mu     sync.Mutex    // guards what follows
-	recent time.Duration // the shortest; 0: none
-	roles  [][]string    // of each list the session must have a role
-	room   [3][]string   // backs roles, to save allocations
+	mu     sync.Mutex     // guards what follows
+	recent time.Duration  // the shortest; 0: none
+	others []Requirement  // the roles and methods of each
+	room   [3]Requirement // backs others, to save allocations
 }
 
 func (met *conditions) add(n Requirement) {
@@ -61,11 +64,11 @@ func (met *conditions) add(n Requirement) {
 	if n.Recent > 0 && (met.recent == 0 || n.Recent < met.recent) {
 		met.recent = n.Recent
 	}
-	if len(n.Roles) > 0 {
-		if met.roles == nil {
-			met.roles = met.room[:0]
+	if len(n.Roles) > 0 || len(n.Methods) > 0 {
+		if met.others == nil {
+			met.others = met.room[:0]
 		}
-		met.roles = append(met.roles, n.Roles)
+		met.others = append(met.others, Requirement{Roles: n.Roles, Methods: n.Methods})
 	}
 }
 
@@ -73,8 +76,8 @@ func (met *conditions) add(n Requirement) {
 func (met *conditions) refusal(st *state) (reason, error) {
 	met.mu.Lock()
 	defer met.mu.Unlock()
-	for _, roles := range met.roles {
-		if why, err := (Requirement{Roles: roles}).refusal(st); why != admitted {
+	for _, need := range met.others {
+		if why, err := need.refusal(st); why != admitted {
 			return why, err
 		}
 	}
