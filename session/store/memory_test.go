@@ -58,3 +58,28 @@ func TestMemory_RestoreDropsChangesAfterTheBackup(t *testing.T) {
 		t.Error("a change after the restore has changed the backup")
 	}
 }
+
+// What a caller does with a Record changes no row.
+func TestMemory_ReturnsCopies(t *testing.T) {
+	m := store.NewMemory()
+	m.SetUser("1", store.User{Epoch: 1})
+	n := store.NewSession{ID: store.ID{1}, UserID: "1", Lifetime: time.Hour, RetainFor: time.Hour}
+	n.Methods, n.Data = []string{"pwd"}, map[string]string{"tenant": "1"}
+	if err := m.Create(t.Context(), n); err != nil {
+		t.Fatal(err)
+	}
+	n.Methods[0], n.Data["tenant"] = "changed", "changed"
+	for range 2 {
+		list, err := m.List(t.Context(), "1", store.ID{}, 9)
+		snap, found := m.Find(t.Context(), n.ID)
+		if err != nil || found != nil || len(list) != 1 {
+			t.Fatal(list, err, found)
+		}
+		for _, row := range []*store.Record{snap.Record, &list[0]} {
+			if row.Methods[0] != "pwd" || row.Data["tenant"] != "1" {
+				t.Errorf("the row has changed: %q, %q", row.Methods, row.Data)
+			}
+			row.Methods[0], row.Data["tenant"] = "changed", "changed"
+		}
+	}
+}
