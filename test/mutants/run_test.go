@@ -136,6 +136,7 @@ func TestRunner_SlowTestsRunAfterTheOthers(t *testing.T) {
 	r := tiny(t)
 	r.usual = map[string]usual{"slow": {slow: slow}}
 	for text, by := range map[string]string{"n < 9": "TestNine", "n <= 10 && n != 3": "TestASlowOne", "n < 11": ""} {
+		r.killers = nil // else the order of the mutants would matter
 		o, err := r.try(t.Context(), tinyMutant(t, "n <= 10", text), []string{"slow"})
 		if err != nil || o.by != by {
 			t.Errorf("%s: got %+v, %v; want %q", text, o, err, by)
