@@ -125,9 +125,6 @@ func (m *Manager) Update(r *http.Request, data map[string]string) (Verdict, erro
 // The errors are those of Issue. One that Is ErrUnauthenticated says that the request has
 // no session that goes on, or not its refresh cookie.
 func (m *Manager) StepUp(r *http.Request, method string) (Verdict, error) {
-	if err := methodsFault([]string{method}); err != nil {
-		return Verdict{}, fmt.Errorf("session: StepUp: %w", err)
-	}
 	return m.change(r, func(c *call, t refreshTicket, o outcome) (Verdict, error) {
 		row := o.snap.Record
 		methods := row.Methods

@@ -9,6 +9,7 @@ import (
 	"github.com/sessionkit/sessionkit/middleware/internal/guardtest"
 	"github.com/sessionkit/sessionkit/middleware/nethttp"
 	"github.com/sessionkit/sessionkit/session"
+	"github.com/sessionkit/sessionkit/session/store"
 )
 
 // facts answers with the methods and the data of the session.
@@ -78,6 +79,12 @@ func TestRequireMethod_AsksForTheMethodUntilTheSessionHasIt(t *testing.T) {
 		if rec := copied.Send("GET", "/vault", ""); rec.Code == 200 {
 			a.Error("a cookie from before the second factor opens the page")
 		}
+		other := a.client(pageLoad)
+		a.logInByPassword(other)
+		other.Send("POST", "/second", "method=hwk")
+		if rec := other.Send("GET", "/vault", ""); rec.Code != 200 {
+			a.Errorf("with the other method: %d", rec.Code)
+		}
 	})
 }
 
@@ -94,7 +101,32 @@ func TestRequireLive_JudgesTheMethodsOfEarlierGuardsAgain(t *testing.T) {
 				a.Errorf("%s: %d", path, rec.Code)
 			}
 		}
+		a.forgetMethods()
+		for _, path := range []string{"/pay", "/pay2"} {
+			if rec := b.Send("GET", path, ""); rec.Code != 303 {
+				a.Errorf("%s, with a row that does not have the method: %d; want 303", path, rec.Code)
+			}
+		}
 	})
+}
+
+// forgetMethods replaces the rows of ada's sessions by rows without methods, as if their
+// access cookies were forged.
+func (a *app) forgetMethods() {
+	a.Helper()
+	rows, err := a.Users.List(a.Context(), "ada", store.ID{}, 100)
+	if err != nil {
+		a.Fatal(err)
+	}
+	others := store.NewMemory()
+	others.SetUser("ada", store.User{Epoch: rows[0].UserEpoch})
+	for _, row := range rows {
+		n := store.NewSession{ID: row.ID, UserID: "ada", Confirmed: row.Confirmed, Lifetime: time.Hour, RetainFor: time.Hour}
+		if err := others.Create(a.Context(), n); err != nil {
+			a.Fatal(err)
+		}
+	}
+	a.Users.Restore(others)
 }
 
 func TestGuard_UpdateSwitchesTheTenantInTheSameAnswer(t *testing.T) {
