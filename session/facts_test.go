@@ -126,6 +126,11 @@ func TestManager_TimeoutsOfALogin(t *testing.T) {
 				}
 				time.Sleep(c.idle + time.Second)
 				w.out(b)
+				c.login.UserID = "2"
+				w.login(b, c.login)
+				idle := b.CloneIgnoringExpiry() // the login's own ticket
+				time.Sleep(c.idle + time.Second)
+				w.out(idle)
 			})
 		})
 	}
