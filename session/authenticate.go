@@ -109,6 +109,20 @@ func (m *Manager) refresh(r *http.Request, t refreshTicket) (Verdict, error) {
 	c := m.store.begin(r.Context(), r)
 	defer c.end()
 
+	o, refused, err := m.ask(c, t)
+	if err != nil {
+		return refused, err
+	}
+	v, err := m.answer(c, t, o)
+	if err == nil && !m.revoker.isCurrent(o.snap.Record) {
+		return Verdict{}, c.reportUnavailable(errStale)
+	}
+	return v, err
+}
+
+// ask finds out whether the session of a ticket goes on. If it does not, an error comes with
+// the Verdict of the refusal.
+func (m *Manager) ask(c *call, t refreshTicket) (outcome, Verdict, error) {
 	o, err := m.resolver.resolveOnce(c, t)
 	if err == nil && o.class.goesOn() && !m.revoker.isCurrent(o.snap.Record) {
 		// This node has learned of a revocation while it asked the store. The answer may
@@ -117,17 +131,15 @@ func (m *Manager) refresh(r *http.Request, t refreshTicket) (Verdict, error) {
 	}
 	switch {
 	case err != nil:
-		return Verdict{}, err
+		return o, Verdict{}, err
 	case o.class == classDelayed:
-		return Verdict{}, unavailable(errDelayed)
+		return o, Verdict{}, unavailable(errDelayed)
 	case !o.class.goesOn():
-		return m.refuse(t, o)
+		v, err := m.refuse(t, o)
+		return o, v, err
+	default:
+		return o, Verdict{}, nil
 	}
-	v, err := m.answer(c, t, o)
-	if err == nil && !m.revoker.isCurrent(o.snap.Record) {
-		return Verdict{}, c.reportUnavailable(errStale)
-	}
-	return v, err
 }
 
 // answer makes the session, and the cookies that the class of its ticket allows: both
@@ -158,11 +170,11 @@ func (m *Manager) answer(c *call, t refreshTicket, o outcome) (Verdict, error) {
 // reach the browser after the answer to its next login, and would take that login's.
 // Next to another session's refresh cookie the access cookie of a refusal means nothing.
 func (m *Manager) refuse(t refreshTicket, o outcome) (Verdict, error) {
-	reused := o.class == classReuse || o.snap.Record != nil && o.snap.Record.Reason == store.ReasonReuse
 	if o.endedAlone() {
 		// A parallel request may have been answered with a newer ticket.
-		return Verdict{}, isOverError(o.why(), reused)
+		return Verdict{}, isOverError(o.why(), false)
 	}
+	reused := o.class == classReuse || o.snap.Record != nil && o.snap.Record.Reason == store.ReasonReuse
 	over, err := m.tickets.mintOver(t.sessionID(), o.snap.Now, reused)
 	if err != nil {
 		return Verdict{}, err

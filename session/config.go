@@ -141,6 +141,15 @@ func (c Config) faults() error {
 	return errors.Join(faults...)
 }
 
+// idle returns the idle timeout of a session. own is the session's own; 0: it has none.
+func (c Config) idle(remember bool, own time.Duration) time.Duration {
+	idle, _ := c.timeouts(remember)
+	if own > 0 {
+		idle = min(idle, own)
+	}
+	return idle
+}
+
 // timeouts returns the idle and the absolute timeout of a session.
 func (c Config) timeouts(remember bool) (idle, absolute time.Duration) {
 	if remember {

@@ -27,8 +27,8 @@ var (
 	ErrNotFound = errors.New("session: the user has no such session")
 
 	// ErrTooLarge says that the user's id, roles and attributes, and what the login says of
-	// the session, do not fit into the access cookie, so that the login is refused. Browsers drop a longer cookie
-	// silently. A session whose user outgrows the cookie later goes on: see
+	// the session, do not fit into the access cookie. The login, or the Update, is refused:
+	// browsers drop a longer cookie silently. A session whose user outgrows the cookie later goes on: see
 	// Manager.Authenticate.
 	ErrTooLarge = errors.New("session: the user's id, roles and attributes, and the methods and data of the session, do not fit into a cookie of 4096 bytes: give the user or the session fewer")
 

@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"net/http"
@@ -207,6 +208,83 @@ func TestManager_UpdateRefuses(t *testing.T) {
 				w.repairStore()
 				if row := w.row(s.ID); row.Data["tenant"] != "1" || row.Reload != 0 {
 					w.Errorf("the data are %q, and the counter is %d", row.Data, row.Reload)
+				}
+			})
+		})
+	}
+}
+
+// The session may end on this node while a change of it is under way. The store's answers
+// may be older than that.
+func TestManager_ChangeOfASessionThatEndsMeanwhileIsRefused(t *testing.T) {
+	for name, c := range map[string]struct {
+		during string // the call of the store before which the session ends
+		change func(w *testWorld, b *sessiontest.Browser) (session.Verdict, error)
+		want   func(error) bool
+	}{
+		"Update, at its first statement": {"Find", func(w *testWorld, b *sessiontest.Browser) (session.Verdict, error) {
+			return w.Update(page(b), map[string]string{"tenant": "7"})
+		}, isUnauthenticated},
+		"Update, at the write": {"Update", func(w *testWorld, b *sessiontest.Browser) (session.Verdict, error) {
+			return w.Update(page(b), map[string]string{"tenant": "7"})
+		}, isUnauthenticated},
+		"StepUp, at its first statement": {"Find", func(w *testWorld, b *sessiontest.Browser) (session.Verdict, error) {
+			return w.StepUp(page(b), "otp")
+		}, isUnauthenticated},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inTestWorld(t, session.Config{}, func(w *testWorld) {
+				b := newBrowser()
+				s := w.login(b, session.Login{})
+				w.expireAccess()
+				ended := false
+				w.store.Before(func(_ context.Context, method string) error {
+					if method == c.during && !ended {
+						ended = true
+						if _, err := w.Logout(page(b.Clone())); err != nil {
+							w.Error(err)
+						}
+					}
+					return nil
+				})
+				v, err := c.change(w, b)
+				if !c.want(err) || v.Session().ID != "" {
+					w.Errorf("got %v, %v", v, err)
+				}
+				w.repairStore()
+				if row := w.row(s.ID); row.RevokedAt.IsZero() {
+					w.Error("the session goes on")
+				}
+			})
+		})
+	}
+}
+
+// Where the store's answers are stale, as on a node of the database that lags, this node's
+// own revocation counts.
+func TestManager_ChangeBelievesNoStaleAnswer(t *testing.T) {
+	for name, change := range map[string]func(w *testWorld, b *sessiontest.Browser) error{
+		"Update": func(w *testWorld, b *sessiontest.Browser) error {
+			_, err := w.Update(page(b), map[string]string{"tenant": "7"})
+			return err
+		},
+		"StepUp": func(w *testWorld, b *sessiontest.Browser) error { _, err := w.StepUp(page(b), "otp"); return err },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inTestWorld(t, session.Config{}, func(w *testWorld) {
+				stale := &alteredStore{Store: w.users, found: func(s *store.Snapshot) {
+					if s.Record != nil {
+						s.Record.RevokedAt, s.Record.Reason = time.Time{}, ""
+					}
+				}}
+				node := newTestWorld(w.T, w.users, stale, session.Config{})
+				b := newBrowser()
+				node.login(b, session.Login{})
+				w.expireAccess()
+				copied := b.Clone()
+				node.logout(b)
+				if err := change(node, copied); !isUnavailable(err) && !isUnauthenticated(err) {
+					w.Errorf("got %v; want an error", err)
 				}
 			})
 		})

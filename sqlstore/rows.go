@@ -118,20 +118,6 @@ var createdColumns = []createdColumn{
 	{"data", "?", func(n *store.NewSession) any { return dataParameter(n.Data) }},
 }
 
-// orNull is a parameter for a column that may be NULL.
-func orNull(value any, null bool) any {
-	if null {
-		return nil
-	}
-	return value
-}
-
-// dataParameter is the parameter for the column data: a JSON object of texts.
-func dataParameter(data map[string]string) any {
-	text, _ := json.Marshal(data) // a map of texts cannot fail
-	return orNull(text, len(data) == 0)
-}
-
 // flag is a parameter for a column that is 0 or 1. Not every driver takes a bool for it.
 func flag(set bool) int {
 	if set {
@@ -207,25 +193,6 @@ func (r *sessionRow) record(kind IDKind) (*store.Record, error) {
 }
 
 var errDigest = errors.New("a digest is not 32 bytes long: another program wrote to the sessions table")
-
-func (r *sessionRow) facts() (f store.Facts, err error) {
-	f.Actor, f.ExternalID = string(r.actor), string(r.externalID)
-	if len(r.methods) > 0 {
-		f.Methods = strings.Split(string(r.methods), ",")
-	}
-	if r.actorSession != nil {
-		if f.ActorSession, err = sessionID(r.actorSession); err != nil {
-			return f, err
-		}
-	}
-	if r.data != nil {
-		if err := json.Unmarshal(r.data, &f.Data); err != nil {
-			// The cause would quote the data.
-			return f, errors.New("the data of a session are not a JSON object of texts: another program wrote to the sessions table")
-		}
-	}
-	return f, nil
-}
 
 func sessionID(column []byte) (store.ID, error) {
 	var id store.ID

@@ -20,12 +20,20 @@ var _ store.Store = (*Store)(nil)
 // the caller.
 type Store struct {
 	db           *sql.DB
+	on           querier // db, or the one connection of an upgrade
 	dialect      *dialect
 	kind         IDKind
 	idColumnType string // Config.IDColumnType
 	names        names
 	added        [][]string // addedColumns, but for tests
 	sql          statements
+}
+
+// querier runs statements.
+type querier interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
 // New returns a Store on db, which must be a connection to the primary. It runs no
@@ -38,7 +46,7 @@ func New(db *sql.DB, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.db = db
+	s.db, s.on = db, db
 	return s, nil
 }
 
@@ -76,7 +84,7 @@ func (s *Store) userKey(userID string) ([]any, bool) {
 
 // exec runs a statement and returns how many rows it changed.
 func (s *Store) exec(ctx context.Context, statement string, args ...any) (int64, error) {
-	result, err := s.db.ExecContext(ctx, s.dialect.bind(statement), args...)
+	result, err := s.on.ExecContext(ctx, s.dialect.bind(statement), args...)
 	if err != nil {
 		return 0, err
 	}
@@ -85,7 +93,7 @@ func (s *Store) exec(ctx context.Context, statement string, args ...any) (int64,
 
 // queryRow runs a query for its first row.
 func (s *Store) queryRow(ctx context.Context, query string, args ...any) *sql.Row {
-	return s.db.QueryRowContext(ctx, s.dialect.bind(query), args...)
+	return s.on.QueryRowContext(ctx, s.dialect.bind(query), args...)
 }
 
 // scanRow reads the columns of one row.
@@ -93,7 +101,7 @@ type scanRow func(dest ...any) error
 
 // query runs a query and calls each for every row, until it returns an error.
 func (s *Store) query(ctx context.Context, query string, args []any, each func(scan scanRow) error) error {
-	rows, err := s.db.QueryContext(ctx, s.dialect.bind(query), args...)
+	rows, err := s.on.QueryContext(ctx, s.dialect.bind(query), args...)
 	if err != nil {
 		return err
 	}

@@ -32,31 +32,21 @@ func (s *Store) upgrade(ctx context.Context, schema []string) error {
 	if err != nil || from >= s.version() {
 		return err
 	}
-	conn, err := s.upgradeConn(ctx)
-	if err != nil {
-		return err
-	}
-	// Its settings and locks must not reach a later user of the connection.
-	defer conn.Close()
-	defer conn.Raw(func(any) error { return driver.ErrBadConn })
-	if from, err = s.storedVersion(ctx); err != nil || from >= s.version() { // another node has been faster
-		return err
-	}
-
 	names := slices.Concat(s.added[from-1:]...)
 	var left []string
 	for _, name := range names {
 		left = append(left, s.addition(schema, name))
 	}
 	left = append(left, fmt.Sprintf(s.sql.setVersion, s.version(), s.version()))
-	for _, name := range names {
-		if err = s.addColumn(ctx, conn, name, left[0]); err != nil {
-			break
-		}
-		left = left[1:]
-	}
+
+	conn, err := s.upgradeConn(ctx)
 	if err == nil {
-		_, err = s.exec(ctx, left[0])
+		// Its settings and locks must not reach a later user of the connection.
+		defer conn.Close()
+		defer conn.Raw(func(any) error { return driver.ErrBadConn })
+		alone := *s
+		alone.on = conn // the pool may have no other connection
+		left, err = alone.addColumns(ctx, names, left)
 	}
 	if err == nil {
 		return nil
@@ -64,6 +54,19 @@ func (s *Store) upgrade(ctx context.Context, schema []string) error {
 	return fmt.Errorf("upgrading %s from version %d of the schema to %d: %w\n"+
 		"Run these statements with an account that may alter tables, when no transaction uses the table, and start again. Nobody is logged out by them.\n\t%s;",
 		s.names.sessions, from, s.version(), err, strings.Join(left, ";\n\t"))
+}
+
+// addColumns runs the statements of an upgrade: one for each column, and the last one for
+// the version. It returns those that are left. Another node may have been faster.
+func (s *Store) addColumns(ctx context.Context, names, statements []string) (left []string, err error) {
+	for _, name := range names {
+		if err := s.addColumn(ctx, name, statements[0]); err != nil {
+			return statements, err
+		}
+		statements = statements[1:]
+	}
+	_, err = s.exec(ctx, statements[0])
+	return statements, err
 }
 
 // upgradeConn returns a connection for the upgrade. Where the database can do so, it waits
@@ -79,7 +82,7 @@ func (s *Store) upgradeConn(ctx context.Context) (*sql.Conn, error) {
 		}
 		if _, err := conn.ExecContext(ctx, prepare); err != nil {
 			conn.Close()
-			return nil, fmt.Errorf("preparing an upgrade: %w", err)
+			return nil, err
 		}
 	}
 	return conn, nil
@@ -124,10 +127,10 @@ const (
 	alterPause = 2 * time.Second
 )
 
-// addColumn adds a column, unless another node has done so. It copies no table.
-func (s *Store) addColumn(ctx context.Context, conn *sql.Conn, name, statement string) error {
+// addColumn adds a column, unless it is there. It copies no table.
+func (s *Store) addColumn(ctx context.Context, name, statement string) error {
 	for attempt := 1; ; attempt++ {
-		_, refused := conn.ExecContext(ctx, statement+s.dialect.withoutCopy)
+		_, refused := s.exec(ctx, statement+s.dialect.withoutCopy)
 		if refused == nil {
 			return nil
 		}

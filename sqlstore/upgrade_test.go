@@ -243,3 +243,14 @@ func TestMigrate_RefusesAVersionThatNoReleaseHas(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A pool of one connection is usual with SQLite.
+func TestMigrate_UpgradesOnAPoolOfOneConnection(t *testing.T) {
+	a := newApp(t, integerUsers, sqlstore.Config{})
+	a.db.SetMaxOpenConns(1)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := a.NextRelease().Migrate(ctx); err != nil {
+		t.Error(err)
+	}
+}

@@ -133,9 +133,9 @@ func (g *Guard) RequireMethod(method string, or ...string) func(http.Handler) ht
 // copied, or forged with a leaked key.
 //
 // Later guards and the handler see the session with the roles, attributes and times that
-// the store says now. The roles, methods and the recent login that earlier guards of the
-// request have required are judged again. If the store does not answer, the request gets a 503. A
-// refusal deletes no cookie.
+// the store says now. What earlier guards of the request have required is judged again:
+// roles, methods and a recent login. If the store does not answer, the request gets a 503.
+// A refusal deletes no cookie.
 func (g *Guard) RequireLive(next http.Handler) http.Handler {
 	return g.require(Requirement{Live: true})(next)
 }

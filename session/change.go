@@ -1,0 +1,96 @@
+package session
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+)
+
+// Update replaces the Data of the request's session, for example when the user chooses
+// another tenant. The Verdict has the session with the new Data, and its cookies.
+//
+// Access cookies from before do not count any more: a late answer does not bring the old
+// Data back. On other nodes this takes effect within about a second with Run, and else at
+// the next refresh.
+//
+// The request must carry the refresh cookie of its session, as every request of a browser
+// does. An error that Is ErrUnauthenticated says that it has none, or that the session is
+// over; ErrTooLarge, that the session would outgrow its cookie: the Data are as before;
+// ErrStoreUnavailable, that the Data may have changed or not. Any other error says what is
+// wrong with the Data.
+func (m *Manager) Update(r *http.Request, data map[string]string) (Verdict, error) {
+	if err := dataFault(data); err != nil {
+		return Verdict{}, fmt.Errorf("session: Update: the data: %w", err)
+	}
+	return m.change(r, func(c *call, t refreshTicket, o outcome) (Verdict, error) {
+		row := o.snap.Record
+		if err := m.tickets.fits(o.snap, data); err != nil {
+			return Verdict{}, err
+		}
+		done, err := c.update(row.ID, data)
+		if err != nil {
+			return Verdict{}, err
+		}
+		if !done {
+			return Verdict{}, unauthenticated("the session has ended meanwhile")
+		}
+		asked := time.Now()
+		snap, err := c.find(row.ID)
+		switch {
+		case err != nil:
+			return Verdict{}, err
+		case snap.Record == nil || isOver(snap) || m.revocations.knowsEnd(row.ID, row.GlobalEpoch):
+			return Verdict{}, unauthenticated("the session has ended meanwhile")
+		}
+		m.revocations.reloaded(row.ID, snap.Record.Reload)
+		o.snap, o.asked = snap, asked
+		return m.answer(c, t, o)
+	})
+}
+
+// StepUp begins a new session for the user of the request, who has just proved who they
+// are by one more method, such as a second factor. The app must have verified it. The
+// old session ends: a refresh cookie that was copied before is worth nothing.
+//
+// The new session has the method in addition to those of the old one, and AuthTime is
+// now. It keeps the absolute end, Remember, Data and all else that the login said.
+//
+// The errors are those of Issue. One that Is ErrUnauthenticated says that the request has
+// no session that goes on, or not its refresh cookie.
+func (m *Manager) StepUp(r *http.Request, method string) (Verdict, error) {
+	return m.change(r, func(c *call, t refreshTicket, o outcome) (Verdict, error) {
+		row := o.snap.Record
+		methods := row.Methods
+		if !slices.Contains(methods, method) {
+			methods = append(slices.Clone(methods), method)
+		}
+		if err := methodsFault(methods); err != nil {
+			return Verdict{}, fmt.Errorf("session: StepUp: %w", err)
+		}
+		return m.begin(c, m.tickets.sessions(r, m.store.isLongPast), Login{
+			UserID: row.UserID, Remember: t.remember, Epoch: row.UserEpoch, NonInteractive: row.NonInteractive, IP: row.IP,
+			Methods: methods, ExternalID: row.ExternalID, Data: row.Data,
+			IdleTimeout: row.IdleTimeout, AbsoluteTimeout: row.EndsAt.Sub(o.snap.Now),
+		})
+	})
+}
+
+// change resolves the request's refresh ticket, as a refresh does, and lets do change the
+// session if it goes on.
+func (m *Manager) change(r *http.Request, do func(c *call, t refreshTicket, o outcome) (Verdict, error)) (Verdict, error) {
+	t, err := m.refreshTicket(r)
+	if err != nil {
+		return Verdict{}, err
+	}
+	c := m.store.begin(r.Context(), r)
+	defer c.end()
+	o, refused, err := m.ask(c, t)
+	if err != nil {
+		return refused, err
+	}
+	if !m.revoker.isCurrent(o.snap.Record) {
+		return Verdict{}, c.reportUnavailable(errStale)
+	}
+	return do(c, t, o)
+}
