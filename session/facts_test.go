@@ -291,6 +291,32 @@ func TestManager_ChangeBelievesNoStaleAnswer(t *testing.T) {
 	}
 }
 
+func TestManager_UpdateServesNoSessionThatEndsBeforeItIsReadBack(t *testing.T) {
+	inTestWorld(t, session.Config{}, func(w *testWorld) {
+		stale := &alteredStore{Store: w.users, found: func(s *store.Snapshot) {
+			if s.Record != nil {
+				s.Record.RevokedAt, s.Record.Reason = time.Time{}, ""
+			}
+		}}
+		node := newTestWorld(w.T, w.users, stale, session.Config{})
+		b := newBrowser()
+		node.login(b, session.Login{})
+		updated := false
+		node.store.Before(func(_ context.Context, method string) error {
+			if method == "Find" && updated {
+				updated = false
+				_, err := node.Logout(page(b.Clone()))
+				return err
+			}
+			updated = updated || method == "Update"
+			return nil
+		})
+		if v, err := node.Update(page(b), map[string]string{"tenant": "7"}); !isUnauthenticated(err) || v.Session().ID != "" {
+			w.Errorf("got %v, %v; want ErrUnauthenticated", v, err)
+		}
+	})
+}
+
 func isUnauthenticated(err error) bool { return errors.Is(err, session.ErrUnauthenticated) }
 func isUnavailable(err error) bool     { return errors.Is(err, session.ErrStoreUnavailable) }
 func namesTheData(err error) bool      { return err != nil && strings.Contains(err.Error(), "the data: ") }
