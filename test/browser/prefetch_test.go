@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/chromedp"
-
 	"github.com/sessionkit/sessionkit/middleware/nethttp"
 	"github.com/sessionkit/sessionkit/session"
 )
@@ -40,8 +38,7 @@ func TestPrefetchesAreNeverShownInPlaceOfThePage(t *testing.T) {
 		before := len(site.requests("/account"))
 		b.open(start)
 		b.prefetched(site, before, http.StatusServiceUnavailable)
-		b.press("#account")
-		b.isAt("/login?next=%2Faccount")
+		b.pressTo("#account", "/login?next=%2Faccount")
 		b.press("#login")
 		b.isAt("/account")
 		if got := b.heading(); got != "ada" {
@@ -55,8 +52,7 @@ func TestPrefetchesAreNeverShownInPlaceOfThePage(t *testing.T) {
 		before = len(site.requests("/account"))
 		eval[any](b, fmt.Sprintf(`document.head.append(document.createRange().createContextualFragment(%q)), null`, prefetching[way]))
 		b.prefetched(site, before, http.StatusServiceUnavailable)
-		b.press("#account")
-		b.isAt("/account")
+		b.pressTo("#account", "/account")
 		if got := b.heading(); got != "ada" {
 			b.fatalf("%s: after the access cookie has expired the page shows %q", way, got)
 		}
@@ -93,16 +89,7 @@ func TestPrefetchesFromBeforeTheLoginAreDiscarded(t *testing.T) {
 		b.open("/start/" + way)
 		b.prefetched(site, before, http.StatusOK)
 		eval[any](b, `fetch('/login', {method: 'POST', redirect: 'manual'}).then(() => null)`)
-		ctx, cancel := b.limited()
-		err := chromedp.Do(ctx, chromedp.Click("#account"))
-		cancel()
-		if err != nil {
-			b.fatalf("clicking: %v", err)
-		}
-		b.until("the page is shown", func() bool {
-			at, err := tryEval[string](b, `document.readyState + location.pathname`)
-			return err == nil && at == "complete/account"
-		})
+		b.pressTo("#account", "/account")
 		if got := b.heading(); got != "ada" {
 			b.errorf("%s: after the login the page shows %q", way, got)
 		}

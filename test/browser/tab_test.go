@@ -156,7 +156,25 @@ func (b *tab) press(selector string) int64 {
 	if err != nil {
 		b.fatalf("clicking on %s: %v", selector, err)
 	}
+	if answer == nil {
+		b.fatalf("clicking on %s: Chromium reports a page without an answer of the server", selector)
+	}
 	return answer.Status
+}
+
+// pressTo clicks on a link, and waits until the tab shows this page of the app. Where the
+// page prefetches, press may take the answer to the prefetch for the answer to the click.
+func (b *tab) pressTo(selector, path string) {
+	b.Helper()
+	ctx, cancel := b.limited()
+	defer cancel()
+	if err := chromedp.Do(ctx, chromedp.Click(selector)); err != nil {
+		b.fatalf("clicking on %s: %v", selector, err)
+	}
+	b.until("the tab shows "+path, func() bool {
+		at, err := tryEval[string](b, `document.readyState + ' ' + location.href`)
+		return err == nil && at == "complete "+b.app.url+path
+	})
 }
 
 // fill puts a text into a field at once, as a password manager does.
