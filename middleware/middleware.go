@@ -107,8 +107,9 @@ func (g *Guard) RequireRole(role string, or ...string) echo.MiddlewareFunc {
 }
 
 // RequireRecentLogin admits only users who logged in less than d ago. Other users are
-// sent to the login page, with reauth=1 in its query, and return after the login. If d is
-// zero or negative, it admits nobody.
+// sent to the login page, with reauth=1 in its query, and return after the login. An
+// impersonation gets a 403: see session.Login.Actor. If d is zero or negative, it admits
+// nobody.
 func (g *Guard) RequireRecentLogin(d time.Duration) echo.MiddlewareFunc {
 	return g.require(nethttp.Requirement{Recent: max(d, 1)})
 }
@@ -116,7 +117,7 @@ func (g *Guard) RequireRecentLogin(d time.Duration) echo.MiddlewareFunc {
 // RequireMethod admits only users who have proved who they are by the method or one of the
 // others: see session.Login.Methods and StepUp. Other users are sent to the login page, with
 // reauth=1 in its query. If that page asks logged-in users for the method, and calls StepUp,
-// they return from there.
+// they return from there. An impersonation gets a 403: see session.Login.Actor.
 func (g *Guard) RequireMethod(method string, or ...string) echo.MiddlewareFunc {
 	return g.require(nethttp.Requirement{Methods: append([]string{method}, or...)})
 }
@@ -232,6 +233,15 @@ func (g *Guard) Update(c echo.Context, data map[string]string) error {
 		return tooLate()
 	}
 	return g.continued(c)(g.core.Update(c.Response().Writer, c.Request(), data))
+}
+
+// StopImpersonating puts the actor's own session in place of the request's impersonation: see
+// session.Login.Actor and session.Manager.StopImpersonating. It is used like Issue.
+func (g *Guard) StopImpersonating(c echo.Context) error {
+	if c.Response().Committed {
+		return tooLate()
+	}
+	return g.continued(c)(g.core.StopImpersonating(c.Response().Writer, c.Request()))
 }
 
 // continued lets the handler go on with the writer and the request that a call of the Core

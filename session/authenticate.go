@@ -4,8 +4,6 @@ import (
 	"errors"
 	"net/http"
 	"time"
-
-	"github.com/sessionkit/sessionkit/session/store"
 )
 
 // Authenticate decides who a request belongs to.
@@ -59,8 +57,9 @@ func (m *Manager) knownOver(r *http.Request, t refreshTicket) error {
 // statement is needed.
 //
 // If the cookies name two sessions, it returns the ticket of the one that goes on: a login
-// has replaced the other one, whose last answer came late. If both go on, one cookie may
-// be planted, and neither counts.
+// has replaced the other one, whose last answer came late. If both go on, and an actor has
+// begun the one from the other, it returns the ticket of the impersonation. Otherwise one
+// cookie may be planted, and neither counts.
 func (m *Manager) refreshTicket(r *http.Request) (refreshTicket, error) {
 	tickets := m.tickets.refresh(r)
 	switch len(tickets) {
@@ -86,6 +85,9 @@ func (m *Manager) refreshTicket(r *http.Request) (refreshTicket, error) {
 		}
 	}
 	if live > 1 {
+		if t, ok := impersonation(tickets); ok {
+			return t, nil
+		}
 		c.raise(Event{Kind: EventAmbiguous})
 		return refreshTicket{}, unauthenticated("the request has the refresh cookies of two sessions")
 	}
@@ -101,6 +103,7 @@ func (m *Manager) accepts(t *accessTicket) bool {
 		now.Before(t.ExpiresAt) &&
 		!t.IssuedAt.After(now.Add(clockTolerance)) &&
 		m.revocations.accepts(t.id, t.globalEpoch, t.reload) &&
+		!m.revocations.originEnded(t.origin) &&
 		!m.revocations.mustRefresh(t.refresh)
 }
 
@@ -174,12 +177,11 @@ func (m *Manager) refuse(t refreshTicket, o outcome) (Verdict, error) {
 		// A parallel request may have been answered with a newer ticket.
 		return Verdict{}, isOverError(o.why(), false)
 	}
-	reused := o.class == classReuse || o.snap.Record != nil && o.snap.Record.Reason == store.ReasonReuse
-	over, err := m.tickets.mintOver(t.sessionID(), o.snap.Now, reused)
+	over, err := m.tickets.mintOver(t.sessionID(), o.snap.Now, o.stolen() != nil)
 	if err != nil {
 		return Verdict{}, err
 	}
-	return Verdict{Cookies: []*http.Cookie{over}}, isOverError(o.why(), reused)
+	return Verdict{Cookies: []*http.Cookie{over}}, isOverError(o.why(), o.stolen() != nil)
 }
 
 func isOverError(why string, reused bool) error {

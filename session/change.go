@@ -40,7 +40,7 @@ func (m *Manager) Update(r *http.Request, data map[string]string) (Verdict, erro
 		switch {
 		case err != nil:
 			return Verdict{}, err
-		case snap.Record == nil || isOver(snap) || m.revocations.knowsEnd(row.ID, row.GlobalEpoch):
+		case snap.Record == nil || isOver(snap) || m.revocations.knowsEnd(row.ID, row.GlobalEpoch) || m.revocations.originEnded(row.ActorSession):
 			return Verdict{}, unauthenticated("the session has ended meanwhile")
 		}
 		m.revocations.reloaded(row.ID, snap.Record.Reload)
@@ -57,10 +57,14 @@ func (m *Manager) Update(r *http.Request, data map[string]string) (Verdict, erro
 // now. It keeps the absolute end, Remember, Data and all else that the login said.
 //
 // The errors are those of Issue. One that Is ErrUnauthenticated says that the request has
-// no session that goes on, or not its refresh cookie.
+// no session that goes on, or not its refresh cookie. An impersonation (see Login.Actor) is
+// refused with ErrUserDisabled.
 func (m *Manager) StepUp(r *http.Request, method string) (Verdict, error) {
 	return m.change(r, func(c *call, t refreshTicket, o outcome) (Verdict, error) {
 		row := o.snap.Record
+		if row.Actor != "" {
+			return Verdict{}, fmt.Errorf("%w: in an impersonation nobody can prove to be the user", ErrUserDisabled)
+		}
 		methods := row.Methods
 		if !slices.Contains(methods, method) {
 			methods = append(slices.Clone(methods), method)
@@ -68,11 +72,11 @@ func (m *Manager) StepUp(r *http.Request, method string) (Verdict, error) {
 		if err := methodsFault(methods); err != nil {
 			return Verdict{}, fmt.Errorf("session: StepUp: %w", err)
 		}
-		return m.begin(c, m.tickets.sessions(r, m.store.isLongPast), Login{
+		return m.begin(c, m.sessionsOf(r), Login{
 			UserID: row.UserID, Remember: t.remember, Epoch: row.UserEpoch, NonInteractive: row.NonInteractive, IP: row.IP,
 			Methods: methods, ExternalID: row.ExternalID, Data: row.Data,
 			IdleTimeout: row.IdleTimeout, AbsoluteTimeout: row.EndsAt.Sub(o.snap.Now),
-		})
+		}, nil)
 	})
 }
 

@@ -54,6 +54,12 @@ type Config struct {
 	// of their own: see Login.NonInteractive.
 	MaxSessions int
 
+	// MayImpersonate decides whether the user of actor, which is the request's session, may
+	// act as another user: see Login.Actor. It returns nil if they may, ErrUserDisabled if
+	// not, and any other error if it cannot tell; Issue returns the error. Issue has 2 seconds
+	// for it and its statements. It must be safe for concurrent use. Default: nobody may.
+	MayImpersonate func(r *http.Request, actor Session, userID string) error
+
 	// ClientIP returns the network address of a request, for events and for the
 	// list of devices; the kit keeps at most 45 bytes of it. Default: the host of
 	// r.RemoteAddr, which behind a proxy is the proxy's. It must be safe for

@@ -79,6 +79,7 @@ func (c *credentialCache) key(r *http.Request, login Login) credentialKey {
 	number(uint64(login.AbsoluteTimeout))
 	part(strings.Join(login.Methods, ","))
 	part(login.ExternalID)
+	part(login.Actor)
 	part(string(appendTaggedMap(nil, login.Data, isData)))
 	if login.Remember {
 		part("remember")

@@ -20,6 +20,7 @@ type Device struct {
 	NonInteractive bool // a program logged in with the user's credentials: see Login.NonInteractive
 
 	Methods    []string          // how the user has proved who they are
+	Actor      string            // the user who acts as this one: see Login.Actor; empty: nobody does
 	ExternalID string            // what an identity provider calls the session; empty: nothing
 	Data       map[string]string // see Login.Data
 }
@@ -83,6 +84,7 @@ func deviceOf(row store.Record) Device {
 		NonInteractive: row.NonInteractive,
 
 		Methods:    row.Methods,
+		Actor:      row.Actor,
 		ExternalID: row.ExternalID,
 		Data:       row.Data,
 	}

@@ -67,6 +67,7 @@ var (
 	errContended         = errors.New("the session's row kept changing")
 	errDelayed           = errors.New("the login of a moment ago is not in the store yet")
 	errTooManyUnfinished = errors.New("too many calls of RevokeUser are unfinished: call it again later")
+	errStraggler         = errors.New("the browser has been given a newer refresh cookie a moment ago")
 	errStale             = errors.New("the store's answer is older than a revocation that this node knows of")
 )
 

@@ -7,18 +7,21 @@ import (
 	"net/http"
 	"sync/atomic"
 	"time"
+
+	"github.com/sessionkit/sessionkit/session/store"
 )
 
 // An Event tells an operator what happened to a session.
 //
 // No field holds a secret: nobody can make a cookie or a key from an Event, so it may
-// be logged. UserID, IP and the user agents are personal data: keep them only as
+// be logged. UserID, Actor, IP and the user agents are personal data: keep them only as
 // long as your privacy policy allows. A user agent is text of the client's choice:
 // write it only where it is quoted. LogEvents leaves both out.
 type Event struct {
 	Kind      EventKind
 	SessionID string // empty if no session is known
 	UserID    string // empty if no user is known
+	Actor     string // who acts as UserID, see Login.Actor; empty if nobody does, or no row was read
 	IP        string // the request's, see Config.ClientIP; empty if no request caused the event
 	UserAgent string // the request's, at most 255 bytes; may be empty
 	Err       error  // for EventStoreError, EventStoreDown, EventMisconfigured, and EventEnded of a deleted user
@@ -28,6 +31,11 @@ type Event struct {
 	// your login on this device, from this address. The request may be the thief's or
 	// the user's own: the second of the two is the one that is noticed.
 	LoginUserAgent string
+}
+
+// eventOf returns an event of the session that a row describes.
+func eventOf(kind EventKind, row *store.Record) Event {
+	return Event{Kind: kind, SessionID: row.ID.String(), UserID: row.UserID, Actor: row.Actor}
 }
 
 // EventKind names what happened. It is the text that logs and metrics show.
@@ -128,8 +136,8 @@ func (k EventKind) rate() rate {
 }
 
 // LogEvents returns a function for Config.OnEvent that logs each event at the
-// level of its kind, with the ids of session and user, the network address and
-// the error. It does not log the user agent.
+// level of its kind, with the ids of session, user and actor, the network address
+// and the error. It does not log the user agent.
 //
 // Of the kinds that a stranger can cause at will (EventUndecodable, EventAmbiguous,
 // EventOldKey) it writes at most one line a second for each kind. The attribute
@@ -145,7 +153,7 @@ func LogEvents(log *slog.Logger) func(Event) {
 			return
 		}
 		attrs := []slog.Attr{slog.String("kind", string(e.Kind))}
-		for _, a := range []struct{ name, value string }{{"session", e.SessionID}, {"user", e.UserID}, {"ip", e.IP}} {
+		for _, a := range []struct{ name, value string }{{"session", e.SessionID}, {"user", e.UserID}, {"actor", e.Actor}, {"ip", e.IP}} {
 			if a.value != "" {
 				attrs = append(attrs, slog.String(a.name, a.value))
 			}

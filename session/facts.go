@@ -31,6 +31,13 @@ func (m *Manager) factFaults(login Login) error {
 	if d := login.AbsoluteTimeout; d != 0 && d < m.windows.shortestIdle {
 		wrong("AbsoluteTimeout is %v: use at least twice AccessTTL, %v", d, m.windows.shortestIdle)
 	}
+	switch {
+	case login.Actor == "":
+	case login.Actor == login.UserID:
+		wrong("Actor is UserID: nobody acts as themselves")
+	case login.NonInteractive || login.Remember:
+		wrong("Actor is not for NonInteractive or Remember")
+	}
 	return errors.Join(faults...)
 }
 

@@ -58,6 +58,15 @@ type Login struct {
 	// text adds its length and one or two bytes, and a third of that for the encoding.
 	Data map[string]string
 
+	// Actor is the user who acts as UserID, such as an administrator who helps them. It must
+	// be the user of the request's session, who must not be an Actor there, and
+	// Config.MayImpersonate must allow it; it is not for programs. The actor's session does
+	// not end: Manager.StopImpersonating leads back to it. If it ends otherwise, so does this
+	// one. This one lives at most as long as the actor's would without a request, and shows
+	// Actor in Session, in the list of devices and in each Event. HasMethod and
+	// LoggedInWithin are false in it, and a logout ends both. Empty: nobody acts.
+	Actor string
+
 	// IdleTimeout and AbsoluteTimeout are the session's own, for example shorter ones for
 	// an administrator; at least twice AccessTTL. 0, or longer than what Config has for
 	// the session: what Config has.
@@ -81,7 +90,10 @@ func (m *Manager) Issue(r *http.Request, login Login) (Verdict, error) {
 	if err := m.factFaults(login); err != nil {
 		return Verdict{}, err
 	}
-	if !login.NonInteractive || !m.tickets.hasOnlyCredentials(r) {
+	switch {
+	case login.Actor != "":
+		return m.impersonate(r, login)
+	case !login.NonInteractive || !m.tickets.hasOnlyCredentials(r):
 		return m.login(r, login)
 	}
 	return m.credentials.once(m.credentials.key(r, login), m.accepts, func() (Verdict, error) { return m.login(r, login) })
@@ -96,12 +108,18 @@ func (m *Manager) login(r *http.Request, login Login) (Verdict, error) {
 		return Verdict{}, err
 	}
 	login.Remember = login.Remember || remember
-	return m.begin(c, m.tickets.sessions(r, m.store.isLongPast), login)
+	return m.begin(c, m.sessionsOf(r), login, nil)
 }
 
-// begin begins a session, and then ends those that it replaces.
-func (m *Manager) begin(c *call, old []store.ID, login Login) (Verdict, error) {
-	t := refreshTicket{root: random16(), id: random16(), remember: login.Remember}
+// sessionsOf returns the sessions in the request's cookies, which a login or a logout ends.
+func (m *Manager) sessionsOf(r *http.Request) []store.ID {
+	return m.tickets.sessions(r, m.store.isLongPast)
+}
+
+// begin begins a session, and then ends those that it replaces. The origin is that of an
+// impersonation, else nil.
+func (m *Manager) begin(c *call, old []store.ID, login Login, origin *refreshTicket) (Verdict, error) {
+	t := refreshTicket{root: random16(), id: random16(), remember: login.Remember, origin: origin}
 	asked := time.Now()
 	snap, err := c.create(m.newSession(c.r, t, login))
 	if err != nil {
@@ -119,10 +137,15 @@ func (m *Manager) begin(c *call, old []store.ID, login Login) (Verdict, error) {
 	// Only now: on an earlier error the browser keeps what it had. If this fails,
 	// Run repeats it, and the login holds.
 	m.revoker.revokeSurely(c, old, store.ReasonReplaced)
+	e := eventOf(EventIssued, snap.Record)
+	c.raise(e)
+	if login.Actor != "" {
+		return v, nil // the user's sessions are not limited by it, and no password was checked
+	}
 	m.limitSessions(c, snap)
-	c.raise(Event{Kind: EventIssued, SessionID: v.ticket.ID, UserID: login.UserID})
 	if login.Epoch == 0 && snap.Record.UserEpoch != 0 {
-		c.raise(Event{Kind: EventMisconfigured, Err: errEpochUnchecked, SessionID: v.ticket.ID, UserID: login.UserID})
+		e.Kind, e.Err = EventMisconfigured, errEpochUnchecked
+		c.raise(e)
 	}
 	return v, nil
 }
@@ -138,6 +161,10 @@ func (m *Manager) newSession(r *http.Request, t refreshTicket, login Login) stor
 	if login.AbsoluteTimeout > 0 {
 		absolute = min(absolute, login.AbsoluteTimeout)
 	}
+	facts := store.Facts{Methods: login.Methods, ExternalID: login.ExternalID, Data: login.Data}
+	if t.origin != nil {
+		facts.Actor, facts.ActorSession = login.Actor, t.origin.sessionID()
+	}
 	return store.NewSession{
 		ID:        t.sessionID(),
 		UserID:    login.UserID,
@@ -150,7 +177,7 @@ func (m *Manager) newSession(r *http.Request, t refreshTicket, login Login) stor
 
 		NonInteractive: login.NonInteractive,
 		IdleTimeout:    login.IdleTimeout,
-		Facts:          store.Facts{Methods: login.Methods, ExternalID: login.ExternalID, Data: login.Data},
+		Facts:          facts,
 	}
 }
 

@@ -20,10 +20,11 @@ const (
 	classStraggler              // the ticket before the confirmed one, or a sibling of it, in flight while that was confirmed
 	classAhead                  // the row is behind the ticket: the database lost writes, or the answer is stale
 	classReuse                  // anything else that is authentic: a superseded ticket, in the hands of two clients
+	classGivenBack              // of an impersonation that was stopped, after a client has used the actor's session that it gave back: another client has this one
 )
 
 func (c class) String() string {
-	return [...]string{"missing", "delayed", "ended", "same", "late", "next", "young", "straggler", "ahead", "reuse"}[c]
+	return [...]string{"missing", "delayed", "ended", "same", "late", "next", "young", "straggler", "ahead", "reuse", "given back"}[c]
 }
 
 // judge is the whole decision of the rotation: a pure function of the row, the
@@ -46,7 +47,10 @@ func (w windows) judge(s store.Snapshot, t refreshTicket) class {
 		}
 		return classMissing
 	}
-	if isOver(s) || !s.Now.Before(t.expires) {
+	switch {
+	case wasGivenBack(s):
+		return classGivenBack
+	case isOver(s), !s.Now.Before(t.expires):
 		return classEnded
 	}
 
@@ -106,11 +110,30 @@ func isStraggler(row *store.Record, p store.PresentedTicket) bool {
 		p.Generation == row.Generation && p.Parent == row.Previous
 }
 
-// isOver reports whether the session of s has ended: for everybody, for its user, or by
-// itself. The global epoch may be lower than the row's: then the database has lost a
-// RevokeAll.
+// wasGivenBack reports whether an impersonation was stopped, and a client has used the
+// actor's own session since. A browser that has received the answer no longer presents a
+// ticket of the impersonation. If the answer was lost, nobody uses the actor's session.
+func wasGivenBack(s store.Snapshot) bool {
+	row, actor := s.Record, s.Actor
+	return row.Reason == store.ReasonReplaced && actor != nil && !hasEnded(s, actor) && actor.LastSeenAt().After(row.RevokedAt)
+}
+
+// isOver reports whether the session of s has ended, or the one from which an actor began
+// it.
 func isOver(s store.Snapshot) bool {
-	row := s.Record
+	return hasEnded(s, s.Record) || isActorOver(s)
+}
+
+// isActorOver reports whether the session has ended from which an actor began the session
+// of s.
+func isActorOver(s store.Snapshot) bool {
+	return !s.Record.ActorSession.IsZero() && (s.Actor == nil || hasEnded(s, s.Actor))
+}
+
+// hasEnded reports whether the session of a row has ended: for everybody, for its user, or
+// by itself. The global epoch may be lower than the row's: then the database has lost a
+// RevokeAll.
+func hasEnded(s store.Snapshot, row *store.Record) bool {
 	return !row.RevokedAt.IsZero() ||
 		row.GlobalEpoch < s.GlobalEpoch ||
 		row.User.Disabled ||

@@ -117,14 +117,14 @@ func (m *Manager) Done(ctx context.Context) <-chan struct{} {
 
 // watch returns when the session is over, or ctx is done.
 func (m *Manager) watch(ctx context.Context, t *accessTicket) {
-	news, stop := m.revocations.watchers.add(t.id) // before the first check, so that nothing is missed
+	news, stop := m.revocations.watchers.add(t.id, t.origin) // before the first check, so that nothing is missed
 	defer stop()
 	end := time.NewTimer(t.EndsAt.Sub(t.IssuedAt) - t.sinceIssued())
 	defer end.Stop()
 	pause := func() time.Duration { return m.windows.watchPause - rand.N(m.windows.accessJitter) }
 	ask := time.NewTimer(pause()) // news must not put it off
 	defer ask.Stop()
-	for !m.revocations.knowsEnd(t.id, t.globalEpoch) {
+	for !m.revocations.knowsEnd(t.id, t.globalEpoch) && !m.revocations.originEnded(t.origin) {
 		select {
 		case <-ctx.Done():
 			return

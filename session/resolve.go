@@ -47,6 +47,20 @@ func (o outcome) userGone() bool {
 // on: another client or a late answer may have a newer ticket.
 func (o outcome) endedAlone() bool { return o.class == classEnded && !isOver(o.snap) }
 
+// stolen returns the session that ends, or has ended, because somebody may have copied its
+// cookie: the ticket's own, or the one that an actor began that from. nil: neither.
+func (o outcome) stolen() *store.Record {
+	row, actor := o.snap.Record, o.snap.Actor
+	switch {
+	case o.class == classReuse, row != nil && row.Reason == store.ReasonReuse:
+		return row
+	case o.class == classGivenBack, actor != nil && actor.Reason == store.ReasonReuse:
+		return actor
+	default:
+		return nil
+	}
+}
+
 // why says why a session is over, for logs.
 func (o outcome) why() string {
 	switch {
@@ -54,6 +68,8 @@ func (o outcome) why() string {
 		return "ended: the user no longer exists"
 	case o.class == classEnded && o.snap.Record.User.Disabled && !o.snap.Record.User.Gone:
 		return "ended: the user is disabled"
+	case o.class == classEnded && isActorOver(o.snap):
+		return "ended: the session of the actor is over"
 	default:
 		return o.class.String()
 	}
@@ -74,7 +90,7 @@ func (rs *resolver) resolve(c *call, t refreshTicket) (outcome, error) {
 			return outcome{}, err
 		}
 		o.class = rs.windows.judge(o.snap, t)
-		written := true
+		written, lost := true, false
 		switch p := rs.windows.presented(o.snap, t); o.class {
 		case classNext, classAhead:
 			p.RetainFor = rs.windows.retainFor(rs.cfg.idle(t.remember, o.snap.Record.IdleTimeout))
@@ -82,13 +98,14 @@ func (rs *resolver) resolve(c *call, t refreshTicket) (outcome, error) {
 		case classLate:
 			written, err = c.recordLate(p)
 		case classReuse:
-			var lost bool
 			written, lost, err = c.revokeReused(p)
-			maybeRevoked = maybeRevoked || lost
+		case classGivenBack:
+			written, lost, err = c.revoke(o.snap.Actor.ID, "", store.ReasonReuse)
 		}
+		maybeRevoked = maybeRevoked || lost
 		if err != nil {
-			if maybeRevoked {
-				rs.revoker.revokeLater(c, id, store.ReasonReuse)
+			if stolen := o.stolen(); maybeRevoked && stolen != nil {
+				rs.revoker.revokeLater(c, stolen.ID, store.ReasonReuse)
 			}
 			return outcome{}, err
 		}
@@ -129,15 +146,15 @@ func (rs *resolver) report(c *call, o outcome, t refreshTicket, maybeRevoked boo
 	id := t.sessionID()
 	e := Event{SessionID: id.String()}
 	if o.snap.Record != nil {
-		e.UserID = o.snap.Record.UserID
+		e = eventOf("", o.snap.Record)
 	}
 	raise := func(kind EventKind) { e.Kind = kind; c.raise(e) }
 	switch o.class {
-	case classReuse:
-		rs.revoker.reportReuse(c, o.snap.Record)
+	case classReuse, classGivenBack:
+		rs.revoker.reportReuse(c, o.stolen())
 	case classEnded:
-		if maybeRevoked && o.snap.Record.Reason == store.ReasonReuse {
-			rs.revoker.reportReuse(c, o.snap.Record)
+		if stolen := o.stolen(); maybeRevoked && stolen != nil {
+			rs.revoker.reportReuse(c, stolen)
 		}
 		if o.userGone() {
 			e.Err = errUserGone

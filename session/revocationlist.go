@@ -81,6 +81,12 @@ func (l *revocationList) knowsEnd(id store.ID, globalEpoch uint64) bool {
 	return l.entry(id).revoked || l.everybodyIsOut(globalEpoch)
 }
 
+// originEnded reports whether this node knows that the session is revoked from which an
+// actor began an impersonation. A zero origin has not ended.
+func (l *revocationList) originEnded(origin store.ID) bool {
+	return !origin.IsZero() && l.entry(origin).revoked
+}
+
 // entry returns what is known of a session; zero: nothing.
 func (l *revocationList) entry(id store.ID) revocationEntry {
 	if known, ok := l.entries.Load(id); ok {

@@ -8,8 +8,8 @@ import (
 	"github.com/sessionkit/sessionkit/session/store"
 )
 
-// Logout ends the session that the request's cookies name, and returns a Verdict
-// whose cookies delete them, even on an error. An error that Is
+// Logout ends the session that the request's cookies name, and of an impersonation also the
+// actor's. It returns a Verdict whose cookies delete them, even on an error. An error that Is
 // ErrStoreUnavailable says that the store could not be told: this node no longer
 // accepts the session, and Run repeats the revocation until the store has it. If the
 // process ends before that, the revocation is lost, and a copy of the cookies is good
@@ -17,7 +17,7 @@ import (
 func (m *Manager) Logout(r *http.Request) (Verdict, error) {
 	c := m.store.begin(r.Context(), r)
 	defer c.end()
-	return Verdict{Cookies: m.tickets.names.cleared()}, m.revoker.revokeSurely(c, m.tickets.sessions(r, m.store.isLongPast), store.ReasonLogout)
+	return Verdict{Cookies: m.tickets.names.cleared()}, m.revoker.revokeSurely(c, m.sessionsOf(r), store.ReasonLogout)
 }
 
 // Revoke ends one session of the user's: one device. It returns ErrNotFound if the
@@ -31,7 +31,7 @@ func (m *Manager) Revoke(ctx context.Context, userID, sessionID string) error {
 	}
 	c := m.store.begin(ctx, nil)
 	defer c.end()
-	done, err := c.revoke(id, userID, store.ReasonRevoked)
+	done, _, err := c.revoke(id, userID, store.ReasonRevoked)
 	if err != nil {
 		return err
 	}

@@ -20,14 +20,15 @@ type revoker struct {
 // isCurrent reports whether this node knows of no revocation that is newer than the
 // row as the store returned it, or that the store has yet to be told of.
 func (rv *revoker) isCurrent(row *store.Record) bool {
-	return rv.revocations.accepts(row.ID, row.GlobalEpoch, row.Reload) && !rv.pending.has(row.ID)
+	return rv.revocations.accepts(row.ID, row.GlobalEpoch, row.Reload) && !rv.pending.has(row.ID) &&
+		!rv.revocations.originEnded(row.ActorSession) && !rv.pending.has(row.ActorSession)
 }
 
 // revoke enters the session into this node's revocation list first: that holds even
 // if the store does not answer.
 func (rv *revoker) revoke(c *call, id store.ID, reason store.Reason) error {
 	rv.revocations.revoking(id)
-	done, err := c.revoke(id, "", reason)
+	done, _, err := c.revoke(id, "", reason)
 	if err != nil {
 		return err
 	}
@@ -69,7 +70,9 @@ func (rv *revoker) revokeLater(c *call, id store.ID, reason store.Reason) {
 func (rv *revoker) reportReuse(c *call, row *store.Record) {
 	rv.revocations.revoked(row.ID)
 	rv.pending.done(row.ID)
-	c.raise(Event{Kind: EventReuse, SessionID: row.ID.String(), UserID: row.UserID, LoginUserAgent: row.UserAgent})
+	e := eventOf(EventReuse, row)
+	e.LoginUserAgent = row.UserAgent
+	c.raise(e)
 }
 
 // retryAtOnce is how many pending revocations one round of Run repeats.
@@ -87,7 +90,7 @@ func (rv *revoker) retry(ctx context.Context) {
 func (rv *revoker) retryOne(ctx context.Context, id store.ID, reason store.Reason) error {
 	c := rv.store.begin(ctx, nil)
 	defer c.end()
-	done, err := c.revoke(id, "", reason)
+	done, _, err := c.revoke(id, "", reason)
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ type Session struct {
 	EndsAt    time.Time // the absolute end
 
 	Methods    []string          // how the user has proved who they are: see Login.Methods
+	Actor      string            // the user who acts as UserID: see Login.Actor; empty: nobody does
 	ExternalID string            // what an identity provider calls the session; empty: nothing
 	Data       map[string]string // see Login.Data and Manager.Update
 }
@@ -31,16 +32,17 @@ func (s Session) HasRole(role string, or ...string) bool {
 }
 
 // HasMethod reports whether the user has proved who they are by the method or by one of
-// the others.
+// the others. It is false if the session has an Actor.
 func (s Session) HasMethod(method string, or ...string) bool {
-	return slices.Contains(s.Methods, method) ||
-		slices.ContainsFunc(or, func(m string) bool { return slices.Contains(s.Methods, m) })
+	return s.Actor == "" && (slices.Contains(s.Methods, method) ||
+		slices.ContainsFunc(or, func(m string) bool { return slices.Contains(s.Methods, m) }))
 }
 
-// LoggedInWithin reports whether the user proved who they are less than d ago. A
-// node with a wrong clock is off by at most the lifetime of the access cookie.
+// LoggedInWithin reports whether the user proved who they are less than d ago. It is
+// false if the session has an Actor. A node with a wrong clock is off by at most the
+// lifetime of the access cookie.
 func (s Session) LoggedInWithin(d time.Duration) bool {
-	return s.IssuedAt.Sub(s.AuthTime)+s.sinceIssued() < d
+	return s.Actor == "" && s.IssuedAt.Sub(s.AuthTime)+s.sinceIssued() < d
 }
 
 // sinceIssued is the time since the store was asked. It is measured by this node's

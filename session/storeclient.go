@@ -156,8 +156,18 @@ func (c *storeClient) isLongPast(t time.Time) bool {
 	return seen != nil && time.Since(seen.read) < maxReadingAge && seen.shown.Sub(t) > longPast
 }
 
-// find reads a session.
+// find reads a session, and of an impersonation also the session that it began from.
 func (c *call) find(id store.ID) (store.Snapshot, error) {
+	snap, err := c.findRow(id)
+	if err != nil || snap.Record == nil || snap.Record.ActorSession.IsZero() {
+		return snap, err
+	}
+	origin, err := c.findRow(snap.Record.ActorSession)
+	snap.Actor = origin.Record
+	return snap, err
+}
+
+func (c *call) findRow(id store.ID) (store.Snapshot, error) {
 	snap, _, err := do(c, func(ctx context.Context) (store.Snapshot, error) { return c.read(ctx, id) })
 	return snap, err
 }
@@ -194,9 +204,10 @@ func (c *call) revokeReused(p store.PresentedTicket) (done, lost bool, err error
 	return do(c, func(ctx context.Context) (bool, error) { return c.store.RevokeReused(ctx, p) })
 }
 
-func (c *call) revoke(id store.ID, userID string, reason store.Reason) (bool, error) {
-	done, _, err := do(c, func(ctx context.Context) (bool, error) { return c.store.Revoke(ctx, id, userID, reason) })
-	return done, err
+// revoke reports whether this call has revoked the session, and lost whether it may have
+// done so without an answer.
+func (c *call) revoke(id store.ID, userID string, reason store.Reason) (done, lost bool, err error) {
+	return do(c, func(ctx context.Context) (bool, error) { return c.store.Revoke(ctx, id, userID, reason) })
 }
 
 // revokeUser returns how many sessions were found: see store.Store.RevokeUser.

@@ -19,6 +19,7 @@ import (
 type accessTicket struct {
 	Session
 	id          store.ID
+	origin      store.ID // of an impersonation; zero: it is none
 	reload      uint64
 	globalEpoch uint64
 	refresh     uint64           // the refresh epoch: see store.Store.RefreshAll
@@ -55,6 +56,10 @@ type refreshTicket struct {
 	remember   bool
 	issued     time.Time
 	expires    time.Time // the idle end
+
+	// origin is the ticket of the session from which an actor began this one; nil: this
+	// is no impersonation. It has no origin of its own.
+	origin *refreshTicket
 }
 
 func (t refreshTicket) sessionID() store.ID {
@@ -77,6 +82,7 @@ func (t refreshTicket) child(now time.Time, idle time.Duration) refreshTicket {
 		remember:   t.remember,
 		issued:     stamp(now),
 		expires:    stamp(now.Add(idle)),
+		origin:     t.origin,
 	}
 }
 
@@ -113,6 +119,9 @@ func (t *accessTicket) appendTo(b []byte) []byte {
 	if t.ExternalID != "" {
 		b = appendTagged(b, t.ExternalID, isExternalID)
 	}
+	if t.Actor != "" {
+		b = appendTagged(b, string(t.origin[:])+t.Actor, isActor)
+	}
 	return appendTaggedMap(b, t.Data, isData)
 }
 
@@ -146,6 +155,10 @@ func (t *accessTicket) parse(b []byte) error {
 			t.ExternalID = text
 		case isData:
 			r.pair(&t.Data, text)
+		case isActor:
+			if t.Actor = text[copy(t.origin[:], text):]; t.Actor == "" {
+				r.fail()
+			}
 		default:
 			r.fail()
 		}
@@ -164,7 +177,14 @@ func (t *accessTicket) parseOver(b []byte) error {
 }
 
 func (t *refreshTicket) appendTo(b []byte) []byte {
-	b = append(b, refreshV1)
+	b = t.appendFields(append(b, refreshV1))
+	if t.origin != nil {
+		b = t.origin.appendFields(b)
+	}
+	return b
+}
+
+func (t *refreshTicket) appendFields(b []byte) []byte {
 	b = append(b, t.root[:]...)
 	b = binary.AppendUvarint(b, t.generation)
 	b = append(b, t.id[:]...)
@@ -176,6 +196,15 @@ func (t *refreshTicket) appendTo(b []byte) []byte {
 
 func (t *refreshTicket) parse(b []byte) error {
 	r := newReader(b, refreshV1)
+	t.parseFields(r)
+	if !r.atEnd() {
+		t.origin = &refreshTicket{}
+		t.origin.parseFields(r)
+	}
+	return r.end()
+}
+
+func (t *refreshTicket) parseFields(r *reader) {
 	r.bytes(t.root[:])
 	t.generation = r.uvarint()
 	r.bytes(t.id[:])
@@ -183,5 +212,4 @@ func (t *refreshTicket) parse(b []byte) error {
 	t.remember = r.bool()
 	t.issued = r.issued()
 	t.expires = t.issued.Add(r.span())
-	return r.end()
 }

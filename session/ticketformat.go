@@ -61,6 +61,7 @@ const (
 	isMethod
 	isExternalID
 	isData
+	isActor // the id of the session that an impersonation began from, and the actor's user id
 
 	tagBits = 3
 )

@@ -116,16 +116,25 @@ func (ts *tickets) wasRead(r *http.Request, how reading) bool {
 	return how == readGood
 }
 
-// sessions returns the ids of the sessions in the request's cookies: usually one. It leaves
-// out those that ended long ago.
+// sessions returns the ids of the sessions in the request's cookies: usually one, and of an
+// impersonation also the one it began from. It leaves out those that ended long ago.
 func (ts *tickets) sessions(r *http.Request, isLongPast func(time.Time) bool) (ids []store.ID) {
-	for _, t := range ts.refresh(r) {
-		if !isLongPast(t.expires) {
-			ids = append(ids, t.sessionID())
+	add := func(id store.ID) {
+		if !id.IsZero() && !slices.Contains(ids, id) {
+			ids = append(ids, id)
 		}
 	}
-	if t, ok := ts.access(r); ok && !isLongPast(t.EndsAt) && !slices.Contains(ids, t.id) {
-		ids = append(ids, t.id)
+	for _, t := range ts.refresh(r) {
+		if !isLongPast(t.expires) {
+			add(t.sessionID())
+			if t.origin != nil {
+				add(t.origin.sessionID())
+			}
+		}
+	}
+	if t, ok := ts.access(r); ok && !isLongPast(t.EndsAt) {
+		add(t.id)
+		add(t.origin)
 	}
 	return ids
 }
@@ -141,7 +150,7 @@ func (ts *tickets) mint(c *call, snap store.Snapshot, refresh *refreshTicket) (V
 		sealers.cache.put(&cachedTicket{value: value, ticket: *v.ticket})
 		v.Cookies = append(v.Cookies, ts.names.cookie(ts.names.access, value, v.ticket.ExpiresAt.Sub(snap.Now)))
 	} else if ts.tooLarge.first(v.ticket.id) {
-		c.raise(Event{Kind: EventTooLarge, SessionID: v.ticket.ID, UserID: v.ticket.UserID})
+		c.raise(eventOf(EventTooLarge, snap.Record))
 	}
 	if refresh == nil {
 		return v, tooLarge
@@ -196,10 +205,12 @@ func (ts *tickets) newAccess(snap store.Snapshot) *accessTicket {
 			EndsAt:    stamp(row.EndsAt),
 
 			Methods:    row.Methods,
+			Actor:      row.Actor,
 			ExternalID: row.ExternalID,
 			Data:       row.Data,
 		},
 		id:          row.ID,
+		origin:      row.ActorSession,
 		reload:      row.Reload,
 		globalEpoch: row.GlobalEpoch,
 		refresh:     snap.RefreshEpoch,
@@ -212,7 +223,7 @@ func (ts *tickets) sendable(v Verdict, revocations *revocationList) []*http.Cook
 	switch {
 	case t == nil: // of a logout or a refusal
 		return v.Cookies
-	case !revocations.accepts(t.id, t.globalEpoch, t.reload):
+	case !revocations.accepts(t.id, t.globalEpoch, t.reload) || revocations.originEnded(t.origin):
 		return nil
 	case v.child && time.Since(v.asked) > ts.windows.deliverChild:
 		return ts.names.withoutRefresh(v.Cookies)

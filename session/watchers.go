@@ -1,6 +1,7 @@
 package session
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/sessionkit/sessionkit/session/store"
@@ -14,26 +15,31 @@ type watchers struct {
 	of map[store.ID]map[chan<- struct{}]bool
 }
 
-// add returns a channel that receives when there is news of the session, or of all
+// add returns a channel that receives when there is news of one of the sessions, or of all
 // sessions, and a function that ends this. News that comes while the last is unread is
-// not counted.
-func (ws *watchers) add(id store.ID) (news <-chan struct{}, stop func()) {
+// not counted. A zero id names no session.
+func (ws *watchers) add(ids ...store.ID) (news <-chan struct{}, stop func()) {
+	ids = slices.DeleteFunc(ids, store.ID.IsZero)
 	ch := make(chan struct{}, 1)
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
 	if ws.of == nil {
 		ws.of = map[store.ID]map[chan<- struct{}]bool{}
 	}
-	if ws.of[id] == nil {
-		ws.of[id] = map[chan<- struct{}]bool{}
+	for _, id := range ids {
+		if ws.of[id] == nil {
+			ws.of[id] = map[chan<- struct{}]bool{}
+		}
+		ws.of[id][ch] = true
 	}
-	ws.of[id][ch] = true
 	return ch, func() {
 		ws.mu.Lock()
 		defer ws.mu.Unlock()
-		delete(ws.of[id], ch)
-		if len(ws.of[id]) == 0 {
-			delete(ws.of, id)
+		for _, id := range ids {
+			delete(ws.of[id], ch)
+			if len(ws.of[id]) == 0 {
+				delete(ws.of, id)
+			}
 		}
 	}
 }

@@ -243,6 +243,12 @@ func (c *Core) Update(w http.ResponseWriter, r *http.Request, data map[string]st
 	return c.begin(w, r, func() (session.Verdict, error) { return c.sessions.Update(r, data) })
 }
 
+// StopImpersonating puts the actor's own session in place of the request's impersonation: see
+// session.Manager.StopImpersonating. It is used like Issue.
+func (c *Core) StopImpersonating(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, *http.Request, *Refusal) {
+	return c.begin(w, r, func() (session.Verdict, error) { return c.sessions.StopImpersonating(r) })
+}
+
 // begin puts the session that a call of the Manager returns in place of the request's.
 func (c *Core) begin(w http.ResponseWriter, r *http.Request, call func() (session.Verdict, error)) (http.ResponseWriter, *http.Request, *Refusal) {
 	if err := c.checkOrigin(r); err != nil {

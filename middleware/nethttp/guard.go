@@ -112,8 +112,9 @@ func (g *Guard) RequireRole(role string, or ...string) func(http.Handler) http.H
 }
 
 // RequireRecentLogin admits only users who logged in less than d ago. Other users are
-// sent to the login page, with reauth=1 in its query, and return after the login. If d is
-// zero or negative, it admits nobody.
+// sent to the login page, with reauth=1 in its query, and return after the login. An
+// impersonation gets a 403: see session.Login.Actor. If d is zero or negative, it admits
+// nobody.
 func (g *Guard) RequireRecentLogin(d time.Duration) func(http.Handler) http.Handler {
 	return g.require(Requirement{Recent: max(d, 1)})
 }
@@ -121,7 +122,7 @@ func (g *Guard) RequireRecentLogin(d time.Duration) func(http.Handler) http.Hand
 // RequireMethod admits only users who have proved who they are by the method or one of the
 // others: see session.Login.Methods and StepUp. Other users are sent to the login page, with
 // reauth=1 in its query. If that page asks logged-in users for the method, and calls StepUp,
-// they return from there.
+// they return from there. An impersonation gets a 403: see session.Login.Actor.
 func (g *Guard) RequireMethod(method string, or ...string) func(http.Handler) http.Handler {
 	return g.require(Requirement{Methods: append([]string{method}, or...)})
 }
@@ -211,6 +212,12 @@ func (g *Guard) StepUp(w http.ResponseWriter, r *http.Request, method string) er
 // like Issue.
 func (g *Guard) Update(w http.ResponseWriter, r *http.Request, data map[string]string) error {
 	return continued(r)(g.core.Update(w, r, data))
+}
+
+// StopImpersonating puts the actor's own session in place of the request's impersonation: see
+// session.Login.Actor and session.Manager.StopImpersonating. It is used like Issue.
+func (g *Guard) StopImpersonating(w http.ResponseWriter, r *http.Request) error {
+	return continued(r)(g.core.StopImpersonating(w, r))
 }
 
 // continued lets the handler go on with its own request r, changed.

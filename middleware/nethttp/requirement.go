@@ -36,6 +36,8 @@ func (n Requirement) refusal(st *state) (reason, error) {
 		return reasonFor(st.err), st.err
 	case len(n.Roles) > 0 && !st.verdict.Session().HasRole(n.Roles[0], n.Roles[1:]...):
 		return forbidden, errors.New("the session has none of the roles that the route requires")
+	case (len(n.Methods) > 0 || n.Recent > 0) && st.verdict.Session().Actor != "":
+		return forbidden, errors.New("the route asks the user to prove who they are, which nobody can do for them in an impersonation")
 	case len(n.Methods) > 0 && !st.verdict.Session().HasMethod(n.Methods[0], n.Methods[1:]...):
 		return reauthenticate, errors.New("the user has not proved who they are by a method that the route requires")
 	case n.Recent > 0 && !st.proven && !st.verdict.Session().LoggedInWithin(n.Recent):

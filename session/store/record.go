@@ -85,8 +85,8 @@ type Facts struct {
 	// does.
 	Actor string
 
-	// ActorSession is the session from which the actor has begun this one; zero: there
-	// is no Actor.
+	// ActorSession is the session from which the actor has begun this one, which is over
+	// when that is; zero: there is no Actor.
 	ActorSession ID
 
 	// ExternalID is what an identity provider calls the session; empty: there is none.
@@ -240,6 +240,10 @@ type Snapshot struct {
 	GlobalEpoch  uint64    // sessions that began under a lower one are over
 	RefreshEpoch uint64    // raised by Store.RefreshAll
 	Record       *Record   // nil: there is no such session
+
+	// Actor is the row of Record.ActorSession. A Store leaves it nil: package session
+	// reads it by another Find.
+	Actor *Record
 }
 
 // Cursor is a position among the changes, which are ordered by their time and then by
