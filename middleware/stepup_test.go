@@ -59,19 +59,56 @@ func TestGuard_StepUpAndUpdateChangeTheSessionOfTheAnswer(t *testing.T) {
 	})
 }
 
+func TestGuard_StopImpersonatingLeadsBack(t *testing.T) {
+	inApp(t, middleware.Config{}, func(a *app) {
+		who := func(c echo.Context) error {
+			s, _ := session.FromContext(c.Request().Context())
+			return c.String(http.StatusOK, s.UserID+" by "+s.Actor)
+		}
+		a.echo.GET("/who", who)
+		a.echo.POST("/act-as", func(c echo.Context) error {
+			if err := a.guard.Issue(c, session.Login{UserID: "ada", Actor: "grace"}); err != nil {
+				return err
+			}
+			return who(c)
+		})
+		a.echo.POST("/stop", func(c echo.Context) error {
+			if err := a.guard.StopImpersonating(c); err != nil {
+				return err
+			}
+			return who(c)
+		})
+		b := a.client(pageLoad)
+		if rec := b.Send("POST", "/stop", ""); rec.Code != 303 {
+			a.Errorf("without a session: %d; want 303", rec.Code)
+		}
+		b.LogIn("grace")
+		for _, c := range []struct{ method, path, want string }{
+			{"POST", "/act-as", "ada by grace"},
+			{"GET", "/who", "ada by grace"},
+			{"POST", "/stop", "grace by "},
+			{"GET", "/who", "grace by "},
+		} {
+			if rec := b.Send(c.method, c.path, ""); rec.Body.String() != c.want {
+				a.Errorf("%s: %d %q; want %q", c.path, rec.Code, rec.Body, c.want)
+			}
+		}
+	})
+}
+
 // An answer that has begun can carry no cookies.
 func TestGuard_StepUpAndUpdateRefuseAnAnswerThatHasBegun(t *testing.T) {
 	inApp(t, middleware.Config{}, func(a *app) {
 		var errs []error
 		a.echo.POST("/late", func(c echo.Context) error {
 			c.Response().WriteHeader(http.StatusOK)
-			errs = append(errs, a.guard.StepUp(c, "otp"), a.guard.Update(c, map[string]string{"tenant": "7"}))
+			errs = append(errs, a.guard.StepUp(c, "otp"), a.guard.Update(c, map[string]string{"tenant": "7"}), a.guard.StopImpersonating(c))
 			return nil
 		})
 		b := a.client(pageLoad).LogIn("ada")
 		b.Send("POST", "/late", "")
-		if len(errs) != 2 || errs[0] == nil || errs[1] == nil {
-			a.Errorf("the errors are %v; want two", errs)
+		if len(errs) != 3 || errs[0] == nil || errs[1] == nil || errs[2] == nil {
+			a.Errorf("the errors are %v; want three", errs)
 		}
 		list, err := a.Sessions.List(a.Context(), "ada", "")
 		if err != nil || len(list) != 1 || len(list[0].Methods) != 0 || len(list[0].Data) != 0 {

@@ -36,8 +36,16 @@ func NewWorld(t testing.TB) *World {
 	w.Users.SetUser("ada", store.User{Roles: []string{"staff"}})
 	w.Users.SetUser("grace", store.User{Roles: []string{"admin"}})
 	w.Store = sessiontest.NewStore(w.Users)
-	w.Sessions = newManager(t, w.Store, session.Config{OnEvent: w.Events.handler()})
+	w.Sessions = newManager(t, w.Store, session.Config{OnEvent: w.Events.handler(), MayImpersonate: adminsMay})
 	return w
+}
+
+// adminsMay lets admins impersonate everybody.
+func adminsMay(_ *http.Request, actor session.Session, _ string) error {
+	if actor.HasRole("admin") {
+		return nil
+	}
+	return session.ErrUserDisabled
 }
 
 // NewManager returns another Manager with the keys of every World: another node, or the
