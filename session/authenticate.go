@@ -173,8 +173,10 @@ func (m *Manager) answer(c *call, t refreshTicket, o outcome) (Verdict, error) {
 // reach the browser after the answer to its next login, and would take that login's.
 // Next to another session's refresh cookie the access cookie of a refusal means nothing.
 func (m *Manager) refuse(t refreshTicket, o outcome) (Verdict, error) {
-	if o.endedAlone() {
-		// A parallel request may have been answered with a newer ticket.
+	switch {
+	case o.class == classForeign: // the session goes on, for another client
+		return Verdict{}, unauthenticated(errFingerprint.Error())
+	case o.endedAlone(): // a parallel request may have been answered with a newer ticket
 		return Verdict{}, isOverError(o.why(), false)
 	}
 	over, err := m.tickets.mintOver(t.sessionID(), o.snap.Now, o.stolen() != nil)

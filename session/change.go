@@ -72,7 +72,7 @@ func (m *Manager) StepUp(r *http.Request, method string) (Verdict, error) {
 		if err := methodsFault(methods); err != nil {
 			return Verdict{}, fmt.Errorf("session: StepUp: %w", err)
 		}
-		return m.begin(c, m.sessionsOf(r), Login{
+		return m.begin(c, Login{
 			UserID: row.UserID, Remember: t.remember, Epoch: row.UserEpoch, NonInteractive: row.NonInteractive, IP: row.IP,
 			Methods: methods, ExternalID: row.ExternalID, Data: row.Data,
 			IdleTimeout: row.IdleTimeout, AbsoluteTimeout: row.EndsAt.Sub(o.snap.Now),

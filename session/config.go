@@ -54,6 +54,19 @@ type Config struct {
 	// of their own: see Login.NonInteractive.
 	MaxSessions int
 
+	// Fingerprint returns what the client of a request looks like, such as its platform and
+	// browser, in words that an update of the browser does not change:
+	// nethttp.BrowserFamily does. The row keeps a digest of it from the login on. A refresh by
+	// a client that looks otherwise raises EventSuspicious. That is a sign of a copied cookie,
+	// and no proof: a thief can look like anybody. Empty: unknown. It must be safe for
+	// concurrent use. Default: none.
+	Fingerprint func(r *http.Request) string
+
+	// RequireFingerprint refuses such a refresh, too. The session goes on for the client
+	// that looks as at the login, and the login of the other one does not end it. An access
+	// cookie counts until it expires, whoever sends it.
+	RequireFingerprint bool
+
 	// MayImpersonate decides whether the user of actor, which is the request's session, may
 	// act as another user: see Login.Actor. It returns nil if they may, ErrUserDisabled if
 	// not, and any other error if it cannot tell; Issue returns the error. Issue has 2 seconds
@@ -126,6 +139,9 @@ func (c Config) faults() error {
 	}
 	if c.AccessTTL < shortestAccess || c.AccessTTL > longestAccess {
 		wrong("AccessTTL is %v: use 1s to 1h", c.AccessTTL)
+	}
+	if c.RequireFingerprint && c.Fingerprint == nil {
+		wrong("RequireFingerprint needs Fingerprint: set it, for example to nethttp.BrowserFamily")
 	}
 	for _, l := range []struct {
 		prefix         string

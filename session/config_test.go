@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -53,6 +54,8 @@ func TestNew_AcceptsEachLimitAndNothingBeyondIt(t *testing.T) {
 		fault string // the only fault that is named, empty for none
 	}{
 		{"zero", session.Config{}, ""},
+		{"RequireFingerprint without a Fingerprint", session.Config{RequireFingerprint: true}, "RequireFingerprint"},
+		{"RequireFingerprint with one", session.Config{RequireFingerprint: true, Fingerprint: (*http.Request).UserAgent}, ""},
 		{"all at their shortest", session.Config{AccessTTL: time.Second, IdleTimeout: 2 * time.Second, AbsoluteTimeout: 2 * time.Second, RememberIdleTimeout: 2 * time.Second, RememberAbsoluteTimeout: 2 * time.Second}, ""},
 		{"access too short", session.Config{AccessTTL: time.Second - 1}, "AccessTTL"},
 		{"access negative", session.Config{AccessTTL: -2 * time.Minute}, "AccessTTL"},

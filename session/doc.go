@@ -42,6 +42,14 @@
 //	access cookie, a user id of 26 bytes      204
 //	  and each role of 4, 8, 16 letters        8, 16, 30 more
 //	  and each attribute                       1.8 times the letters of its name and value, plus 2
+//	  and the methods "pwd" and "otp"          16
+//	  and an external id of 36 letters         68
+//	  and the data {"tenant": "7"}             16
+//	in an impersonation                        some 24, and 104 in the refresh cookie
+//
+// A handler that asks for the session gets copies. Of a session without facts and
+// attributes these cost no allocation; methods cost one, and data two. A cookie that is
+// opened for the first time costs 16 allocations, and with all of these facts 23.
 //
 // A user who does not fit cannot log in: see [ErrTooLarge]. A session whose user no
 // longer fits at a refresh goes on without an access cookie, and costs a statement for

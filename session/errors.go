@@ -78,5 +78,11 @@ var (
 	errSharedKey      = errors.New("two Managers of this process have one key and one Config.App, but different stores: each accepts the other's users as its own; give them different Apps, or the same store")
 )
 
+// What EventSuspicious may say.
+var (
+	errRepeated    = errors.New("one refresh cookie was presented three times or more, long after each other: by a copy of it, or by a client that stores no cookies")
+	errFingerprint = errors.New("the client looks otherwise than at the login of its session: see Config.Fingerprint")
+)
+
 // errUserGone is what EventEnded says of a deleted user.
 var errUserGone = errors.New("the user no longer exists: call RevokeUser before a user is deleted")

@@ -24,10 +24,10 @@ type Event struct {
 	Actor     string // who acts as UserID, see Login.Actor; empty if nobody does, or no row was read
 	IP        string // the request's, see Config.ClientIP; empty if no request caused the event
 	UserAgent string // the request's, at most 255 bytes; may be empty
-	Err       error  // for EventStoreError, EventStoreDown, EventMisconfigured, and EventEnded of a deleted user
+	Err       error  // for EventStoreError, EventStoreDown, EventSuspicious, EventMisconfigured, and EventEnded of a deleted user
 
 	// LoginUserAgent is the user agent at the login of the session, at most 255 bytes,
-	// for EventReuse only. With IP the app can tell UserID: somebody has used a copy of
+	// for EventReuse and EventSuspicious. With IP the app can tell UserID: somebody has used a copy of
 	// your login on this device, from this address. The request may be the thief's or
 	// the user's own: the second of the two is the one that is noticed.
 	LoginUserAgent string
@@ -47,7 +47,7 @@ const (
 	EventIssued         EventKind = "issued"
 	EventRefreshed      EventKind = "refreshed"
 	EventGrace          EventKind = "grace"
-	EventRepeated       EventKind = "repeated"
+	EventSuspicious     EventKind = "suspicious"
 	EventReuse          EventKind = "reuse"
 	EventStoreBehind    EventKind = "store-behind"
 	EventEnded          EventKind = "ended"
@@ -85,7 +85,7 @@ var eventTable = []struct {
 	{EventIssued, slog.LevelInfo, each, "a user logged in"},
 	{EventRefreshed, slog.LevelDebug, each, "the store was asked, and the session goes on"},
 	{EventGrace, slog.LevelDebug, each, "a request was served that was in flight while its refresh cookie was replaced"},
-	{EventRepeated, slog.LevelWarn, each, "one refresh cookie was presented three times or more, long after each other: by a copy of it, or by a client that stores no cookies"},
+	{EventSuspicious, slog.LevelWarn, each, "a refresh cookie may have been copied: the error says what looks like it"},
 	{EventReuse, slog.LevelWarn, each, "a superseded refresh cookie was presented, and its session revoked: a theft, or a copied browser profile"},
 	{EventStoreBehind, slog.LevelWarn, each, "the row was older than the refresh cookie: the database has lost writes"},
 	{EventEnded, slog.LevelInfo, each, "a request came from a session that is over; the error says so if the user no longer exists"},

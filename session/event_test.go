@@ -107,7 +107,7 @@ func TestLogEvents_LevelFollowsTheUrgency(t *testing.T) {
 		session.EventUndecodable:    slog.LevelInfo,
 		session.EventOldKey:         slog.LevelInfo,
 		session.EventStoreBack:      slog.LevelInfo,
-		session.EventRepeated:       slog.LevelWarn,
+		session.EventSuspicious:     slog.LevelWarn,
 		session.EventReuse:          slog.LevelWarn,
 		session.EventStoreBehind:    slog.LevelWarn,
 		session.EventAmbiguous:      slog.LevelWarn,

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 
 	"github.com/sessionkit/sessionkit/session/store"
 )
@@ -45,8 +44,7 @@ func (m *Manager) impersonate(r *http.Request, login Login) (Verdict, error) {
 		if login.AbsoluteTimeout == 0 || login.AbsoluteTimeout > left {
 			login.AbsoluteTimeout = left
 		}
-		replaced := slices.DeleteFunc(m.sessionsOf(r), func(id store.ID) bool { return id == own.ID })
-		v, err := m.begin(c, replaced, login, &origin)
+		v, err := m.begin(c, login, &origin)
 		if err != nil {
 			return Verdict{}, err
 		}

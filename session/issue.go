@@ -54,8 +54,8 @@ type Login struct {
 	// Data are small texts of the app's that belong to the session, such as the tenant, at
 	// most 1,024 bytes as JSON. Manager.Update replaces them.
 	//
-	// Methods, ExternalID and Data travel with each request, in the access cookie. Each
-	// text adds its length and one or two bytes, and a third of that for the encoding.
+	// Methods, ExternalID and Data travel with each request, in the access cookie: the
+	// package's documentation says what they cost.
 	Data map[string]string
 
 	// Actor is the user who acts as UserID, such as an administrator who helps them. It must
@@ -108,7 +108,7 @@ func (m *Manager) login(r *http.Request, login Login) (Verdict, error) {
 		return Verdict{}, err
 	}
 	login.Remember = login.Remember || remember
-	return m.begin(c, m.sessionsOf(r), login, nil)
+	return m.begin(c, login, nil)
 }
 
 // sessionsOf returns the sessions in the request's cookies, which a login or a logout ends.
@@ -118,7 +118,14 @@ func (m *Manager) sessionsOf(r *http.Request) []store.ID {
 
 // begin begins a session, and then ends those that it replaces. The origin is that of an
 // impersonation, else nil.
-func (m *Manager) begin(c *call, old []store.ID, login Login, origin *refreshTicket) (Verdict, error) {
+func (m *Manager) begin(c *call, login Login, origin *refreshTicket) (Verdict, error) {
+	old, err := m.replaced(c)
+	if err != nil {
+		return Verdict{}, err
+	}
+	if origin != nil {
+		old = slices.DeleteFunc(old, func(id store.ID) bool { return id == origin.sessionID() })
+	}
 	t := refreshTicket{root: random16(), id: random16(), remember: login.Remember, origin: origin}
 	asked := time.Now()
 	snap, err := c.create(m.newSession(c.r, t, login))
@@ -175,6 +182,7 @@ func (m *Manager) newSession(r *http.Request, t refreshTicket, login Login) stor
 		UserAgent: clip(r.UserAgent(), maxUserAgent),
 		IP:        clip(cmp.Or(login.IP, m.cfg.ClientIP(r)), maxIP),
 
+		Fingerprint:    m.cfg.fingerprint(r),
 		NonInteractive: login.NonInteractive,
 		IdleTimeout:    login.IdleTimeout,
 		Facts:          facts,

@@ -21,10 +21,11 @@ const (
 	classAhead                  // the row is behind the ticket: the database lost writes, or the answer is stale
 	classReuse                  // anything else that is authentic: a superseded ticket, in the hands of two clients
 	classGivenBack              // of an impersonation that was stopped, after a client has used the actor's session that it gave back: another client has this one
+	classForeign                // good, but of a client that looks otherwise than at the login: see Config.RequireFingerprint
 )
 
 func (c class) String() string {
-	return [...]string{"missing", "delayed", "ended", "same", "late", "next", "young", "straggler", "ahead", "reuse", "given back"}[c]
+	return [...]string{"missing", "delayed", "ended", "same", "late", "next", "young", "straggler", "ahead", "reuse", "given back", "foreign"}[c]
 }
 
 // judge is the whole decision of the rotation: a pure function of the row, the

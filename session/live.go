@@ -51,7 +51,7 @@ func (m *Manager) RequireLive(r *http.Request, v Verdict) (Verdict, error) {
 		return Verdict{}, err
 	}
 	if !v.verified {
-		switch class := m.windows.judge(snap, t); {
+		switch class := m.resolver.judge(r, snap, t); {
 		case class == classDelayed:
 			return Verdict{}, unavailable(errDelayed)
 		case !class.goesOn():

@@ -17,7 +17,7 @@ func TestManager_ClientThatStoresNoAnswerIsReportedAndStaysLoggedIn(t *testing.T
 		for visit := 1; visit <= 6; visit++ {
 			time.Sleep(time.Hour)
 			w.in(b.Clone()) // the clone receives the answer, b never does
-			if got, want := w.count(session.EventRepeated), max(0, visit-2); got != want {
+			if got, want := w.count(session.EventSuspicious), max(0, visit-2); got != want {
 				w.Errorf("visit %d: %d events; want %d", visit, got, want)
 			}
 			devices, err := w.List(t.Context(), "1", "")
@@ -28,7 +28,7 @@ func TestManager_ClientThatStoresNoAnswerIsReportedAndStaysLoggedIn(t *testing.T
 				w.Errorf("visit %d: last seen %v after the login", visit, seen)
 			}
 		}
-		for _, e := range w.eventsOf(session.EventRepeated) {
+		for _, e := range w.eventsOf(session.EventSuspicious) {
 			if e.SessionID != s.ID || e.UserID != "1" {
 				w.Errorf("event %+v; want one of session %s", e, s.ID)
 			}

@@ -89,7 +89,7 @@ func (rs *resolver) resolve(c *call, t refreshTicket) (outcome, error) {
 		if o.snap, err = c.find(id); err != nil {
 			return outcome{}, err
 		}
-		o.class = rs.windows.judge(o.snap, t)
+		o.class = rs.judge(c.r, o.snap, t)
 		written, lost := true, false
 		switch p := rs.windows.presented(o.snap, t); o.class {
 		case classNext, classAhead:
@@ -130,13 +130,13 @@ func (rs *resolver) goesOn(c *call, t refreshTicket) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	o := outcome{class: rs.windows.judge(snap, t), snap: snap}
+	o := outcome{class: rs.judge(c.r, snap, t), snap: snap}
 	if o.class == classReuse {
 		o, err := rs.resolve(c, t)
 		return err == nil && o.class.goesOn() && rs.revoker.isCurrent(o.snap.Record), err
 	}
 	if o.class == classEnded || o.class == classMissing {
-		rs.remember(id, t, o)
+		rs.remember(id, rs.key(c.r, t), t, o)
 	}
 	return o.class.goesOn() && rs.revoker.isCurrent(snap.Record), nil
 }
@@ -149,6 +149,14 @@ func (rs *resolver) report(c *call, o outcome, t refreshTicket, maybeRevoked boo
 		e = eventOf("", o.snap.Record)
 	}
 	raise := func(kind EventKind) { e.Kind = kind; c.raise(e) }
+	suspect := func(why error) {
+		e := e
+		e.Kind, e.Err, e.LoginUserAgent = EventSuspicious, why, o.snap.Record.UserAgent
+		c.raise(e)
+	}
+	if (o.class.goesOn() || o.class == classForeign) && rs.cfg.looksDifferent(c.r, o.snap.Record) {
+		suspect(errFingerprint)
+	}
 	switch o.class {
 	case classReuse, classGivenBack:
 		rs.revoker.reportReuse(c, o.stolen())
@@ -169,7 +177,7 @@ func (rs *resolver) report(c *call, o outcome, t refreshTicket, maybeRevoked boo
 		raise(EventRefreshed)
 	case classLate:
 		if !o.snap.Record.LateBefore.IsZero() {
-			raise(EventRepeated) // this is the third one
+			suspect(errRepeated) // this is the third one
 		}
 		raise(EventRefreshed)
 	case classYoung:

@@ -1,0 +1,62 @@
+package session
+
+import (
+	"crypto/sha256"
+	"net/http"
+	"slices"
+
+	"github.com/sessionkit/sessionkit/session/store"
+)
+
+// The fingerprint of a session says what its client looked like at the login. A copied
+// cookie often comes from a client that looks otherwise. That is a sign, and no proof: a
+// thief can look like anybody, and an honest browser can change its looks. So the
+// fingerprint ends no session.
+
+// fingerprint returns the digest of what the client of a request looks like. It is zero if
+// the app does not say.
+func (c Config) fingerprint(r *http.Request) store.Digest {
+	if c.Fingerprint == nil {
+		return store.Digest{}
+	}
+	looks := c.Fingerprint(r)
+	if looks == "" {
+		return store.Digest{}
+	}
+	return sha256.Sum256([]byte(looks))
+}
+
+// looksDifferent reports whether the client of a request looks otherwise than at the login
+// of the session.
+func (c Config) looksDifferent(r *http.Request, row *store.Record) bool {
+	return c.Fingerprint != nil && row.Fingerprint != (store.Digest{}) && c.fingerprint(r) != row.Fingerprint
+}
+
+// judge is windows.judge, except that Config.RequireFingerprint refuses a ticket that would
+// go on.
+func (rs *resolver) judge(r *http.Request, s store.Snapshot, t refreshTicket) class {
+	class := rs.windows.judge(s, t)
+	if class.goesOn() && rs.cfg.RequireFingerprint && rs.cfg.looksDifferent(r, s.Record) {
+		return classForeign
+	}
+	return class
+}
+
+// replaced returns the sessions in the request's cookies, which a login ends. With
+// Config.RequireFingerprint it leaves out those of a client that looked otherwise: a thief
+// who logs in as themselves must not end the session of the victim.
+func (m *Manager) replaced(c *call) ([]store.ID, error) {
+	ids := m.sessionsOf(c.r)
+	if !m.cfg.RequireFingerprint {
+		return ids, nil
+	}
+	var failed error
+	ids = slices.DeleteFunc(ids, func(id store.ID) bool {
+		snap, err := c.find(id)
+		if err != nil {
+			failed = err
+		}
+		return err != nil || snap.Record == nil || m.cfg.looksDifferent(c.r, snap.Record)
+	})
+	return ids, failed
+}
