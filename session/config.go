@@ -141,7 +141,7 @@ func (c Config) faults() error {
 		wrong("AccessTTL is %v: use 1s to 1h", c.AccessTTL)
 	}
 	if c.RequireFingerprint && c.Fingerprint == nil {
-		wrong("RequireFingerprint needs Fingerprint: set it, for example to nethttp.BrowserFamily")
+		wrong("RequireFingerprint is set, and Fingerprint is not: set it, for example to nethttp.BrowserFamily")
 	}
 	for _, l := range []struct {
 		prefix         string

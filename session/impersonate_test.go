@@ -307,6 +307,7 @@ func TestImpersonation_EndsNoSessionOfTheUser(t *testing.T) {
 	inTestWorld(t, cfg, func(w *testWorld) {
 		users, b := newBrowser(), newBrowser()
 		w.login(users, session.Login{UserID: "2"})
+		time.Sleep(time.Second) // the list is ordered by the time of the login
 		w.login(b, session.Login{})
 		s := w.actAs(b, session.Login{})
 		w.expireAccess()
@@ -315,6 +316,7 @@ func TestImpersonation_EndsNoSessionOfTheUser(t *testing.T) {
 		if err != nil || len(list) != 2 || list[0].ID != s.ID || list[0].Actor != "1" || list[1].Actor != "" {
 			w.Errorf("the list is %+v, %v", list, err)
 		}
+		time.Sleep(time.Second)
 		w.login(newBrowser(), session.Login{UserID: "2"}) // beyond the limit: the impersonation goes first
 		w.out(b)
 	})
