@@ -18,7 +18,7 @@ func (a app) addSessions(t *testing.T, userID string, from, to int) {
 	t.Helper()
 	a.exec(t, `INSERT INTO sessions (id, user_id, user_epoch, global_epoch, generation, confirmed,
 		confirmed_at, created_at, authenticated_at, ends_at, expires_at, reload, revoked_at, non_interactive, user_agent, ip)
-		SELECT UNHEX(MD5(n)), ?, 1, 0, 0, REPEAT('x', 32), n + 1, n + 1, n + 1, 9e15, 9e15, 0, IF(n % 3 = 0, 1, NULL), n % 2, '', '' FROM (
+		SELECT UNHEX(LEFT(SHA2(n, 256), 32)), ?, 1, 0, 0, REPEAT('x', 32), n + 1, n + 1, n + 1, 9e15, 9e15, 0, IF(n % 3 = 0, 1, NULL), n % 2, '', '' FROM (
 			SELECT d1.d + 10*d2.d + 100*d3.d + 1000*d4.d + 10000*d5.d AS n FROM digits d1, digits d2, digits d3, digits d4, digits d5
 		) numbers WHERE n >= ? AND n < ?`, userID, from, to)
 }

@@ -63,7 +63,7 @@ var mysqlDialect = dialect{
 	},
 	alter: alter{
 		waitBriefly: "SET SESSION lock_wait_timeout = 1",
-		alone:       "DO GET_LOCK(CONCAT('sessionkit ', MD5(COALESCE(DATABASE(), ''))), 60)",
+		alone:       "DO GET_LOCK(CONCAT('sessionkit ', LEFT(SHA2(COALESCE(DATABASE(), ''), 256), 40)), 60)",
 		withoutCopy: ", ALGORITHM = INSTANT",
 		isLocked:    func(err error) bool { return strings.Contains(err.Error(), "Error 1205") },
 	},

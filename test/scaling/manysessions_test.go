@@ -80,7 +80,7 @@ func openMany(t *testing.T, tested, equal int, keepFor time.Duration) *manyDatab
 		for kind := range 2 {
 			d.exec(`INSERT INTO sessions (id, user_id, user_epoch, global_epoch, generation, confirmed,
 				confirmed_at, created_at, authenticated_at, ends_at, expires_at, reload, non_interactive, user_agent, ip)
-				SELECT UNHEX(MD5(CONCAT(?, '-', ?, '-', n))), ?, 1, 0, 0, REPEAT('x', 32), at, at, at, at + 12 * 3600e6, at + ?, 0, ?, ?, ''
+				SELECT UNHEX(LEFT(SHA2(CONCAT(?, '-', ?, '-', n), 256), 32)), ?, 1, 0, 0, REPEAT('x', 32), at, at, at, at + 12 * 3600e6, at + ?, 0, ?, ?, ''
 				FROM (
 					SELECT n, TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) - 1000 * (n + 1) AS at
 					FROM numbers WHERE n < ?
