@@ -33,6 +33,8 @@ func (m *Manager) factFaults(login Login) error {
 	}
 	switch {
 	case login.Actor == "":
+	case len(login.Actor) > store.MaxActor:
+		wrong("Actor has %d bytes: use at most %d", len(login.Actor), store.MaxActor)
 	case login.Actor == login.UserID:
 		wrong("Actor is UserID: nobody acts as themselves")
 	case login.NonInteractive || login.Remember:

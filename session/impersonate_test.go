@@ -114,6 +114,8 @@ func TestImpersonation_IssueRefuses(t *testing.T) {
 		"without the refresh cookie":  {may: allow, prepare: func(w *testWorld, b *sessiontest.Browser) { *b = *accessOnly(b) }, want: isUnauthenticated},
 		"when the store is down":      {may: allow, prepare: func(w *testWorld, b *sessiontest.Browser) { w.store.Fail(errStoreDown) }, want: isUnavailable},
 		"for an actor who is another": {may: allow, login: session.Login{UserID: "2", Actor: "3"}, want: isDisabled},
+		"for an actor of 256 bytes":   {may: allow, login: session.Login{UserID: "2", Actor: strings.Repeat("1", 256)}, want: fault("Login.Actor")},
+		"for an actor of 255 bytes":   {may: allow, login: session.Login{UserID: "2", Actor: strings.Repeat("1", 255)}, want: isDisabled},
 		"for oneself":                 {may: allow, login: session.Login{UserID: "1", Actor: "1"}, want: fault("Login.Actor")},
 		"for a program":               {may: allow, login: session.Login{UserID: "2", Actor: "1", NonInteractive: true}, want: fault("Login.Actor")},
 		"with Remember":               {may: allow, login: session.Login{UserID: "2", Actor: "1", Remember: true}, want: fault("Login.Actor")},

@@ -92,6 +92,32 @@ func TestManager_CookiesOfTwoLiveSessionsAreAmbiguous(t *testing.T) {
 		if n := w.count(session.EventAmbiguous); n != 1 {
 			w.Errorf("%d requests were ambiguous; want 1", n)
 		}
+		if n := w.count(session.EventEnded); n != 0 {
+			w.Errorf("%d sessions are said to have ended", n)
+		}
+	})
+}
+
+// The session that goes on counts, whichever of the two tickets has the higher generation.
+func TestManager_TicketBesideAHigherGenerationOfAnEndedSessionCounts(t *testing.T) {
+	inTestWorld(t, session.Config{}, func(w *testWorld) {
+		b, old := newBrowser(), newBrowser()
+		ended := w.login(old, session.Login{})
+		for range 2 {
+			w.expireAccess()
+			w.in(old) // until it has the ticket of generation 2
+		}
+		s := w.login(b, session.Login{})
+		w.expireAccess()
+		w.in(b) // has the ticket of generation 1
+		give(b, refreshCookie, valueOf(old, refreshCookie))
+		if err := w.Revoke(w.Context(), "1", ended.ID); err != nil {
+			w.Fatal(err)
+		}
+		w.expireAccess()
+		if got := w.in(b); got.ID != s.ID {
+			w.Errorf("session %s counts; want %s", got.ID, s.ID)
+		}
 	})
 }
 

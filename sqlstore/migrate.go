@@ -47,8 +47,12 @@ func (s *Store) Migrate(ctx context.Context) error {
 	app := s.checkUsers(ctx, users)
 	id, _ := findColumn(users, s.names.id)
 	schema := s.schemaSQL(s.userIDType(id.kind))
+	var unread error
 	if len(connection) == 0 {
-		if err := s.upgrade(ctx, schema); err != nil {
+		switch err := s.upgrade(ctx, schema); {
+		case errors.Is(err, errVersionUnread): // checkPrivileges may know why
+			unread = err
+		case err != nil:
 			return migrateError(err)
 		}
 	}
@@ -62,7 +66,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 		kit = append(kit, s.checkPrivileges(ctx, schema, len(connection) == 0)...)
 	}
 	reading := s.checkReading(ctx, users, ready && len(kit) == 0)
-	if err := migrateError(slices.Concat(connection, kit, app, reading)...); err != nil {
+	if err := cmp.Or(migrateError(slices.Concat(connection, kit, app, reading)...), migrateError(unread)); err != nil {
 		return err
 	}
 	if err := s.warnOfRepeatedIDs(ctx); err != nil {

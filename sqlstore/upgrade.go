@@ -110,12 +110,14 @@ func (s *Store) storedVersion(ctx context.Context) (version int, err error) {
 	case errors.Is(err, sql.ErrNoRows): // addEpochRow adds it
 		return s.version(), nil
 	case err != nil:
-		return s.version(), nil // checkPrivileges says which privilege is missing
+		return 0, fmt.Errorf("%w: %w", errVersionUnread, err)
 	case version < 1:
 		return 0, fmt.Errorf("the schema_version in %s is %d: another program wrote to it", s.names.epochs, version)
 	}
 	return version, nil
 }
+
+var errVersionUnread = errors.New("the version of the schema cannot be read")
 
 const (
 	// alterAttempts is how often an upgrade tries to get at a table that a transaction
