@@ -22,6 +22,8 @@ var idTypes = map[string]struct {
 	"integer": {sqlstore.Integer, "INTEGER PRIMARY KEY", "7", "7", []string{"07", "+7", "8", "9223372036854775808"}},
 	"UUID": {sqlstore.UUID, "BLOB NOT NULL PRIMARY KEY", "0190b5a8-7c1e-7b1a-8c6f-3d2f1e0a9b8c", "x'0190b5a87c1e7b1a8c6f3d2f1e0a9b8c'",
 		[]string{"0190B5A8-7C1E-7B1A-8C6F-3D2F1E0A9B8C", "0190b5a87c1e7b1a8c6f3d2f1e0a9b8c"}},
+	"UUID as BINARY":        {sqlstore.UUID, "BINARY(16) NOT NULL PRIMARY KEY", "0190b5a8-7c1e-7b1a-8c6f-3d2f1e0a9b8c", "x'0190b5a87c1e7b1a8c6f3d2f1e0a9b8c'", nil},
+	"UUID as VARBINARY":     {sqlstore.UUID, "VARBINARY(16) NOT NULL PRIMARY KEY", "0190b5a8-7c1e-7b1a-8c6f-3d2f1e0a9b8c", "x'0190b5a87c1e7b1a8c6f3d2f1e0a9b8c'", nil},
 	"text":                  {sqlstore.Text, "TEXT NOT NULL PRIMARY KEY", "ada", "'ada'", []string{"Ada", "ada ", ""}},
 	"case-insensitive text": {sqlstore.Text, "TEXT NOT NULL PRIMARY KEY COLLATE NOCASE", "ada", "'ada'", []string{"Ada", "ADA", "ada "}},
 }
