@@ -1,0 +1,163 @@
+package nethttp_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/sessionkit/sessionkit/middleware/nethttp"
+	"github.com/sessionkit/sessionkit/session"
+	"github.com/sessionkit/sessionkit/session/sessiontest"
+	"github.com/sessionkit/sessionkit/session/store"
+)
+
+// exampleSessions returns a Manager whose users are "1", and "2", an admin.
+func exampleSessions(cfg session.Config) *session.Manager {
+	users := store.NewMemory() // in an app: sqlstore.New
+	users.SetUser("1", store.User{Epoch: 1})
+	users.SetUser("2", store.User{Epoch: 1, Roles: []string{"admin"}})
+	keys, err := session.ParseKeys("b3Xr1vGmU0n1n0kqYw0m6j5l9g1s5o9yJ8y0kXo0Zkc=") // in an app: from the environment
+	if err != nil {
+		panic(err)
+	}
+	sessions, err := session.New(keys, users, cfg)
+	if err != nil {
+		panic(err)
+	}
+	return sessions
+}
+
+// show prints the answers to a browser's requests: GET, or POST where a form is given.
+func show(b *sessiontest.Browser, path string, form url.Values) {
+	var answer *http.Response
+	if form == nil {
+		answer = b.Get(path)
+	} else {
+		answer = b.PostForm(path, form)
+	}
+	defer answer.Body.Close()
+	fmt.Print(path, " ", answer.StatusCode)
+	if to := answer.Header.Get("Location"); to != "" {
+		fmt.Print(" to ", to)
+	}
+	fmt.Println()
+}
+
+// A second factor: the route asks for it, the login page's handler adds it.
+func ExampleGuard_StepUp() {
+	guard, err := nethttp.New(exampleSessions(session.Config{}), nethttp.Config{})
+	if err != nil {
+		panic(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /payments", guard.RequireMethod("otp")(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintln(w, "Your payments.")
+	})))
+	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
+		// The password was checked.
+		if err := guard.Issue(w, r, session.Login{UserID: "1", Epoch: 1, Methods: []string{"pwd"}}); err != nil {
+			guard.WriteError(w, r, err)
+		}
+	})
+	mux.HandleFunc("POST /code", func(w http.ResponseWriter, r *http.Request) {
+		// The code was checked, and the attempts are limited.
+		if err := guard.StepUp(w, r, "otp"); err != nil {
+			guard.WriteError(w, r, err)
+		}
+	})
+	app := guard.Protect(mux)
+
+	b := sessiontest.NewBrowser(app)
+	show(b, "/login", url.Values{})
+	show(b, "/payments", nil)
+	show(b, "/code", url.Values{})
+	show(b, "/payments", nil)
+	// Output:
+	// /login 200
+	// /payments 303 to /login?next=%2Fpayments&reauth=1
+	// /code 200
+	// /payments 200
+}
+
+// The session knows the tenant that the user has chosen.
+func ExampleGuard_Update() {
+	guard, err := nethttp.New(exampleSessions(session.Config{}), nethttp.Config{})
+	if err != nil {
+		panic(err)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
+		if err := guard.Issue(w, r, session.Login{UserID: "1", Epoch: 1, Data: map[string]string{"tenant": "north"}}); err != nil {
+			guard.WriteError(w, r, err)
+		}
+	})
+	mux.HandleFunc("POST /tenant", func(w http.ResponseWriter, r *http.Request) {
+		// The app has checked that the user belongs to this tenant.
+		if err := guard.Update(w, r, map[string]string{"tenant": r.FormValue("tenant")}); err != nil {
+			guard.WriteError(w, r, err)
+			return
+		}
+		s, _ := session.FromContext(r.Context())
+		fmt.Println("the tenant is", s.Data["tenant"])
+	})
+	app := guard.Protect(mux)
+
+	b := sessiontest.NewBrowser(app)
+	show(b, "/login", url.Values{})
+	show(b, "/tenant", url.Values{"tenant": {"south"}})
+	// Output:
+	// /login 200
+	// the tenant is south
+	// /tenant 200
+}
+
+// An administrator sees the app as a user sees it, and comes back.
+func ExampleGuard_StopImpersonating() {
+	sessions := exampleSessions(session.Config{
+		MayImpersonate: func(_ *http.Request, actor session.Session, userID string) error {
+			if actor.HasRole("admin") && userID != "2" {
+				return nil
+			}
+			return session.ErrUserDisabled
+		},
+	})
+	guard, err := nethttp.New(sessions, nethttp.Config{})
+	if err != nil {
+		panic(err)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
+		if err := guard.Issue(w, r, session.Login{UserID: "2", Epoch: 1}); err != nil {
+			guard.WriteError(w, r, err)
+		}
+	})
+	mux.HandleFunc("POST /act-as", func(w http.ResponseWriter, r *http.Request) {
+		admin, _ := session.FromContext(r.Context())
+		if err := guard.Issue(w, r, session.Login{UserID: r.FormValue("user"), Actor: admin.UserID}); err != nil {
+			guard.WriteError(w, r, err)
+		}
+	})
+	mux.HandleFunc("POST /stop", func(w http.ResponseWriter, r *http.Request) {
+		if err := guard.StopImpersonating(w, r); err != nil {
+			guard.WriteError(w, r, err)
+		}
+	})
+	mux.HandleFunc("GET /", func(_ http.ResponseWriter, r *http.Request) {
+		s, _ := session.FromContext(r.Context())
+		fmt.Printf("user %q, actor %q\n", s.UserID, s.Actor)
+	})
+	app := guard.Protect(mux)
+
+	b := sessiontest.NewBrowser(app)
+	for _, path := range []string{"/login", "/act-as", "/stop"} {
+		show(b, path, url.Values{"user": {"1"}})
+		b.Get("/")
+	}
+	// Output:
+	// /login 200
+	// user "2", actor ""
+	// /act-as 200
+	// user "1", actor "2"
+	// /stop 200
+	// user "2", actor ""
+}
