@@ -132,7 +132,7 @@ func (ts *tickets) sessions(r *http.Request, isLongPast func(time.Time) bool) (i
 			}
 		}
 	}
-	if t, ok := ts.access(r); ok && !isLongPast(t.EndsAt) {
+	if t, ok := ts.access(r); ok {
 		add(t.id)
 		add(t.origin)
 	}
