@@ -141,7 +141,8 @@ func (r *runner) addKiller(key, by string) {
 // copies nothing but the mutant's file.
 func (r *runner) compile(ctx context.Context, dir, work string, m *mutant) (binary string, err error) {
 	binary = filepath.Join(work, strings.ReplaceAll(dir, "/", "-")+".test")
-	args := []string{"test", "-c", "-vet=off", "-ldflags=-s -w", "-o", binary}
+	// Nobody debugs the binary. What a debugger needs takes a sixth of the compiler's time.
+	args := []string{"test", "-c", "-vet=off", "-ldflags=-s -w", "-gcflags=github.com/sessionkit/sessionkit/...=-dwarf=false", "-o", binary}
 	if m != nil {
 		overlay, err := writeOverlay(r.root, work, *m)
 		if err != nil {
