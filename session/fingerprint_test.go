@@ -1,7 +1,9 @@
 package session_test
 
 import (
+	"context"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -136,7 +138,16 @@ func TestFingerprint_LoginNeedsTheRowsOfTheSessionsThatItEnds(t *testing.T) {
 	inTestWorld(t, byAgent(true), func(w *testWorld) {
 		b := newBrowser()
 		s := w.loginFrom("Firefox", b)
-		w.store.Fail(errStoreDown, "Find")
+		var began atomic.Bool
+		w.store.Before(func(_ context.Context, method string) error {
+			if method == "Create" {
+				began.Store(true)
+			}
+			if method == "Find" && !began.Load() {
+				return errStoreDown
+			}
+			return nil
+		})
 		if v, err := w.Issue(from("Chrome", b), session.Login{UserID: "1", Epoch: 1}); !isUnavailable(err) {
 			w.Errorf("got %v, %v; want ErrStoreUnavailable", v, err)
 		}

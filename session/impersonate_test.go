@@ -3,6 +3,7 @@ package session_test
 import (
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -63,6 +64,9 @@ func TestImpersonation_LeadsBackToTheSessionOfTheActor(t *testing.T) {
 					s = w.in(b)
 				}
 				back := w.stopActing(b)
+				if n := len(page(b).Cookies()); n != 2 {
+					w.Errorf("the browser has %d cookies; want those of the actor's session", n)
+				}
 				for range 4 {
 					if back.ID != own.ID || back.UserID != "1" || back.Actor != "" || !back.AuthTime.Equal(own.AuthTime) || !back.EndsAt.Equal(own.EndsAt) || !back.HasMethod("pwd") || back.Data["tenant"] != "7" {
 						w.Fatalf("the actor's session is %+v; want %+v", back, own)
@@ -395,12 +399,57 @@ func TestImpersonation_DoneIsClosedWithTheActorsSession(t *testing.T) {
 		own := w.login(b, session.Login{})
 		w.actAs(b, session.Login{})
 		done := w.stream(w.Context(), b)
+		if closed(done) { // also waits until it has begun
+			w.Fatal("the stream has ended at once")
+		}
 		if err := w.Revoke(w.Context(), "1", own.ID); err != nil {
 			w.Fatal(err)
 		}
 		if !closed(done) {
 			w.Error("the stream goes on")
 		}
+	})
+}
+
+// An answer of the impersonation that leaves after the actor's session has ended carries
+// no cookie.
+func TestImpersonation_LateAnswerAfterTheActorsEnd(t *testing.T) {
+	inTestWorld(t, anyMayImpersonate(), func(w *testWorld) {
+		b := newBrowser()
+		own := w.login(b, session.Login{})
+		w.actAs(b, session.Login{})
+		w.expireAccess()
+		late := w.answered(b)
+		rec := httptest.NewRecorder()
+		late.SetCookies(rec)
+		h := rec.Header()
+		if err := w.Revoke(w.Context(), "1", own.ID); err != nil {
+			w.Fatal(err)
+		}
+		if w.DropStaleCookies(h, late); len(h["Set-Cookie"]) != 0 {
+			w.Errorf("it sets %q", h["Set-Cookie"])
+		}
+	})
+}
+
+// A row of the actor's session that is gone, as after a failover, says the same as one that
+// is over.
+func TestImpersonation_EndsWithTheRowOfTheActorsSession(t *testing.T) {
+	inTestWorld(t, anyMayImpersonate(), func(w *testWorld) {
+		gone := false
+		node := newTestWorld(w.T, w.users, &alteredStore{Store: w.users, found: func(s *store.Snapshot) {
+			if gone && s.Record != nil && s.Record.UserID == "1" {
+				s.Record = nil
+			}
+		}}, anyMayImpersonate())
+		b := newBrowser()
+		node.login(b, session.Login{})
+		node.actAs(b, session.Login{})
+		w.expireAccess()
+		node.in(b)
+		gone = true
+		w.expireAccess()
+		node.out(b)
 	})
 }
 
