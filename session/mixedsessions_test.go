@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -88,6 +89,9 @@ func TestManager_CookiesOfTwoLiveSessionsAreAmbiguous(t *testing.T) {
 		v, err := w.visit(b)
 		if !errors.Is(err, session.ErrUnauthenticated) || len(v.Cookies) != 0 || v.Session().ID != "" {
 			w.Errorf("got %v with %v, %v; want no session, and no cookies", v, cookieNames(v.Cookies), err)
+		}
+		if !strings.Contains(err.Error(), "two sessions") {
+			w.Errorf("for logs it says %q", err)
 		}
 		if n := w.count(session.EventAmbiguous); n != 1 {
 			w.Errorf("%d requests were ambiguous; want 1", n)
