@@ -80,13 +80,29 @@ func (m *Manager) StepUp(r *http.Request, method string) (Verdict, error) {
 	})
 }
 
-// change resolves the request's refresh ticket, as a refresh does, and lets do change the
-// session if it goes on.
+// change lets do change the session of the request, if it goes on.
+//
+// The handler has seen who the access cookie belongs to, and the refresh cookie decides what
+// is changed. Of two sessions, a user could prove their own second factor for another's.
 func (m *Manager) change(r *http.Request, do func(c *call, t refreshTicket, o outcome) (Verdict, error)) (Verdict, error) {
 	t, err := m.refreshTicket(r)
 	if err != nil {
 		return Verdict{}, err
 	}
+	seen, ok := ticketIn(r.Context())
+	if !ok {
+		seen, ok = m.tickets.access(r)
+		ok = ok && m.accepts(seen)
+	}
+	if ok && seen.id != t.sessionID() {
+		return Verdict{}, unauthenticated("the refresh cookie is of another session than the one that the request was admitted by")
+	}
+	return m.whileLive(r, t, do)
+}
+
+// whileLive resolves a refresh ticket, as a refresh does, and calls do if its session goes
+// on.
+func (m *Manager) whileLive(r *http.Request, t refreshTicket, do func(c *call, t refreshTicket, o outcome) (Verdict, error)) (Verdict, error) {
 	c := m.store.begin(r.Context(), r)
 	defer c.end()
 	o, refused, err := m.ask(c, t)

@@ -429,3 +429,45 @@ func TestManager_RevokeExternalEndsEverySessionOfTheProvider(t *testing.T) {
 		}
 	})
 }
+
+// The handler has seen another session than the one whose refresh cookie comes with the
+// request: it may have checked the second factor of one user for the session of another.
+func TestManager_ChangesOnlyTheSessionThatTheHandlerHasSeen(t *testing.T) {
+	changes := map[string]func(w *testWorld, r *http.Request) (session.Verdict, error){
+		"StepUp": func(w *testWorld, r *http.Request) (session.Verdict, error) { return w.StepUp(r, "otp") },
+		"Update": func(w *testWorld, r *http.Request) (session.Verdict, error) {
+			return w.Update(r, map[string]string{"tenant": "7"})
+		},
+		"Issue with an Actor": func(w *testWorld, r *http.Request) (session.Verdict, error) {
+			return w.Issue(r, session.Login{UserID: "2", Actor: "1"})
+		},
+	}
+	for name, change := range changes {
+		for _, guarded := range []bool{false, true} {
+			t.Run(name, func(t *testing.T) {
+				inTestWorld(t, anyMayImpersonate(), func(w *testWorld) {
+					mallory, victim, mixed := newBrowser(), newBrowser(), newBrowser()
+					w.login(mallory, session.Login{UserID: "2", Methods: []string{"pwd"}})
+					s := w.login(victim, session.Login{UserID: "1", Methods: []string{"pwd"}})
+					give(mixed, accessCookie, valueOf(mallory, accessCookie))
+					give(mixed, refreshCookie, valueOf(victim, refreshCookie))
+					r := page(mixed)
+					v, err := w.Authenticate(r)
+					if err != nil || v.Session().UserID != "2" {
+						w.Fatal(v, err)
+					}
+					if guarded {
+						r = r.WithContext(withVerdict(r.Context(), v))
+						w.expireAccess() // between the guard and the handler
+					}
+					if v, err := change(w, r); !isUnauthenticated(err) || v.Session().ID != "" {
+						w.Errorf("behind a guard: %v: got %v, %v; want ErrUnauthenticated", guarded, v, err)
+					}
+					if row := w.row(s.ID); len(row.Methods) != 1 || len(row.Data) != 0 || !row.RevokedAt.IsZero() {
+						w.Errorf("the session of the other user is now %+v", row)
+					}
+				})
+			})
+		}
+	}
+}

@@ -42,6 +42,29 @@ func (rs *resolver) judge(r *http.Request, s store.Snapshot, t refreshTicket) cl
 	return class
 }
 
+// looks tells clients apart whose requests wait for one answer of the store.
+func (rs *resolver) looks(r *http.Request) string {
+	if rs.cfg.Fingerprint == nil {
+		return ""
+	}
+	looks := rs.cfg.fingerprint(r)
+	return string(looks[:])
+}
+
+// forClient returns what an outcome of a moment ago, which may be another client's, means
+// for the client of a request. ok is false if it says nothing: only the refusal of another
+// client is known.
+func (rs *resolver) forClient(r *http.Request, o outcome) (_ outcome, ok bool) {
+	if !rs.cfg.RequireFingerprint {
+		return o, true
+	}
+	if rs.cfg.looksDifferent(r, o.snap.Record) {
+		o.class = classForeign
+		return o, true
+	}
+	return o, o.class != classForeign
+}
+
 // replaced returns the sessions in the request's cookies, which a login ends. With
 // Config.RequireFingerprint it leaves out those of a client that looked otherwise: a thief
 // who logs in as themselves must not end the session of the victim.

@@ -3,6 +3,7 @@ package session_test
 import (
 	"context"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -104,14 +105,20 @@ func TestFingerprint_RefusalsShareOneStatement(t *testing.T) {
 		w.loginFrom("Firefox", b)
 		w.expireAccess()
 		n := w.calls(func() {
-			for range 20 {
-				if _, err := w.Authenticate(from("Chrome", b)); !isUnauthenticated(err) {
+			for i := range 20 {
+				if _, err := w.Authenticate(from([]string{"Chrome", "Opera"}[i%2], b)); !isUnauthenticated(err) {
 					w.Error(err)
 				}
 			}
 		})
 		if n != 1 {
 			w.Errorf("20 refusals cost %d calls; want 1", n)
+		}
+		if _, err := w.Authenticate(from("Firefox", b)); err != nil {
+			w.Errorf("the client of the login, in the same second: %v", err)
+		}
+		if _, err := w.Authenticate(from("Chrome", b)); !isUnauthenticated(err) {
+			w.Errorf("the other client after it: %v", err)
 		}
 	})
 }
@@ -230,4 +237,36 @@ func TestFingerprint_SessionWithoutOneIsNotCompared(t *testing.T) {
 			w.Errorf("%d events", n)
 		}
 	})
+}
+
+// Both clients ask at the same moment, and each gets its own answer.
+func TestFingerprint_ClientsShareNoAnswerThatIsUnderWay(t *testing.T) {
+	for _, first := range []string{"Firefox", "Chrome"} {
+		t.Run(first+" comes first", func(t *testing.T) {
+			inTestWorld(t, byAgent(true), func(w *testWorld) {
+				b := newBrowser()
+				w.loginFrom("Firefox", b)
+				w.expireAccess()
+				w.store.Delay(500*time.Millisecond, "Find")
+				errs := map[string]error{}
+				var mu sync.Mutex
+				var both sync.WaitGroup
+				for _, agent := range []string{"Firefox", "Chrome"} {
+					both.Go(func() {
+						if agent != first {
+							time.Sleep(100 * time.Millisecond)
+						}
+						_, err := w.Authenticate(from(agent, b))
+						mu.Lock()
+						defer mu.Unlock()
+						errs[agent] = err
+					})
+				}
+				both.Wait()
+				if errs["Firefox"] != nil || !isUnauthenticated(errs["Chrome"]) {
+					w.Errorf("the errors are %v", errs)
+				}
+			})
+		})
+	}
 }

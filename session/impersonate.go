@@ -48,9 +48,9 @@ func (m *Manager) impersonate(r *http.Request, login Login) (Verdict, error) {
 		if err != nil {
 			return Verdict{}, err
 		}
-		// A late answer must not bring back the actor's cookies. If this fails, an event
-		// says so, and a late answer may stop the impersonation in this browser.
-		if done, err := c.update(own.ID, own.Data); err == nil && done {
+		// A late answer must not bring back the actor's access cookie. If this fails, an event
+		// says so, and the browser may be the actor for one access lifetime.
+		if _, err := c.reload(own.UserID, pageSize); err == nil {
 			m.revocations.reloaded(own.ID, own.Reload+1)
 		}
 		return v, nil
@@ -65,7 +65,11 @@ func (m *Manager) impersonate(r *http.Request, login Login) (Verdict, error) {
 // ErrUnauthenticated says that it has none, or that one of the two sessions is over; the
 // actor then has to log in. ErrStoreUnavailable says that the impersonation goes on.
 func (m *Manager) StopImpersonating(r *http.Request) (Verdict, error) {
-	return m.change(r, func(c *call, t refreshTicket, o outcome) (Verdict, error) {
+	t, err := m.refreshTicket(r)
+	if err != nil {
+		return Verdict{}, err
+	}
+	return m.whileLive(r, t, func(c *call, t refreshTicket, o outcome) (Verdict, error) {
 		if t.origin == nil {
 			return m.answer(c, t, o)
 		}
@@ -73,11 +77,15 @@ func (m *Manager) StopImpersonating(r *http.Request) (Verdict, error) {
 		if err != nil {
 			return refused, err
 		}
-		v, err := m.tickets.mint(c, own.snap, t.origin)
+		back := *t.origin
+		if own.class != classYoung { // its idle time begins again
+			back = back.child(own.snap.Now, m.cfg.idle(back.remember, own.snap.Record.IdleTimeout))
+		}
+		v, err := m.tickets.mint(c, own.snap, &back)
 		if err != nil && !errors.Is(err, ErrTooLarge) {
 			return Verdict{}, err
 		}
-		v.Cookies = append(v.Cookies, m.tickets.names.deleted(m.tickets.names.refreshFor(t.origin.generation+1)))
+		v.Cookies = append(v.Cookies, m.tickets.names.deleted(m.tickets.names.refreshFor(back.generation+1)))
 		v.asked = own.asked
 		// Only now: on an earlier error the impersonation goes on. If this fails, Run
 		// repeats it.

@@ -556,3 +556,96 @@ func TestImpersonation_RefreshReadsBothSessions(t *testing.T) {
 		}
 	})
 }
+
+// A request of the impersonation is slow. Meanwhile the impersonation is stopped, and the
+// next one begins.
+func TestImpersonation_RequestInFlightAtTheStopIsNoTheft(t *testing.T) {
+	for name, next := range map[string]func(w *testWorld, b *sessiontest.Browser){
+		"another impersonation": func(w *testWorld, b *sessiontest.Browser) { w.actAs(b, session.Login{}) },
+		"an update": func(w *testWorld, b *sessiontest.Browser) {
+			v, err := w.Update(page(b), nil)
+			if err != nil {
+				w.Fatal(err)
+			}
+			b.Receive(v.Cookies)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inTestWorld(t, anyMayImpersonate(), func(w *testWorld) {
+				b := newBrowser()
+				w.login(b, session.Login{})
+				time.Sleep(5 * time.Minute)
+				w.in(b)
+				time.Sleep(110 * time.Second)
+				w.actAs(b, session.Login{})
+				time.Sleep(99 * time.Second)
+				slow := page(b)
+				w.stopActing(b)
+				time.Sleep(2 * time.Second)
+				next(w, b)
+				time.Sleep(time.Second)
+				if _, err := w.Authenticate(slow); errors.Is(err, session.ErrReused) {
+					w.Error(err)
+				}
+				w.in(b)
+			})
+		})
+	}
+}
+
+// An answer of the actor's session, from before the impersonation, arrives after its stop.
+func TestImpersonation_VeryLateAnswerOfTheActorsSessionIsNoTheft(t *testing.T) {
+	inTestWorld(t, anyMayImpersonate(), func(w *testWorld) {
+		b := newBrowser()
+		w.login(b, session.Login{})
+		w.expireAccess()
+		late := w.answered(b)
+		w.actAs(b, session.Login{})
+		time.Sleep(110 * time.Second)
+		w.in(b)
+		w.stopActing(b)
+		b.Receive(late.Cookies)
+		time.Sleep(11 * time.Second)
+		w.in(b)
+		w.expireAccess()
+		w.in(b)
+	})
+}
+
+// The idle time of the actor's session begins again when it is given back.
+func TestImpersonation_ActorWhoIsActiveStaysLoggedInAfterTheStop(t *testing.T) {
+	inTestWorld(t, anyMayImpersonate(), func(w *testWorld) {
+		b := newBrowser()
+		w.login(b, session.Login{})
+		w.actAs(b, session.Login{})
+		for range 29 {
+			time.Sleep(time.Minute)
+			w.in(b)
+		}
+		w.stopActing(b)
+		for range 20 {
+			time.Sleep(5 * time.Minute)
+			w.in(b)
+		}
+	})
+}
+
+// Another tab changes the data of the actor's session while an impersonation begins.
+func TestImpersonation_LosesNoUpdateOfTheActorsSession(t *testing.T) {
+	var during func()
+	cfg := session.Config{MayImpersonate: func(*http.Request, session.Session, string) error { during(); return nil }}
+	inTestWorld(t, cfg, func(w *testWorld) {
+		there, b := w.node(cfg), newBrowser()
+		own := w.login(b, session.Login{Data: map[string]string{"tenant": "7"}})
+		other := page(b)
+		during = func() {
+			if _, err := there.Update(other, map[string]string{"tenant": "9"}); err != nil {
+				w.Fatal(err)
+			}
+		}
+		w.actAs(b, session.Login{})
+		if got := w.row(own.ID).Data["tenant"]; got != "9" {
+			w.Errorf("the tenant is %q after an Update to 9", got)
+		}
+	})
+}

@@ -49,7 +49,7 @@ func (w windows) judge(s store.Snapshot, t refreshTicket) class {
 		return classMissing
 	}
 	switch {
-	case wasGivenBack(s):
+	case w.wasGivenBack(s):
 		return classGivenBack
 	case isOver(s), !s.Now.Before(t.expires):
 		return classEnded
@@ -111,12 +111,14 @@ func isStraggler(row *store.Record, p store.PresentedTicket) bool {
 		p.Generation == row.Generation && p.Parent == row.Previous
 }
 
-// wasGivenBack reports whether an impersonation was stopped, and a client has used the
-// actor's own session since. A browser that has received the answer no longer presents a
-// ticket of the impersonation. If the answer was lost, nobody uses the actor's session.
-func wasGivenBack(s store.Snapshot) bool {
+// wasGivenBack reports whether an impersonation was stopped, and a client has then refreshed
+// the actor's own session. A browser that has received the answer no longer presents a
+// ticket of the impersonation. If the answer was lost, nobody uses the actor's session. What
+// is written before the ticket that was given back is old enough for a refresh does not count:
+// requests of the impersonation may still be in flight.
+func (w windows) wasGivenBack(s store.Snapshot) bool {
 	row, actor := s.Record, s.Actor
-	return row.Reason == store.ReasonReplaced && actor != nil && !hasEnded(s, actor) && actor.LastSeenAt().After(row.RevokedAt)
+	return row.Reason == store.ReasonReplaced && actor != nil && !hasEnded(s, actor) && actor.LastSeenAt().After(row.RevokedAt.Add(w.young))
 }
 
 // isOver reports whether the session of s has ended, or the one from which an actor began

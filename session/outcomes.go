@@ -1,7 +1,6 @@
 package session
 
 import (
-	"net/http"
 	"sync"
 	"time"
 
@@ -15,17 +14,19 @@ import (
 // A request that joins another's statements waits no longer than its own deadline,
 // because the other began earlier.
 func (rs *resolver) resolveOnce(c *call, t refreshTicket) (outcome, error) {
-	key, id := rs.key(c.r, t), t.sessionID()
+	key, id := string(t.id[:]), t.sessionID()
 	if o, ok := rs.outcomes.get(id, key); ok && rs.revoker.isCurrent(o.snap.Record) {
-		return o, nil
+		if o, ok = rs.forClient(c.r, o); ok {
+			return o, nil
+		}
 	}
 	if o, ok := rs.refused(id, t); ok {
 		return o, nil
 	}
-	result, err, _ := rs.flights.Do(key, func() (any, error) {
+	result, err, _ := rs.flights.Do(key+rs.looks(c.r), func() (any, error) {
 		o, err := rs.resolve(c, t)
 		if err == nil {
-			rs.remember(id, key, t, o)
+			rs.remember(id, t, o)
 		}
 		return o, err
 	})
@@ -33,17 +34,6 @@ func (rs *resolver) resolveOnce(c *call, t refreshTicket) (outcome, error) {
 		return outcome{}, err
 	}
 	return result.(outcome), nil
-}
-
-// key names a ticket, and what its client looks like if the app says so: clients that look
-// different share no outcome.
-func (rs *resolver) key(r *http.Request, t refreshTicket) string {
-	key := string(t.id[:])
-	if rs.cfg.Fingerprint != nil {
-		looks := rs.cfg.fingerprint(r)
-		key += string(looks[:])
-	}
-	return key
 }
 
 // The keys of refusals, which hold for every ticket of a session, or for those that have
@@ -64,11 +54,11 @@ func (rs *resolver) refused(id store.ID, t refreshTicket) (outcome, bool) {
 
 // remember keeps an outcome that may be given again without asking. A straggler's is
 // not: its short window is measured each time.
-func (rs *resolver) remember(id store.ID, key string, t refreshTicket, o outcome) {
+func (rs *resolver) remember(id store.ID, t refreshTicket, o outcome) {
 	switch {
 	case o.class == classStraggler || o.class == classDelayed:
 	case o.class.goesOn() || o.class == classForeign:
-		rs.outcomes.put(id, key, o)
+		rs.outcomes.put(id, string(t.id[:]), o)
 	case o.endedAlone():
 		rs.refusals.put(id, endedTicket, o)
 	default:

@@ -136,7 +136,7 @@ func (rs *resolver) goesOn(c *call, t refreshTicket) (bool, error) {
 		return err == nil && o.class.goesOn() && rs.revoker.isCurrent(o.snap.Record), err
 	}
 	if o.class == classEnded || o.class == classMissing {
-		rs.remember(id, rs.key(c.r, t), t, o)
+		rs.remember(id, t, o)
 	}
 	return o.class.goesOn() && rs.revoker.isCurrent(snap.Record), nil
 }

@@ -29,10 +29,10 @@ const few = 20
 // answersWithin is the time that the Manager gives to all statements of a call.
 const answersWithin = 2 * time.Second
 
-// A node lists so many changes at most, and reads all of them again so often.
+// A node lists so many changes at most, and polls no faster.
 const (
-	maxListed = 100_000
-	fullPoll  = farthestPoll / 12
+	maxListed    = 100_000
+	shortestPoll = 800 * time.Millisecond // the time between two polls
 )
 
 // manyDatabase is a database in which one user may have very many sessions.
@@ -340,12 +340,12 @@ func (d *manyDatabase) revokeAllOf(user string) (e endedSessions) {
 	}
 	after, err := d.store.Find(d.Context(), store.ID{})
 	d.must(err)
-	// RevokeUser raises it once. The node does so too while its list is too small for the
-	// changes, about as often as it reads all of them again.
+	// RevokeUser raises it once. The node does so too while new changes find no room in its
+	// list, at most once a poll.
 	e.raises = int(after.RefreshEpoch - before.RefreshEpoch)
 	most := 1
 	if e.sessions > maxListed {
-		most += 1 + int(time.Since(begun)/fullPoll)
+		most += 1 + int(time.Since(begun)/shortestPoll)
 	}
 	if e.raises < 1 || e.raises > most {
 		d.Errorf("the refresh epoch rose %d times; want 1 to %d", e.raises, most)
@@ -385,9 +385,9 @@ func (e endedSessions) print() {
 	half := len(took) / 2
 	first, last := median(slices.Clone(took[:half])), median(slices.Clone(took[half:]))
 	say("RevokeUser, and then Run, ended %s sessions in %d calls of the store, each a SELECT and an UPDATE of at most %s rows; %d calls failed and were repeated. "+
-		"The median call of the second half took %s times as long as that of the first. The refresh epoch, which makes everybody refresh, rose by %d: by 1 at the end, and by 1 at most every %v while there are more than %s changes to list.",
+		"The median call of the second half took %s times as long as that of the first. The refresh epoch, which makes everybody refresh, rose by %d: by 1 at the end, and by 1 at most with each poll while new changes find no room among the %s of the list.",
 		number(float64(e.sessions), 0), len(e.calls), number(pollPage, 0), failed, number(float64(last)/float64(first), 2),
-		e.raises, fullPoll, number(maxListed, 0))
+		e.raises, number(maxListed, 0))
 	say("Meanwhile other users refreshed %s times, each with a deadline of %v for both statements: %d failed, and the slowest took %s %% of that time.",
 		number(float64(e.refreshes), 0), answersWithin, e.failures, number(100*e.slowest.Seconds()/answersWithin.Seconds(), 0))
 }
