@@ -14,9 +14,11 @@ import (
 // Data back. On other nodes this takes effect within about a second with Run, and else at
 // the next refresh.
 //
+// It raises no event of its own: to audit it, log the call.
+//
 // The request must carry the refresh cookie of its session, as every request of a browser
-// does. An error that Is ErrUnauthenticated says that it has none, or that the session is
-// over; ErrTooLarge, that the session would outgrow its cookie: the Data are as before;
+// does. An error that Is ErrUnauthenticated says that it has none, or that of another session
+// than the request was admitted by, or that the session is over; ErrTooLarge, that the session would outgrow its cookie: the Data are as before;
 // ErrStoreUnavailable, that the Data may have changed or not. Any other error says what is
 // wrong with the Data.
 func (m *Manager) Update(r *http.Request, data map[string]string) (Verdict, error) {
@@ -54,7 +56,8 @@ func (m *Manager) Update(r *http.Request, data map[string]string) (Verdict, erro
 // old session ends: a refresh cookie that was copied before is worth nothing.
 //
 // The new session has the method in addition to those of the old one, and AuthTime is
-// now. It keeps the absolute end, Remember, Data and all else that the login said.
+// now, also if the old session had it. It keeps the absolute end, Remember, Data and all else
+// that the login said.
 //
 // The errors are those of Issue. One that Is ErrUnauthenticated says that the request has
 // no session that goes on, or not its refresh cookie. An impersonation (see Login.Actor) is

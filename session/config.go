@@ -62,15 +62,19 @@ type Config struct {
 	// concurrent use. Default: none.
 	Fingerprint func(r *http.Request) string
 
-	// RequireFingerprint refuses such a refresh, too. The session goes on for the client
-	// that looks as at the login, and the login of the other one does not end it. An access
-	// cookie counts until it expires, whoever sends it.
+	// RequireFingerprint refuses such a refresh, too, and RequireLive, Update and StepUp
+	// with it. The session goes on for the client that looks as at the login. If the other
+	// one logs in, with these cookies in its browser, the session does not end either. An
+	// access cookie counts until it expires, whoever sends it. Refusals within a second share
+	// one event.
 	RequireFingerprint bool
 
 	// MayImpersonate decides whether the user of actor, which is the request's session, may
 	// act as another user: see Login.Actor. It returns nil if they may, ErrUserDisabled if
 	// not, and any other error if it cannot tell; Issue returns the error. Issue has 2 seconds
-	// for it and its statements. It must be safe for concurrent use. Default: nobody may.
+	// for it and its statements. It is asked once: an actor who loses the right goes on until
+	// the impersonation ends, so call RevokeUser for the actor. It must be safe for
+	// concurrent use. Default: nobody may.
 	MayImpersonate func(r *http.Request, actor Session, userID string) error
 
 	// ClientIP returns the network address of a request, for events and for the

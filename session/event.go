@@ -21,7 +21,7 @@ type Event struct {
 	Kind      EventKind
 	SessionID string // empty if no session is known
 	UserID    string // empty if no user is known
-	Actor     string // who acts as UserID, see Login.Actor; empty if nobody does, or no row was read
+	Actor     string // who acts as UserID, see Login.Actor; empty if nobody does, or it is not known
 	IP        string // the request's, see Config.ClientIP; empty if no request caused the event
 	UserAgent string // the request's, at most 255 bytes; may be empty
 	Err       error  // for EventStoreError, EventStoreDown, EventSuspicious, EventMisconfigured, and EventEnded of a deleted user

@@ -68,18 +68,18 @@ func (rs *resolver) forClient(r *http.Request, o outcome) (_ outcome, ok bool) {
 // replaced returns the sessions in the request's cookies, which a login ends. With
 // Config.RequireFingerprint it leaves out those of a client that looked otherwise: a thief
 // who logs in as themselves must not end the session of the victim.
-func (m *Manager) replaced(c *call) ([]store.ID, error) {
-	ids := m.sessionsOf(c.r)
+func (m *Manager) replaced(c *call) ([]named, error) {
+	sessions := m.sessionsOf(c.r)
 	if !m.cfg.RequireFingerprint {
-		return ids, nil
+		return sessions, nil
 	}
 	var failed error
-	ids = slices.DeleteFunc(ids, func(id store.ID) bool {
-		snap, err := c.find(id)
+	sessions = slices.DeleteFunc(sessions, func(s named) bool {
+		snap, err := c.find(s.id)
 		if err != nil {
 			failed = err
 		}
 		return err != nil || snap.Record == nil || m.cfg.looksDifferent(c.r, snap.Record)
 	})
-	return ids, failed
+	return sessions, failed
 }

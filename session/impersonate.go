@@ -89,7 +89,7 @@ func (m *Manager) StopImpersonating(r *http.Request) (Verdict, error) {
 		v.asked = own.asked
 		// Only now: on an earlier error the impersonation goes on. If this fails, Run
 		// repeats it.
-		m.revoker.revokeSurely(c, []store.ID{o.snap.Record.ID}, store.ReasonReplaced)
+		m.revoker.revokeSurely(c, []named{nameOf(o.snap.Record)}, store.ReasonReplaced)
 		return v, nil
 	})
 }

@@ -649,3 +649,30 @@ func TestImpersonation_LosesNoUpdateOfTheActorsSession(t *testing.T) {
 		}
 	})
 }
+
+// An audit needs to know whose impersonation has ended.
+func TestImpersonation_EventOfItsEndNamesTheUserAndTheActor(t *testing.T) {
+	for name, end := range map[string]func(w *testWorld, b *sessiontest.Browser){
+		"the stop":      func(w *testWorld, b *sessiontest.Browser) { w.stopActing(b) },
+		"a logout":      (*testWorld).logout,
+		"another login": func(w *testWorld, b *sessiontest.Browser) { w.login(b, session.Login{UserID: "2"}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inTestWorld(t, anyMayImpersonate(), func(w *testWorld) {
+				b := newBrowser()
+				own := w.login(b, session.Login{})
+				s := w.actAs(b, session.Login{})
+				end(w, b)
+				events := w.eventsOf(session.EventRevoked)
+				if len(events) == 0 || events[0].SessionID != s.ID || events[0].UserID != "2" || events[0].Actor != "1" {
+					w.Fatalf("the events are %+v; want the end of session %s", events, s.ID)
+				}
+				for _, e := range events[1:] {
+					if e.SessionID != own.ID || e.UserID != "1" || e.Actor != "" {
+						w.Errorf("the event %+v; want the end of session %s", e, own.ID)
+					}
+				}
+			})
+		})
+	}
+}

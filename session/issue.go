@@ -60,11 +60,18 @@ type Login struct {
 
 	// Actor is the user who acts as UserID, such as an administrator who helps them. It must
 	// be the user of the request's session, who must not be an Actor there, and
-	// Config.MayImpersonate must allow it; it is not for programs. The actor's session does
-	// not end: Manager.StopImpersonating leads back to it. If it ends otherwise, so does this
-	// one. This one lives at most as long as the actor's would without a request, and shows
-	// Actor in Session, in the list of devices and in each Event. HasMethod and
-	// LoggedInWithin are false in it, and a logout ends both. Empty: nobody acts.
+	// Config.MayImpersonate must allow it. Epoch may be 0: no password is checked. Remember
+	// and NonInteractive are refused. Methods, Data and ExternalID are not the actor's.
+	//
+	// The actor's own session does not end: Manager.StopImpersonating leads back to it. If it
+	// ends otherwise, so does this one. However busy, this one ends one idle timeout of the
+	// actor's session after it began, and then the actor must log in again: Session.EndsAt
+	// says when. A logout, and another login in the browser, end both.
+	//
+	// Session, the user's list of devices and each Event that knows the user name the actor;
+	// that of a logout knows only what the access cookie says. HasMethod and LoggedInWithin are false. Roles are those of UserID. The sessions of
+	// UserID are not limited by it: a login of theirs beyond Config.MaxSessions ends it first.
+	// Empty: nobody acts.
 	Actor string
 
 	// IdleTimeout and AbsoluteTimeout are the session's own, for example shorter ones for
@@ -75,7 +82,7 @@ type Login struct {
 }
 
 // Issue begins a session for a user who has proved who they are. The session that
-// the browser had, if any, ends.
+// the browser had, if any, ends, unless it is that of Login.Actor.
 //
 // Roles and attributes come from the user's row, all else that belongs to the session from
 // login. An error that Is ErrUserDisabled
@@ -112,7 +119,7 @@ func (m *Manager) login(r *http.Request, login Login) (Verdict, error) {
 }
 
 // sessionsOf returns the sessions in the request's cookies, which a login or a logout ends.
-func (m *Manager) sessionsOf(r *http.Request) []store.ID {
+func (m *Manager) sessionsOf(r *http.Request) []named {
 	return m.tickets.sessions(r, m.store.isLongPast)
 }
 
@@ -124,7 +131,7 @@ func (m *Manager) begin(c *call, login Login, origin *refreshTicket) (Verdict, e
 		return Verdict{}, err
 	}
 	if origin != nil {
-		old = slices.DeleteFunc(old, func(id store.ID) bool { return id == origin.sessionID() })
+		old = slices.DeleteFunc(old, func(s named) bool { return s.id == origin.sessionID() })
 	}
 	t := refreshTicket{root: random16(), id: random16(), remember: login.Remember, origin: origin}
 	asked := time.Now()
@@ -136,7 +143,7 @@ func (m *Manager) begin(c *call, login Login, origin *refreshTicket) (Verdict, e
 	t.issued, t.expires = stamp(snap.Now), stamp(snap.Now.Add(idle))
 	v, err := m.tickets.mint(c, snap, &t)
 	if err != nil {
-		m.revoker.revokeSurely(c, []store.ID{snap.Record.ID}, store.ReasonReplaced)
+		m.revoker.revokeSurely(c, []named{nameOf(snap.Record)}, store.ReasonReplaced)
 		return Verdict{}, err
 	}
 	v.Cookies = append(v.Cookies, m.tickets.names.deleted(m.tickets.names.refreshFor(t.generation+1)))
@@ -253,7 +260,7 @@ func (m *Manager) limitSessions(c *call, begun store.Snapshot) {
 		return cmp.Or(worth(a)-worth(b), a.CreatedAt.Compare(b.CreatedAt))
 	})
 	for i := range min(tooMany, len(older)) {
-		if m.revoker.revoke(c, older[i].ID, store.ReasonLimit) != nil {
+		if m.revoker.revoke(c, nameOf(&older[i]), store.ReasonLimit) != nil {
 			return
 		}
 	}

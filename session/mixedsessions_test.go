@@ -2,39 +2,64 @@ package session_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/sessionkit/sessionkit/session"
+	"github.com/sessionkit/sessionkit/session/sessiontest"
 	"github.com/sessionkit/sessionkit/session/store"
 )
 
-// A refresh of the old session may be answered on another node while the user logs in
-// here, and the answer may arrive last. It must not take the new login away: the two
-// refresh cookies have different names.
+// A refresh of the old session may be answered on another node while a new one begins here,
+// and the answer may arrive last. It must not take the new session away if its refresh
+// cookie has the other name.
 func TestManager_AnswerOfTheOldSessionAfterALoginTakesNothing(t *testing.T) {
-	inTestWorld(t, session.Config{}, func(w *testWorld) {
-		b, other := newBrowser(), w.node(session.Config{})
-		w.login(b, session.Login{})
-		w.expireAccess()
-		late := other.answered(b) // a poll of another tab, on the other node
-		time.Sleep(50 * time.Millisecond)
-		fresh := w.login(b, session.Login{})
-		time.Sleep(100 * time.Millisecond)
-		answer := newAnswer()
-		late.SetCookies(answer)
-		other.DropStaleCookies(answer.header, late) // the other node polls once a second
-		b.Receive(answer.cookies())
-		w.expireAccess()
-		v, err := w.visit(b)
-		if err != nil || v.Session().ID != fresh.ID {
-			w.Errorf("after the login: %v, %v; want the session of the login", v, err)
+	for name, begin := range map[string]func(w *testWorld, b *sessiontest.Browser) session.Session{
+		"a login": func(w *testWorld, b *sessiontest.Browser) session.Session { return w.login(b, session.Login{}) },
+		"a step-up": func(w *testWorld, b *sessiontest.Browser) session.Session {
+			v, err := w.StepUp(page(b), "otp")
+			if err != nil {
+				w.Fatal(err)
+			}
+			b.Receive(v.Cookies)
+			return v.Session()
+		},
+		"an impersonation": func(w *testWorld, b *sessiontest.Browser) session.Session { return w.actAs(b, session.Login{}) },
+	} {
+		for _, refreshes := range []int{0, 2} {
+			t.Run(fmt.Sprint(name, " after ", refreshes, " refreshes"), func(t *testing.T) {
+				inTestWorld(t, anyMayImpersonate(), func(w *testWorld) {
+					b, other := newBrowser(), w.node(anyMayImpersonate())
+					w.login(b, session.Login{})
+					for range refreshes {
+						w.expireAccess()
+						w.in(b)
+					}
+					w.expireAccess()
+					late := other.answered(b) // a poll of another tab, on the other node
+					time.Sleep(50 * time.Millisecond)
+					fresh := begin(w, b)
+					time.Sleep(100 * time.Millisecond)
+					answer := newAnswer()
+					late.SetCookies(answer)
+					other.DropStaleCookies(answer.header, late) // the other node polls once a second
+					b.Receive(answer.cookies())
+					for range 2 {
+						w.expireAccess()
+						v, err := w.visit(b)
+						if err != nil || v.Session().ID != fresh.ID {
+							w.Fatalf("after it: %v, %v; want the new session", v, err)
+						}
+					}
+					if n := w.count(session.EventAmbiguous) + w.count(session.EventReuse); n != 0 {
+						w.Errorf("%d requests were ambiguous or looked stolen", n)
+					}
+				})
+			})
 		}
-		if n := w.count(session.EventAmbiguous); n != 0 {
-			w.Errorf("%d requests were ambiguous", n)
-		}
-	})
+	}
 }
 
 // A logout ends every session that the request's cookies name.

@@ -60,6 +60,8 @@ func (m *Manager) Revoke(ctx context.Context, userID, sessionID string) error {
 // If the process ends before, call RevokeUser again. If the database's clock is set back at
 // that time, a login that follows may end as well.
 //
+// On success it raises no event: to audit it, log the call.
+//
 // An error that Is ErrStoreUnavailable alone says that the sessions may go on. Any other
 // names the faulty id in except, and no session has ended.
 func (m *Manager) RevokeUser(ctx context.Context, userID string, except ...string) error {

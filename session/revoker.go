@@ -24,17 +24,25 @@ func (rv *revoker) isCurrent(row *store.Record) bool {
 		!rv.revocations.originEnded(row.ActorSession) && !rv.pending.has(row.ActorSession)
 }
 
+// named is a session that is to end, with the users that its event names, if they are known.
+type named struct {
+	id            store.ID
+	userID, actor string
+}
+
+func nameOf(row *store.Record) named { return named{row.ID, row.UserID, row.Actor} }
+
 // revoke enters the session into this node's revocation list first: that holds even
 // if the store does not answer.
-func (rv *revoker) revoke(c *call, id store.ID, reason store.Reason) error {
-	rv.revocations.revoking(id)
-	done, _, err := c.revoke(id, "", reason)
+func (rv *revoker) revoke(c *call, s named, reason store.Reason) error {
+	rv.revocations.revoking(s.id)
+	done, _, err := c.revoke(s.id, "", reason)
 	if err != nil {
 		return err
 	}
-	rv.revocations.revoked(id)
+	rv.revocations.revoked(s.id)
 	if done {
-		c.raise(Event{Kind: EventRevoked, SessionID: id.String()})
+		c.raise(Event{Kind: EventRevoked, SessionID: s.id.String(), UserID: s.userID, Actor: s.actor})
 	}
 	return nil
 }
@@ -42,14 +50,14 @@ func (rv *revoker) revoke(c *call, id store.ID, reason store.Reason) error {
 // revokeSurely revokes sessions, and has Run repeat what the store cannot be told
 // now. It returns the first error. A session that is revoked already costs no statement:
 // a client may send a dead cookie any number of times.
-func (rv *revoker) revokeSurely(c *call, ids []store.ID, reason store.Reason) error {
+func (rv *revoker) revokeSurely(c *call, sessions []named, reason store.Reason) error {
 	var first error
-	for _, id := range ids {
-		if rv.revocations.isRevoked(id) {
+	for _, s := range sessions {
+		if rv.revocations.isRevoked(s.id) {
 			continue
 		}
-		if err := rv.revoke(c, id, reason); err != nil {
-			rv.revokeLater(c, id, reason)
+		if err := rv.revoke(c, s, reason); err != nil {
+			rv.revokeLater(c, s.id, reason)
 			if first == nil {
 				first = err
 			}

@@ -3,7 +3,6 @@ package session
 import (
 	"math/rand/v2"
 	"net/http"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -116,27 +115,35 @@ func (ts *tickets) wasRead(r *http.Request, how reading) bool {
 	return how == readGood
 }
 
-// sessions returns the ids of the sessions in the request's cookies: usually one, and of an
-// impersonation also the one it began from. It leaves out those that ended long ago.
-func (ts *tickets) sessions(r *http.Request, isLongPast func(time.Time) bool) (ids []store.ID) {
-	add := func(id store.ID) {
-		if !id.IsZero() && !slices.Contains(ids, id) {
-			ids = append(ids, id)
+// sessions returns the sessions in the request's cookies: usually one, and of an
+// impersonation also the one it began from. It leaves out those that ended long ago. Only an
+// access ticket says whose they are.
+func (ts *tickets) sessions(r *http.Request, isLongPast func(time.Time) bool) (all []named) {
+	add := func(s named) {
+		if s.id.IsZero() {
+			return
 		}
+		for i := range all {
+			if all[i].id == s.id {
+				all[i] = s
+				return
+			}
+		}
+		all = append(all, s)
 	}
 	for _, t := range ts.refresh(r) {
 		if !isLongPast(t.expires) {
-			add(t.sessionID())
+			add(named{id: t.sessionID()})
 			if t.origin != nil {
-				add(t.origin.sessionID())
+				add(named{id: t.origin.sessionID()})
 			}
 		}
 	}
 	if t, ok := ts.access(r); ok {
-		add(t.id)
-		add(t.origin)
+		add(named{t.id, t.UserID, t.Actor})
+		add(named{id: t.origin, userID: t.Actor})
 	}
-	return ids
+	return all
 }
 
 // mint returns the Verdict on a session that the store has just described, with an

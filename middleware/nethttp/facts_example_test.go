@@ -43,7 +43,8 @@ func show(b *sessiontest.Browser, path string, form url.Values) {
 	fmt.Println()
 }
 
-// A second factor: the route asks for it, the login page's handler adds it.
+// A second factor: the route asks for it, and the handler of the code adds it. The login page,
+// to which RequireMethod sends the user, shows the form for the code.
 func ExampleGuard_StepUp() {
 	guard, err := nethttp.New(exampleSessions(session.Config{}), nethttp.Config{})
 	if err != nil {

@@ -38,7 +38,7 @@ var refusals = map[reason]struct {
 	does   effect
 }{
 	unauthenticated: {http.StatusUnauthorized, "Please log in.", asksForLogin},
-	reauthenticate:  {http.StatusUnauthorized, "Please confirm who you are: your login is too old for this.", asksForLogin},
+	reauthenticate:  {http.StatusUnauthorized, "Please confirm who you are: this needs a newer or a stronger login.", asksForLogin},
 	forbidden:       {http.StatusForbidden, "You may not do this.", nothingElse},
 	disabled:        {http.StatusForbidden, "This account cannot log in.", nothingElse},
 	crossOrigin:     {http.StatusForbidden, "This request came from another site.", nothingElse},

@@ -37,7 +37,7 @@ var refusalCases = func() []refusalCase {
 	type client = guardtest.Client
 	none := func(_ *app, b *client) { b.Forget() }
 	same := func(*app, *client) {}
-	const login, tooOld, otherSite = "Please log in.", "Please confirm who you are: your login is too old for this.", "This request came from another site."
+	const login, tooOld, otherSite = "Please log in.", "Please confirm who you are: this needs a newer or a stronger login.", "This request came from another site."
 	return []refusalCase{
 		{"no session", none, "GET", "/account", nil, 401, login, true, false, session.ErrUnauthenticated, ""},
 		{"the session is revoked", func(a *app, _ *client) { a.end() }, "GET", "/account", nil, 401, login, true, false, session.ErrUnauthenticated, ""},
