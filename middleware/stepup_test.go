@@ -39,7 +39,7 @@ func TestGuard_StepUpAndUpdateChangeTheSessionOfTheAnswer(t *testing.T) {
 			}
 		}
 		b.LogIn("ada")
-		if rec := b.Send("GET", "/vault", ""); rec.Code != 303 || rec.Header().Get("Location") != "/login?next=%2Fvault&reauth=1" {
+		if rec := b.Send("GET", "/vault", ""); rec.Code != 303 || rec.Header().Get("Location") != "/login?method=otp%2Chwk&next=%2Fvault&reauth=1" {
 			a.Errorf("without the method: %d to %q", rec.Code, rec.Header().Get("Location"))
 		}
 		for _, c := range []struct{ method, path, body, want string }{

@@ -17,10 +17,10 @@ type Config struct {
 	// LoginPath is the path of the login page, on each host. It is public on the default
 	// hosts: see Hosts. Elsewhere Public has to open it: "shop.example.com/login". Default
 	// "/login". The query tells the page what it may want to know: next, the page to return
-	// to; reauth=1, the login is too old or lacks a method (RequireMethod: ask for what
-	// Session.Methods lacks); reason=reuse, the session was ended because somebody may have
-	// copied its cookie (session.ErrReused); logout=pending, see OnLogoutError. Anybody can
-	// make a link with these, so let the page only show a text for them.
+	// to; reauth=1, the login is too old, or, with method, lacks one of these methods, which
+	// commas separate; reason=reuse, the session was ended because somebody may have copied
+	// its cookie (session.ErrReused); logout=pending, see OnLogoutError. Anybody can make a
+	// link with these, so let the page only show a text for them.
 	LoginPath string
 
 	// LogoutPath is the path of Guard.Logout on the default hosts: see Hosts. Protect admits

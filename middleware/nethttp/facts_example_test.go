@@ -75,7 +75,7 @@ func ExampleGuard_StepUp() {
 	show(b, "/payments", nil)
 	// Output:
 	// /login 200
-	// /payments 303 to /login?next=%2Fpayments&reauth=1
+	// /payments 303 to /login?method=otp&next=%2Fpayments&reauth=1
 	// /code 200
 	// /payments 200
 }

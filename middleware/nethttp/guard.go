@@ -121,7 +121,7 @@ func (g *Guard) RequireRecentLogin(d time.Duration) func(http.Handler) http.Hand
 
 // RequireMethod admits only users who have proved who they are by the method or one of the
 // others: see session.Login.Methods and StepUp. Other users are sent to the login page, with
-// reauth=1 in its query. If that page asks logged-in users for the method, and calls StepUp,
+// reauth=1 and the methods in its query. If that page asks for one of them, and calls StepUp,
 // they return from there. An impersonation gets a 403: see session.Login.Actor.
 func (g *Guard) RequireMethod(method string, or ...string) func(http.Handler) http.Handler {
 	return g.require(Requirement{Methods: append([]string{method}, or...)})

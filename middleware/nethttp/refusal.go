@@ -7,6 +7,7 @@ import (
 	"html"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/sessionkit/sessionkit/session"
 )
@@ -167,6 +168,9 @@ func (c *Core) loginURL(r *http.Request, who *client, refusal *Refusal) string {
 	}
 	if refusal.again {
 		query.Set("reauth", "1")
+	}
+	if missing, ok := errors.AsType[missingMethod](refusal.Err); ok {
+		query.Set("method", strings.Join(missing.methods, ","))
 	}
 	if errors.Is(refusal.Err, session.ErrReused) {
 		query.Set("reason", "reuse")

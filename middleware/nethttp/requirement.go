@@ -2,6 +2,7 @@ package nethttp
 
 import (
 	"errors"
+	"strings"
 	"sync"
 	"time"
 
@@ -39,12 +40,19 @@ func (n Requirement) refusal(st *state) (reason, error) {
 	case (len(n.Methods) > 0 || n.Recent > 0) && st.verdict.Session().Actor != "":
 		return forbidden, errors.New("the route asks the user to prove who they are, which nobody can do for them in an impersonation")
 	case len(n.Methods) > 0 && !st.verdict.Session().HasMethod(n.Methods[0], n.Methods[1:]...):
-		return reauthenticate, errors.New("the user has not proved who they are by a method that the route requires")
+		return reauthenticate, missingMethod{n.Methods}
 	case n.Recent > 0 && !st.proven && !st.verdict.Session().LoggedInWithin(n.Recent):
 		return reauthenticate, errors.New("the login is too old for the route")
 	default:
 		return admitted, nil
 	}
+}
+
+// missingMethod says that the user has not proved who they are by one of the methods.
+type missingMethod struct{ methods []string }
+
+func (e missingMethod) Error() string {
+	return "the user has not proved who they are by a method that the route requires: " + strings.Join(e.methods, " or ")
 }
 
 // conditions are what the guards of a request have required of its session. RequireLive

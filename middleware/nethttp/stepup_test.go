@@ -63,7 +63,7 @@ func TestRequireMethod_AsksForTheMethodUntilTheSessionHasIt(t *testing.T) {
 			a.Errorf("without a session: %d to %q", rec.Code, rec.Header().Get("Location"))
 		}
 		a.logInByPassword(b)
-		if rec := b.Send("GET", "/vault", ""); rec.Code != 303 || rec.Header().Get("Location") != "/login?next=%2Fvault&reauth=1" {
+		if rec := b.Send("GET", "/vault", ""); rec.Code != 303 || rec.Header().Get("Location") != "/login?method=otp%2Chwk&next=%2Fvault&reauth=1" {
 			a.Errorf("without the method: %d to %q", rec.Code, rec.Header().Get("Location"))
 		}
 		copied := b.Copied()

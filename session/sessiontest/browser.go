@@ -23,6 +23,9 @@ type Browser struct {
 	// Origin is the scheme, host and port of the app. Requests name paths in it.
 	Origin string
 
+	// UserAgent is what the browser says it is; empty: nothing.
+	UserAgent string
+
 	// Transport carries the requests. NewBrowser calls a handler in this process;
 	// http.DefaultTransport makes real requests.
 	Transport http.RoundTripper
@@ -37,12 +40,16 @@ func NewBrowser(app http.Handler) *Browser {
 
 // Clone returns an independent browser with a copy of the cookies.
 func (b *Browser) Clone() *Browser {
-	return &Browser{Jar: b.Jar.Clone(), Origin: b.Origin, Transport: b.Transport}
+	clone := *b
+	clone.Jar = b.Jar.Clone()
+	return &clone
 }
 
 // CloneIgnoringExpiry is Clone with the cookies of Jar.CloneIgnoringExpiry.
 func (b *Browser) CloneIgnoringExpiry() *Browser {
-	return &Browser{Jar: b.Jar.CloneIgnoringExpiry(), Origin: b.Origin, Transport: b.Transport}
+	clone := *b
+	clone.Jar = b.Jar.CloneIgnoringExpiry()
+	return &clone
 }
 
 // NewRequest returns a request for a page load of path, with the cookies that the
@@ -54,6 +61,9 @@ func (b *Browser) NewRequest(method, path string, body io.Reader) *http.Request 
 	r.Header.Set("Sec-Fetch-Dest", "document")
 	r.Header.Set("Sec-Fetch-Site", "same-origin")
 	r.Header.Set("Accept", "text/html")
+	if b.UserAgent != "" {
+		r.Header.Set("User-Agent", b.UserAgent)
+	}
 	for _, c := range b.Cookies(r.URL) {
 		r.AddCookie(c)
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -242,4 +243,18 @@ func TestBrowser_ClonesAreIndependent(t *testing.T) {
 			t.Errorf("an hour later the hoard sends %d cookies; want 2", n)
 		}
 	})
+}
+
+func TestBrowser_SaysWhatItIs(t *testing.T) {
+	var got []string
+	b := sessiontest.NewBrowser(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = append(got, r.UserAgent()) }))
+	b.Get("/")
+	b.UserAgent = "Firefox"
+	for _, b := range []*sessiontest.Browser{b, b.Clone(), b.CloneIgnoringExpiry()} {
+		b.Get("/")
+		b.PostForm("/", nil)
+	}
+	if want := []string{"", "Firefox", "Firefox", "Firefox", "Firefox", "Firefox", "Firefox"}; !slices.Equal(got, want) {
+		t.Errorf("the requests say %q; want %q", got, want)
+	}
 }
