@@ -676,3 +676,25 @@ func TestImpersonation_EventOfItsEndNamesTheUserAndTheActor(t *testing.T) {
 		})
 	}
 }
+
+// The ticket of a refresh a moment ago has not been presented yet. It is kept as it is: a
+// child of it would look as if the database had lost writes.
+func TestImpersonation_RightAfterARefreshKeepsItsTicket(t *testing.T) {
+	inTestWorld(t, anyMayImpersonate(), func(w *testWorld) {
+		b := newBrowser()
+		own := w.login(b, session.Login{})
+		w.expireAccess()
+		w.in(b)
+		w.actAs(b, session.Login{})
+		w.expireAccess()
+		w.in(b)
+		if back := w.stopActing(b); back.ID != own.ID {
+			w.Errorf("it leads back to %+v", back)
+		}
+		w.expireAccess()
+		w.in(b)
+		if n := w.count(session.EventStoreBehind); n != 0 {
+			w.Errorf("%d events of a database that has lost writes", n)
+		}
+	})
+}

@@ -70,6 +70,7 @@ type job struct {
 	mutant
 	dirs []string
 	outcome
+	spent time.Duration // by its tests
 }
 
 // measure runs the tests without a mutant.
@@ -90,18 +91,34 @@ func (r *runner) measure(ctx context.Context, dirs []string, workers int) error 
 }
 
 func (r *runner) tryAll(ctx context.Context, jobs []*job, workers int) error {
-	return inParallel(ctx, workers, len(jobs), func(ctx context.Context, i int) error {
-		began := time.Now()
-		o, err := r.try(ctx, jobs[i].mutant, jobs[i].dirs)
-		if err != nil {
-			return fmt.Errorf("%s: %w\n%s", jobs[i].id, err, jobs[i].diff())
-		}
-		jobs[i].outcome = o
+	all := r.batches(jobs)
+	done := func(j *job) {
 		how := "SURVIVED"
-		if o.killed {
+		if j.killed {
 			how = "killed  "
 		}
-		fmt.Printf("%s %5.1f s  %s  %s\n", how, time.Since(began).Seconds(), jobs[i].id, o.by)
+		fmt.Printf("%s %5.1f s  %s  %s\n", how, j.spent.Seconds(), j.id, j.by)
+	}
+	return inParallel(ctx, workers, len(all), func(ctx context.Context, i int) error {
+		err := r.try(ctx, all[i], done)
+		if err == nil || len(all[i]) == 1 || ctx.Err() != nil {
+			return named(all[i][0], err)
+		}
+		fmt.Printf("%d mutants are tried one by one: %v\n", len(all[i]), err)
+		for _, j := range all[i] {
+			j.outcome, j.spent = outcome{}, 0
+			if err := r.try(ctx, batch{j}, done); err != nil {
+				return named(j, err)
+			}
+		}
 		return nil
 	})
+}
+
+// named says which mutant an error is about.
+func named(j *job, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w\n%s", j.id, err, j.diff())
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -44,7 +45,7 @@ func (r *runner) unmutated(ctx context.Context, dir string) (u usual, err error)
 		return u, err
 	}
 	began := time.Now()
-	o, err := r.run(ctx, dir, work, binary, 10*time.Minute)
+	o, err := r.run(ctx, dir, work, binary, 10*time.Minute, 0)
 	if err != nil {
 		return u, err
 	}
@@ -67,34 +68,75 @@ func slowOf(took map[string]time.Duration, all time.Duration) (slow []string) {
 	return slow
 }
 
-// try runs the tests of the directories against a mutant until one fails. An error
-// says that they could not be run: a mutant that does not compile proves nothing.
-func (r *runner) try(ctx context.Context, m mutant, dirs []string) (o outcome, err error) {
+// errTogether says that mutants cannot share a binary.
+var errTogether = errors.New("they cannot be compiled together")
+
+// try runs the tests of the directories against each mutant of a batch until one fails. An
+// error says that they could not be run: a mutant that does not compile proves nothing.
+func (r *runner) try(ctx context.Context, b batch, done func(*job)) error {
 	work, err := os.MkdirTemp(r.dir, "mutant-")
 	if err != nil {
-		return o, err
+		return err
 	}
 	defer os.RemoveAll(work)
-	for _, dir := range dirs {
-		binary, err := r.compile(ctx, dir, work, &m)
-		if err != nil {
-			return o, err
+	files, left := b.together(), slices.Clone(b)
+	for _, dir := range b[0].dirs {
+		binary, err := r.compile(ctx, dir, work, files)
+		if err == nil && len(b) > 1 {
+			err = r.unchosen(ctx, dir, work, binary)
 		}
-		u := r.usual[dir]
-		// Four times what is usual: other programs may slow the machine down.
-		limit := 30*time.Second + 4*u.took
-		key := m.file + " " + dir
-		for _, part := range u.parts(r.knownKillers(key)) {
-			if o, err = r.run(ctx, dir, work, binary, limit, part...); err != nil {
-				return o, err
+		if err != nil {
+			return err
+		}
+		for i, j := range b {
+			if j.killed {
+				continue
 			}
-			if o.killed {
-				r.addKiller(key, o.by)
-				return o, nil
+			began := time.Now()
+			if err := r.tryIn(ctx, j, dir, work, binary, i+1); err != nil {
+				return err
 			}
+			j.spent += time.Since(began)
+			if j.killed {
+				done(j)
+				left = slices.DeleteFunc(left, func(other *job) bool { return other == j })
+			}
+		}
+		if len(left) == 0 {
+			return nil
 		}
 	}
-	return o, nil
+	for _, j := range left {
+		done(j)
+	}
+	return nil
+}
+
+// unchosen runs the tests of a binary of many mutants without any: they must pass.
+func (r *runner) unchosen(ctx context.Context, dir, work, binary string) error {
+	o, err := r.run(ctx, dir, work, binary, r.limit(dir), 0)
+	if err == nil && o.killed {
+		err = fmt.Errorf("%w: without a mutant %s fails", errTogether, o.by)
+	}
+	return err
+}
+
+// limit is four times what is usual: other programs may slow the machine down.
+func (r *runner) limit(dir string) time.Duration { return 30*time.Second + 4*r.usual[dir].took }
+
+// tryIn runs the tests of one directory against the mutant with that number in the binary.
+func (r *runner) tryIn(ctx context.Context, j *job, dir, work, binary string, number int) (err error) {
+	key := j.file + " " + dir
+	for _, part := range r.usual[dir].parts(r.knownKillers(key)) {
+		if j.outcome, err = r.run(ctx, dir, work, binary, r.limit(dir), number, part...); err != nil {
+			return err
+		}
+		if j.killed {
+			r.addKiller(key, j.by)
+			return nil
+		}
+	}
+	return nil
 }
 
 // parts are the flags that run all tests, in up to three parts. First come those that have
@@ -137,14 +179,14 @@ func (r *runner) addKiller(key, by string) {
 	}
 }
 
-// compile makes the test binary of a directory, with a mutant if there is one. It
-// copies nothing but the mutant's file.
-func (r *runner) compile(ctx context.Context, dir, work string, m *mutant) (binary string, err error) {
+// compile makes the test binary of a directory, with these files in place of those of the
+// repository. It copies no others.
+func (r *runner) compile(ctx context.Context, dir, work string, files map[string][]byte) (binary string, err error) {
 	binary = filepath.Join(work, strings.ReplaceAll(dir, "/", "-")+".test")
 	// Nobody debugs the binary. What a debugger needs takes a sixth of the compiler's time.
 	args := []string{"test", "-c", "-vet=off", "-ldflags=-s -w", "-gcflags=github.com/sessionkit/sessionkit/...=-dwarf=false", "-o", binary}
-	if m != nil {
-		overlay, err := writeOverlay(r.root, work, *m)
+	if len(files) > 0 {
+		overlay, err := writeOverlay(r.root, work, files)
 		if err != nil {
 			return "", err
 		}
@@ -158,14 +200,16 @@ func (r *runner) compile(ctx context.Context, dir, work string, m *mutant) (bina
 	return binary, nil
 }
 
-func writeOverlay(root, work string, m mutant) (string, error) {
-	changed := filepath.Join(work, filepath.Base(m.file))
-	if err := os.WriteFile(changed, m.mutated(), 0o600); err != nil {
-		return "", err
+func writeOverlay(root, work string, files map[string][]byte) (string, error) {
+	replace := map[string]string{}
+	for file, text := range files {
+		changed := filepath.Join(work, strings.ReplaceAll(file, "/", "-"))
+		if err := os.WriteFile(changed, text, 0o600); err != nil {
+			return "", err
+		}
+		replace[filepath.Join(root, filepath.FromSlash(file))] = changed
 	}
-	overlay, err := json.Marshal(map[string]map[string]string{
-		"Replace": {filepath.Join(root, filepath.FromSlash(m.file)): changed},
-	})
+	overlay, err := json.Marshal(map[string]map[string]string{"Replace": replace})
 	if err != nil {
 		return "", err
 	}
@@ -175,14 +219,14 @@ func writeOverlay(root, work string, m mutant) (string, error) {
 
 // run runs a test binary and ends it at the first test that fails: no more is to
 // be learned. What the binary starts ends with it, its files are in work.
-func (r *runner) run(ctx context.Context, dir, work, binary string, limit time.Duration, flags ...string) (o outcome, err error) {
+func (r *runner) run(ctx context.Context, dir, work, binary string, limit time.Duration, number int, flags ...string) (o outcome, err error) {
 	inTime, cancel := context.WithTimeout(ctx, limit+10*time.Second) // the binary itself is to say who hangs
 	defer cancel()
 	flags = append(flags, "-test.v", "-test.short", "-test.failfast", "-test.paniconexit0", "-test.timeout="+limit.String())
 	cmd := exec.CommandContext(inTime, binary, flags...)
 	cmd.Dir = filepath.Join(r.root, filepath.FromSlash(dir))
 	// Less garbage collection: many tests of session allocate much and keep little.
-	cmd.Env = append(os.Environ(), "TMPDIR="+work, "GOGC=400")
+	cmd.Env = append(os.Environ(), "TMPDIR="+work, "GOGC=400", chosen+"="+strconv.Itoa(number))
 	cmd.WaitDelay = 5 * time.Second
 	read, write := io.Pipe()
 	cmd.Stdout, cmd.Stderr = write, write

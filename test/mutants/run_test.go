@@ -72,6 +72,17 @@ func tinyMutant(t *testing.T, old, text string) mutant {
 	return mutant{id: text, file: "p/p.go", source: []byte(tinySource), edit: edit{at, at + len(old), text}}
 }
 
+// tryAlone tries a mutant in a binary of its own.
+func tryAlone(t *testing.T, r *runner, m mutant, dirs ...string) (outcome, error) {
+	t.Helper()
+	j, told := &job{mutant: m, dirs: dirs}, 0
+	err := r.try(t.Context(), batch{j}, func(*job) { told++ })
+	if err == nil && told != 1 {
+		t.Errorf("%s: done was called %d times", m.id, told)
+	}
+	return j.outcome, err
+}
+
 func TestRunner_Try(t *testing.T) {
 	r := tiny(t)
 	for _, c := range []struct {
@@ -83,12 +94,12 @@ func TestRunner_Try(t *testing.T) {
 		{"survives", "<= 10", "< 11", "", []string{"q"}},
 		{"dies in the second directory", "n <= 10", "n != 10 && n < 12 || n == 11", "TestTen", []string{"q", "p"}},
 	} {
-		o, err := r.try(t.Context(), tinyMutant(t, c.old, c.text), c.dirs)
+		o, err := tryAlone(t, r, tinyMutant(t, c.old, c.text), c.dirs...)
 		if err != nil || o.by != c.by || o.killed != (c.by != "") || o.timeout {
 			t.Errorf("%s: got %+v, %v; want %q", c.name, o, err, c.by)
 		}
 	}
-	if _, err := r.try(t.Context(), tinyMutant(t, "n <= 10", "m <= 10"), []string{"p"}); err == nil || !strings.Contains(err.Error(), "undefined: m") {
+	if _, err := tryAlone(t, r, tinyMutant(t, "n <= 10", "m <= 10"), "p"); err == nil || !strings.Contains(err.Error(), "undefined: m") {
 		t.Errorf("a mutant that does not compile: got %v", err)
 	}
 	left, err := os.ReadDir(r.dir)
@@ -107,13 +118,13 @@ func TestRunner_AHangIsKilledByTheTimeout(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, err := r.run(t.Context(), "p", work, binary, 200*time.Millisecond)
+	o, err := r.run(t.Context(), "p", work, binary, 200*time.Millisecond, 0)
 	if err != nil || !o.killed || !o.timeout || o.by != "timeout in TestLater" {
 		t.Errorf("got %+v, %v", o, err)
 	}
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 200*time.Millisecond, errors.New("enough"))
 	defer cancel()
-	if o, err := r.run(ctx, "p", work, binary, time.Minute); err == nil {
+	if o, err := r.run(ctx, "p", work, binary, time.Minute, 0); err == nil {
 		t.Errorf("an interrupted run: got %+v", o)
 	}
 }
@@ -137,7 +148,7 @@ func TestRunner_SlowTestsRunAfterTheOthers(t *testing.T) {
 	r.usual = map[string]usual{"slow": {slow: slow}}
 	for text, by := range map[string]string{"n < 9": "TestNine", "n <= 10 && n != 3": "TestASlowOne", "n < 11": ""} {
 		r.killers = nil // else the order of the mutants would matter
-		o, err := r.try(t.Context(), tinyMutant(t, "n <= 10", text), []string{"slow"})
+		o, err := tryAlone(t, r, tinyMutant(t, "n <= 10", text), "slow")
 		if err != nil || o.by != by {
 			t.Errorf("%s: got %+v, %v; want %q", text, o, err, by)
 		}
