@@ -50,6 +50,9 @@
 // A handler that asks for the session gets copies. Of a session without facts and
 // attributes these cost no allocation; methods cost one, and data two. A cookie that is
 // opened for the first time costs 16 allocations, and with all of these facts 23.
+// On one machine a cookie that was seen before took 0.26 µs without facts, 0.33 with the
+// methods, 0.40 with the data, and 0.67 with all of them, the session's copy included (the
+// best of four runs).
 //
 // A user who does not fit cannot log in: see [ErrTooLarge]. A session whose user no
 // longer fits at a refresh goes on without an access cookie, and costs a statement for
