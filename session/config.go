@@ -57,16 +57,16 @@ type Config struct {
 	// Fingerprint returns what the client of a request looks like, such as its platform and
 	// browser, in words that an update of the browser does not change:
 	// nethttp.BrowserFamily does. The row keeps a digest of it from the login on. A refresh by
-	// a client that looks otherwise raises EventSuspicious. That is a sign of a copied cookie,
-	// and no proof: a thief can look like anybody. Empty: unknown. It must be safe for
+	// a client with another fingerprint raises EventSuspicious. That is a sign of a copied
+	// cookie, and no proof: a thief can imitate a browser. Empty: unknown. It must be safe for
 	// concurrent use. Default: none.
 	Fingerprint func(r *http.Request) string
 
 	// RequireFingerprint refuses such a refresh, too, and RequireLive, Update and StepUp
-	// with it. The session goes on for the client that looks as at the login. If the other
-	// one logs in, with these cookies in its browser, the session does not end either. An
-	// access cookie counts until it expires, whoever sends it. Refusals within a second share
-	// one event.
+	// with it. The session goes on for the client with the fingerprint of the login. If the
+	// other client logs in with these cookies in its browser, the session does not end
+	// either. An access cookie counts until it expires, whoever sends it. Refusals within a
+	// second share one event.
 	RequireFingerprint bool
 
 	// MayImpersonate decides whether the user of actor, which is the request's session, may

@@ -81,7 +81,7 @@ var (
 // What EventSuspicious may say.
 var (
 	errRepeated    = errors.New("one refresh cookie was presented three times or more, long after each other: by a copy of it, or by a client that stores no cookies")
-	errFingerprint = errors.New("the client looks otherwise than at the login of its session: see Config.Fingerprint")
+	errFingerprint = errors.New("the client has another fingerprint than at the login of its session: see Config.Fingerprint")
 )
 
 // errUserGone is what EventEnded says of a deleted user.

@@ -9,9 +9,9 @@ import (
 )
 
 // The fingerprint of a session says what its client looked like at the login. A copied
-// cookie often comes from a client that looks otherwise. That is a sign, and no proof: a
-// thief can look like anybody, and an honest browser can change its looks. So the
-// fingerprint ends no session.
+// cookie often comes from a client with another fingerprint. That is a sign, and no proof: a
+// thief can imitate a browser, and an honest browser can change. So the fingerprint ends no
+// session.
 
 // fingerprint returns the digest of what the client of a request looks like. It is zero if
 // the app does not say.
@@ -26,8 +26,8 @@ func (c Config) fingerprint(r *http.Request) store.Digest {
 	return sha256.Sum256([]byte(looks))
 }
 
-// looksDifferent reports whether the client of a request looks otherwise than at the login
-// of the session.
+// looksDifferent reports whether the client of a request has another fingerprint than at the
+// login of the session.
 func (c Config) looksDifferent(r *http.Request, row *store.Record) bool {
 	return c.Fingerprint != nil && row.Fingerprint != (store.Digest{}) && c.fingerprint(r) != row.Fingerprint
 }
@@ -66,7 +66,7 @@ func (rs *resolver) forClient(r *http.Request, o outcome) (_ outcome, ok bool) {
 }
 
 // replaced returns the sessions in the request's cookies, which a login ends. With
-// Config.RequireFingerprint it leaves out those of a client that looked otherwise: a thief
+// Config.RequireFingerprint it leaves out those of a client with another fingerprint: a thief
 // who logs in as themselves must not end the session of the victim.
 func (m *Manager) replaced(c *call) ([]named, error) {
 	sessions := m.sessionsOf(c.r)

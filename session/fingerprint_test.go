@@ -36,7 +36,7 @@ func (w *testWorld) loginFrom(agent string, b *sessiontest.Browser) session.Sess
 	return v.Session()
 }
 
-// A refresh by a client that looks otherwise is reported, with what the app needs to tell
+// A refresh by a client with another fingerprint is reported, with what the app needs to tell
 // the user, and served.
 func TestFingerprint_OtherClientIsReported(t *testing.T) {
 	inTestWorld(t, byAgent(false), func(w *testWorld) {

@@ -68,10 +68,10 @@ type Login struct {
 	// actor's session after it began, and then the actor must log in again: Session.EndsAt
 	// says when. A logout, and another login in the browser, end both.
 	//
-	// Session, the user's list of devices and each Event that knows the user name the actor;
-	// that of a logout knows only what the access cookie says. HasMethod and LoggedInWithin are false. Roles are those of UserID. The sessions of
-	// UserID are not limited by it: a login of theirs beyond Config.MaxSessions ends it first.
-	// Empty: nobody acts.
+	// Session, the user's list of devices and each Event that knows the user name the actor.
+	// The Event of a logout knows only what the access cookie says. HasMethod and
+	// LoggedInWithin are false. Roles are those of UserID. The impersonation ends no session
+	// of UserID; a login of theirs beyond Config.MaxSessions ends it first. Empty: nobody acts.
 	Actor string
 
 	// IdleTimeout and AbsoluteTimeout are the session's own, for example shorter ones for

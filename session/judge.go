@@ -20,8 +20,8 @@ const (
 	classStraggler              // the ticket before the confirmed one, or a sibling of it, in flight while that was confirmed
 	classAhead                  // the row is behind the ticket: the database lost writes, or the answer is stale
 	classReuse                  // anything else that is authentic: a superseded ticket, in the hands of two clients
-	classGivenBack              // of an impersonation that was stopped, after a client has used the actor's session that it gave back: another client has this one
-	classForeign                // good, but of a client that looks otherwise than at the login: see Config.RequireFingerprint
+	classGivenBack              // of an impersonation that was stopped, while another client uses the actor's session: see wasGivenBack
+	classForeign                // good, but from a client with another fingerprint: see Config.RequireFingerprint
 )
 
 func (c class) String() string {
@@ -111,11 +111,11 @@ func isStraggler(row *store.Record, p store.PresentedTicket) bool {
 		p.Generation == row.Generation && p.Parent == row.Previous
 }
 
-// wasGivenBack reports whether an impersonation was stopped, and a client has then refreshed
-// the actor's own session. A browser that has received the answer no longer presents a
-// ticket of the impersonation. If the answer was lost, nobody uses the actor's session. What
-// is written before the ticket that was given back is old enough for a refresh does not count:
-// requests of the impersonation may still be in flight.
+// wasGivenBack reports whether an impersonation was stopped, and a client has refreshed the
+// actor's own session since. Then two clients exist: a browser that has received the answer
+// to the stop no longer presents a ticket of the impersonation, and after a lost answer nobody
+// refreshes the actor's session. A write within the young window of the stop does not count:
+// it is no refresh, and requests of the impersonation may still be in flight.
 func (w windows) wasGivenBack(s store.Snapshot) bool {
 	row, actor := s.Record, s.Actor
 	return row.Reason == store.ReasonReplaced && actor != nil && !hasEnded(s, actor) && actor.LastSeenAt().After(row.RevokedAt.Add(w.young))
