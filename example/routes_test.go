@@ -76,21 +76,20 @@ func of(header []string, name string) (values []string) {
 }
 
 // cookiesAfterLogin logs a user in and returns the value of a Cookie header: the access
-// cookie and the refresh cookie of a login.
+// cookie and one of the two refresh cookies of a login.
 func (w wire) cookiesAfterLogin(email, password string) string {
 	w.Helper()
 	form := "email=" + email + "&password=" + password
 	status, header := w.ask(fmt.Sprintf("POST /login HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s", len(form), form))
 	var cookies []string
 	for _, line := range of(header, "Set-Cookie") {
-		if cookie, attributes, _ := strings.Cut(line, ";"); !strings.Contains(attributes, "Max-Age=0") {
-			cookies = append(cookies, cookie)
-		}
+		cookie, _, _ := strings.Cut(line, ";")
+		cookies = append(cookies, cookie)
 	}
-	if status != 303 || len(cookies) != 2 || !strings.HasPrefix(cookies[0], "session=") || !strings.HasPrefix(cookies[1], "refresh-0=") {
+	if status != 303 || len(cookies) != 3 || !strings.HasPrefix(cookies[0], "session=") || !strings.HasPrefix(cookies[1], "refresh-0=") || !strings.HasPrefix(cookies[2], "refresh-1=") {
 		w.Fatalf("login: %d, %q", status, header)
 	}
-	return strings.Join(cookies, "; ")
+	return strings.Join(cookies[:2], "; ")
 }
 
 var (

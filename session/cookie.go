@@ -16,7 +16,8 @@ import (
 // The refresh cookie has two names. The ticket of a generation travels under the name
 // for its parity, so an answer that arrives very late never replaces a ticket that is
 // newer by one generation. The browser presents both cookies, and the ticket of the
-// higher generation counts.
+// higher generation counts. The first ticket of a session has both names: a late answer
+// of the session before it can replace only one of them.
 //
 // A new kind of cookie needs a name here and in all and cleared, a ticket (ticket.go), a
 // sealer with keys of its own (sealers), and a method of tickets that reads or mints it.

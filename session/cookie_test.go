@@ -37,7 +37,7 @@ func TestVerdict_CookiesOfALoginToTheByte(t *testing.T) {
 			for i, want := range []string{
 				fmt.Sprintf("%ssession=%s; Path=/; Max-Age=%d; HttpOnly;%s SameSite=Lax", c.prefix, v.Cookies[0].Value, accessAge, c.secure),
 				fmt.Sprintf("%srefresh-0=%s; Path=/; Max-Age=%d; HttpOnly;%s SameSite=Lax", c.prefix, v.Cookies[1].Value, c.maxAge, c.secure),
-				fmt.Sprintf("%srefresh-1=; Path=/; Max-Age=0; HttpOnly;%s SameSite=Lax", c.prefix, c.secure),
+				fmt.Sprintf("%srefresh-1=%s; Path=/; Max-Age=%d; HttpOnly;%s SameSite=Lax", c.prefix, v.Cookies[2].Value, c.maxAge, c.secure),
 			} {
 				if got := v.Cookies[i].String(); got != want || v.Cookies[i].Valid() != nil {
 					w.Errorf("got  %s\nwant %s\n%v", got, want, v.Cookies[i].Valid())

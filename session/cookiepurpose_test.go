@@ -111,7 +111,7 @@ func TestManager_CookiesOfTwoUsersAreNeverMixed(t *testing.T) {
 				pairs++
 				mixed := newBrowser()
 				give(mixed, accessCookie, valueOf(a, accessCookie))
-				give(mixed, refreshCookie, valueOf(b, refreshCookie))
+				giveRefresh(mixed, b)
 				v := w.answered(mixed)
 				if s := v.Session(); s.UserID != user(i) || !s.HasRole("role of "+user(i)) || len(v.Cookies) != 0 {
 					w.Fatalf("%d's access cookie with %d's refresh cookie: %+v and %d cookies", i, j, s, len(v.Cookies))

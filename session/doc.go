@@ -34,9 +34,9 @@
 //
 // # Size
 //
-// The refresh cookie has two names, used in turn: an answer that arrives late then
-// replaces no newer one. So up to three cookies travel with every request. Browsers keep
-// no cookie of more than 4096 bytes. The values take
+// The refresh cookie has two names: a login sets both, and each refresh one of them, in
+// turn. An answer that arrives late then replaces no newer one. So three cookies travel with
+// every request. Browsers keep no cookie of more than 4096 bytes. The values take
 //
 //	each refresh cookie                       196 bytes
 //	access cookie, a user id of 26 bytes      204

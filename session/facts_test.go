@@ -450,7 +450,7 @@ func TestManager_ChangesOnlyTheSessionThatTheHandlerHasSeen(t *testing.T) {
 					w.login(mallory, session.Login{UserID: "2", Methods: []string{"pwd"}})
 					s := w.login(victim, session.Login{UserID: "1", Methods: []string{"pwd"}})
 					give(mixed, accessCookie, valueOf(mallory, accessCookie))
-					give(mixed, refreshCookie, valueOf(victim, refreshCookie))
+					giveRefresh(mixed, victim)
 					r := page(mixed)
 					v, err := w.Authenticate(r)
 					if err != nil || v.Session().UserID != "2" {

@@ -81,11 +81,10 @@ func (m *Manager) StopImpersonating(r *http.Request) (Verdict, error) {
 		if own.class != classYoung { // its idle time begins again
 			back = back.child(own.snap.Now, m.cfg.idle(back.remember, own.snap.Record.IdleTimeout))
 		}
-		v, err := m.tickets.mint(c, own.snap, &back)
+		v, err := m.tickets.mintFirst(c, own.snap, &back)
 		if err != nil && !errors.Is(err, ErrTooLarge) {
 			return Verdict{}, err
 		}
-		v.Cookies = append(v.Cookies, m.tickets.names.deleted(m.tickets.names.refreshFor(back.generation+1)))
 		v.asked = own.asked
 		// Only now: on an earlier error the impersonation goes on. If this fails, Run
 		// repeats it.

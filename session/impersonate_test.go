@@ -64,7 +64,7 @@ func TestImpersonation_LeadsBackToTheSessionOfTheActor(t *testing.T) {
 					s = w.in(b)
 				}
 				back := w.stopActing(b)
-				if n := len(page(b).Cookies()); n != 2 {
+				if n := len(page(b).Cookies()); n != 3 {
 					w.Errorf("the browser has %d cookies; want those of the actor's session", n)
 				}
 				for range 4 {

@@ -141,12 +141,11 @@ func (m *Manager) begin(c *call, login Login, origin *refreshTicket) (Verdict, e
 	}
 	idle := m.cfg.idle(t.remember, login.IdleTimeout)
 	t.issued, t.expires = stamp(snap.Now), stamp(snap.Now.Add(idle))
-	v, err := m.tickets.mint(c, snap, &t)
+	v, err := m.tickets.mintFirst(c, snap, &t)
 	if err != nil {
 		m.revoker.revokeSurely(c, []named{nameOf(snap.Record)}, store.ReasonReplaced)
 		return Verdict{}, err
 	}
-	v.Cookies = append(v.Cookies, m.tickets.names.deleted(m.tickets.names.refreshFor(t.generation+1)))
 	v.asked, v.verified = asked, true
 	// Only now: on an earlier error the browser keeps what it had. If this fails,
 	// Run repeats it, and the login holds.

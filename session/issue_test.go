@@ -172,7 +172,7 @@ func TestManager_LoginEndsTheOldSessionDespiteAStoreError(t *testing.T) {
 	inTestWorld(t, session.Config{}, func(w *testWorld) {
 		b := newBrowser()
 		old := w.login(b, session.Login{})
-		kept := without(b, refreshCookie)
+		kept := without(b, refreshCookies...)
 		w.store.Fail(errStoreDown, "Revoke")
 		s := w.login(b, session.Login{})
 		w.out(kept)
@@ -207,7 +207,7 @@ func TestManager_LoginAndLogoutEndEverySessionThatTheCookiesName(t *testing.T) {
 			first, second := w.login(one, session.Login{}), w.login(two, session.Login{})
 			both := newBrowser()
 			give(both, accessCookie, valueOf(one, accessCookie))
-			give(both, refreshCookie, valueOf(two, refreshCookie))
+			giveRefresh(both, two)
 			leave.by(w, both)
 			for _, s := range []session.Session{first, second} {
 				if got := w.row(s.ID).Reason; got != leave.reason {
@@ -215,11 +215,11 @@ func TestManager_LoginAndLogoutEndEverySessionThatTheCookiesName(t *testing.T) {
 				}
 			}
 		})
-		for _, missing := range []string{"", accessCookie, refreshCookie} {
+		for _, missing := range [][]string{nil, {accessCookie}, refreshCookies, {refreshCookie}, {oddRefreshCookie}} {
 			inTestWorld(t, session.Config{}, func(w *testWorld) {
 				b := newBrowser()
 				s := w.login(b, session.Login{})
-				b = without(b, missing)
+				b = without(b, missing...)
 				if n := w.calls(func() { leave.by(w, b) }, "Revoke"); n != 1 {
 					w.Errorf("%s without %q: %d calls of Revoke for one session", name, missing, n)
 				}

@@ -13,26 +13,33 @@ import (
 )
 
 // A refresh of the old session may be answered on another node while a new one begins here,
-// and the answer may arrive last. It must not take the new session away if its refresh
-// cookie has the other name.
+// and the answer may arrive last. It must not take the new session away, whichever of the
+// two refresh cookies it sets.
 func TestManager_AnswerOfTheOldSessionAfterALoginTakesNothing(t *testing.T) {
-	for name, begin := range map[string]func(w *testWorld, b *sessiontest.Browser) session.Session{
-		"a login": func(w *testWorld, b *sessiontest.Browser) session.Session { return w.login(b, session.Login{}) },
-		"a step-up": func(w *testWorld, b *sessiontest.Browser) session.Session {
+	acting := func(w *testWorld, b *sessiontest.Browser) session.Session { return w.actAs(b, session.Login{}) }
+	for name, c := range map[string]struct {
+		before, next func(w *testWorld, b *sessiontest.Browser) session.Session
+	}{
+		"a login": {next: func(w *testWorld, b *sessiontest.Browser) session.Session { return w.login(b, session.Login{}) }},
+		"a step-up": {next: func(w *testWorld, b *sessiontest.Browser) session.Session {
 			v, err := w.StepUp(page(b), "otp")
 			if err != nil {
 				w.Fatal(err)
 			}
 			b.Receive(v.Cookies)
 			return v.Session()
-		},
-		"an impersonation": func(w *testWorld, b *sessiontest.Browser) session.Session { return w.actAs(b, session.Login{}) },
+		}},
+		"an impersonation": {next: acting},
+		"the stop of one":  {before: acting, next: (*testWorld).stopActing},
 	} {
-		for _, refreshes := range []int{0, 2} {
+		for refreshes := range 3 {
 			t.Run(fmt.Sprint(name, " after ", refreshes, " refreshes"), func(t *testing.T) {
 				inTestWorld(t, anyMayImpersonate(), func(w *testWorld) {
 					b, other := newBrowser(), w.node(anyMayImpersonate())
 					w.login(b, session.Login{})
+					if c.before != nil {
+						c.before(w, b)
+					}
 					for range refreshes {
 						w.expireAccess()
 						w.in(b)
@@ -40,7 +47,7 @@ func TestManager_AnswerOfTheOldSessionAfterALoginTakesNothing(t *testing.T) {
 					w.expireAccess()
 					late := other.answered(b) // a poll of another tab, on the other node
 					time.Sleep(50 * time.Millisecond)
-					fresh := begin(w, b)
+					fresh := c.next(w, b)
 					time.Sleep(100 * time.Millisecond)
 					answer := newAnswer()
 					late.SetCookies(answer)

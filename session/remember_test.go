@@ -24,7 +24,7 @@ func TestManager_LoggingInAgainKeepsRememberOnlyForTheSameUser(t *testing.T) {
 		{"never asked for", session.Login{}, nil, session.Login{}, false},
 		{"another user", session.Login{Remember: true}, nil, session.Login{UserID: "2"}, false},
 		{"an access cookie alone", session.Login{Remember: true}, func(_ *testWorld, b *sessiontest.Browser, _ session.Session) error {
-			b.Delete(func(name string) bool { return name == refreshCookie })
+			b.Delete(func(name string) bool { return name != accessCookie })
 			return nil
 		}, session.Login{}, false},
 		{"after a refresh", session.Login{Remember: true}, func(w *testWorld, b *sessiontest.Browser, _ session.Session) error {
@@ -42,7 +42,7 @@ func TestManager_LoggingInAgainKeepsRememberOnlyForTheSameUser(t *testing.T) {
 			kept := b.CloneIgnoringExpiry()
 			time.Sleep(100 * day)
 			_, err := w.users.Prune(w.Context(), 500)
-			give(b, refreshCookie, valueOf(kept, refreshCookie))
+			giveRefresh(b, kept)
 			return err
 		}, session.Login{}, false},
 	} {

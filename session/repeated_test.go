@@ -36,5 +36,8 @@ func TestManager_ClientThatStoresNoAnswerIsReportedAndStaysLoggedIn(t *testing.T
 		if n := w.count(session.EventReuse); n != 0 {
 			w.Errorf("%d events of reuse; want none", n)
 		}
+		if n := w.count(session.EventRefreshed); n != 6 {
+			w.Errorf("%d events of a refresh; want one for each visit", n)
+		}
 	})
 }

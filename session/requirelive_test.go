@@ -59,6 +59,7 @@ func TestRequireLive_AnAccessCookieIsNotEnough(t *testing.T) {
 		{"a stolen access cookie beside a refresh cookie that cannot be opened", func(_ *testWorld, victim, own *sessiontest.Browser, _, _ session.Session) {
 			give(own, accessCookie, valueOf(victim, accessCookie))
 			give(own, refreshCookie, valueOf(victim, accessCookie))
+			give(own, oddRefreshCookie, valueOf(victim, accessCookie))
 		}, 0},
 		{"forged for the own session, without its refresh cookie", func(w *testWorld, _, own *sessiontest.Browser, _, owns session.Session) {
 			own.Delete(func(string) bool { return true })

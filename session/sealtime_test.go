@@ -17,7 +17,7 @@ func TestManager_AccessCookieFromTheFutureIsNotOpenedLater(t *testing.T) {
 		w.store.SetClock(time.Hour)
 		s := w.login(b, session.Login{})
 		w.store.SetClock(0)
-		stolen := without(b, refreshCookie)
+		stolen := without(b, refreshCookies...)
 		if err := w.Revoke(w.Context(), "1", s.ID); err != nil {
 			w.Fatal(err)
 		}
@@ -40,7 +40,7 @@ func TestTicketCache_CookieFromTheFutureIsForgottenInTime(t *testing.T) {
 			w.store.SetClock(ahead)
 			s := w.login(b, session.Login{}) // this node has the cookie in its cache from now on
 			w.store.SetClock(0)
-			began, stolen, other := time.Now(), without(b, refreshCookie), w.node(session.Config{})
+			began, stolen, other := time.Now(), without(b, refreshCookies...), w.node(session.Config{})
 			if err := w.Revoke(w.Context(), "1", s.ID); err != nil {
 				w.Fatal(err)
 			}

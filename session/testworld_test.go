@@ -20,9 +20,11 @@ const (
 	testWorldKey = "b3Xr1vGmU0n1n0kqYw0m6j5l9g1s5o9yJ8y0kXo0Zkc="
 
 	accessCookie     = "__Host-Http-session"
-	refreshCookie    = "__Host-Http-refresh-0" // of even generations: the login's is 0
-	oddRefreshCookie = "__Host-Http-refresh-1"
+	refreshCookie    = "__Host-Http-refresh-0" // of a login, and of even generations
+	oddRefreshCookie = "__Host-Http-refresh-1" // of a login, and of odd generations
 )
+
+var refreshCookies = []string{refreshCookie, oddRefreshCookie}
 
 var errStoreDown = errors.New("connection refused")
 
@@ -210,9 +212,9 @@ func (w *testWorld) wantCookies(what string, cookies []*http.Cookie, want ...str
 }
 
 // without returns a copy of the browser that lacks a cookie.
-func without(b *sessiontest.Browser, name string) *sessiontest.Browser {
+func without(b *sessiontest.Browser, names ...string) *sessiontest.Browser {
 	b = b.CloneIgnoringExpiry()
-	b.Delete(func(n string) bool { return n == name })
+	b.Delete(func(name string) bool { return slices.Contains(names, name) })
 	return b
 }
 
@@ -251,6 +253,13 @@ func (a answer) cookies() []*http.Cookie { return (&http.Response{Header: a.head
 // give stores a cookie in the browser.
 func give(b *sessiontest.Browser, name, value string) {
 	b.Receive([]*http.Cookie{{Name: name, Value: value, Path: "/", Secure: true, HttpOnly: true}})
+}
+
+// giveRefresh puts another browser's refresh cookies into a browser.
+func giveRefresh(b, from *sessiontest.Browser) {
+	for _, name := range refreshCookies {
+		give(b, name, valueOf(from, name))
+	}
 }
 
 // withVerdict returns a context as a guard gives it to a handler.

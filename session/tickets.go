@@ -1,6 +1,7 @@
 package session
 
 import (
+	"errors"
 	"math/rand/v2"
 	"net/http"
 	"sync/atomic"
@@ -162,14 +163,38 @@ func (ts *tickets) mint(c *call, snap store.Snapshot, refresh *refreshTicket) (V
 	if refresh == nil {
 		return v, tooLarge
 	}
-	name := ts.names.refreshFor(refresh.generation)
-	value, err := sealers.refresh.seal(name, refresh)
+	cookie, err := ts.refreshCookie(ts.names.refreshFor(refresh.generation), snap, refresh)
 	if err != nil {
 		return Verdict{}, err
 	}
-	life := min(refresh.expires.Sub(snap.Now), snap.Record.EndsAt.Sub(snap.Now))
-	v.Cookies = append(v.Cookies, ts.names.cookie(name, value, life))
+	v.Cookies = append(v.Cookies, cookie)
 	return v, tooLarge
+}
+
+// mintFirst is mint for the first answer of a session to a browser, which may have had
+// another session. The refresh ticket has both names: a late answer of that one replaces
+// one of the two cookies at most.
+func (ts *tickets) mintFirst(c *call, snap store.Snapshot, refresh *refreshTicket) (Verdict, error) {
+	v, tooLarge := ts.mint(c, snap, refresh)
+	if tooLarge != nil && !errors.Is(tooLarge, ErrTooLarge) {
+		return Verdict{}, tooLarge
+	}
+	cookie, err := ts.refreshCookie(ts.names.refreshFor(refresh.generation+1), snap, refresh)
+	if err != nil {
+		return Verdict{}, err
+	}
+	v.Cookies = append(v.Cookies, cookie)
+	return v, tooLarge
+}
+
+// refreshCookie seals a ticket into a refresh cookie of the name.
+func (ts *tickets) refreshCookie(name string, snap store.Snapshot, t *refreshTicket) (*http.Cookie, error) {
+	value, err := ts.sealers.Load().refresh.seal(name, t)
+	if err != nil {
+		return nil, err
+	}
+	life := min(t.expires.Sub(snap.Now), snap.Record.EndsAt.Sub(snap.Now))
+	return ts.names.cookie(name, value, life), nil
 }
 
 // fits returns ErrTooLarge if the session would outgrow the access cookie with other data.

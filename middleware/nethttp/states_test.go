@@ -29,7 +29,7 @@ func TestProtect_AnswersByStateAndClient(t *testing.T) {
 		{"access expired, refresh valid", func(*app, *guardtest.Client) { expire() }, "/account", ok, ok, ok, "set", 1},
 		{"no cookies", func(_ *app, b *guardtest.Client) { b.Forget() }, "/account?a=b&c=d",
 			want{303, "Location: /login?next=%2Faccount%3Fa%3Db%26c%3Dd"}, want{401, "HX-Redirect: /login?next=%2Fhere%3Fp%3D1"}, want{401, "WWW-Authenticate: Cookie"}, "", 0},
-		{"undecodable", func(_ *app, b *guardtest.Client) { b.Plant(accessName, "x"); b.Plant(refreshName, "x") }, "/account",
+		{"undecodable", func(_ *app, b *guardtest.Client) { b.Garble() }, "/account",
 			want{303, "Location: /login?next=%2Faccount"}, want{401, ""}, want{401, ""}, "", 0},
 		{"revoked before the access cookie expired", func(a *app, _ *guardtest.Client) { a.end() }, "/account",
 			want{303, "Location: /login?next=%2Faccount"}, want{401, "HX-Redirect: /login?next=%2Fhere%3Fp%3D1"}, want{401, ""}, "access", 1},

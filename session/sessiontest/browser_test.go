@@ -239,8 +239,8 @@ func TestBrowser_ClonesAreIndependent(t *testing.T) {
 		if n := len(clone.NewRequest("GET", "/", nil).Cookies()); n != 0 {
 			t.Errorf("an hour later the clone sends %d cookies", n)
 		}
-		if n := len(hoard.NewRequest("GET", "/", nil).Cookies()); n != 2 {
-			t.Errorf("an hour later the hoard sends %d cookies; want 2", n)
+		if n := len(hoard.NewRequest("GET", "/", nil).Cookies()); n != 3 {
+			t.Errorf("an hour later the hoard sends %d cookies; want 3", n)
 		}
 	})
 }

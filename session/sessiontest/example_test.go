@@ -132,4 +132,5 @@ func ExampleStore() {
 	// with an access cookie: 200 after 0 calls
 	// without one: 503 and 0 cookies set or deleted
 	// the browser still has __Host-Http-refresh-0
+	// the browser still has __Host-Http-refresh-1
 }

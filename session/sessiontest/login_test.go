@@ -29,8 +29,8 @@ func TestLoginAs_LogsTheRequestIn(t *testing.T) {
 		if code, body := w.serve(r); code != http.StatusOK || body != userID || s.UserID != userID {
 			t.Errorf("as %s: %d, %q, %+v", userID, code, body, s)
 		}
-		if n := len(r.Cookies()); n != 3 {
-			t.Errorf("the request has %d cookies; want 3: %s", n, r.Header.Get("Cookie"))
+		if n := len(r.Cookies()); n != 4 {
+			t.Errorf("the request has %d cookies; want 4: %s", n, r.Header.Get("Cookie"))
 		}
 		v, err := w.sessions.Authenticate(r)
 		if err == nil {
@@ -73,7 +73,7 @@ func TestExpireAccess_LeavesAllOtherCookies(t *testing.T) {
 		for _, c := range r.Cookies() {
 			names = append(names, c.Name)
 		}
-		if len(names) != 3 || names[0] != "theme" || names[1] != "PHPsession" || !strings.HasSuffix(names[2], "refresh-0") {
+		if len(names) != 4 || names[0] != "theme" || names[1] != "PHPsession" || !strings.HasSuffix(names[2], "refresh-0") || !strings.HasSuffix(names[3], "refresh-1") {
 			t.Errorf("App %q: the cookies %q are left", cfg.App, names)
 		}
 		if code, body := w.serve(r); code != http.StatusOK || body != "1" || w.store.Calls() == before {

@@ -22,10 +22,7 @@ type jar []string
 // keep stores the cookies of an answer.
 func (j jar) keep(setCookie []string) jar {
 	for _, line := range setCookie {
-		pair, attributes, _ := strings.Cut(line, ";")
-		if strings.Contains(attributes, "Max-Age=0") {
-			continue // sessionkit's login deletes a refresh cookie that these jars never have
-		}
+		pair, _, _ := strings.Cut(line, ";")
 		name, _, _ := strings.Cut(pair, "=")
 		if i := slices.IndexFunc(j, func(had string) bool { return strings.HasPrefix(had, name+"=") }); i >= 0 {
 			j[i] = pair
@@ -48,7 +45,7 @@ func headers(jars []jar) (all []string) {
 }
 
 // refreshOnly returns the jar after the access cookie has expired. sessionkit sets the
-// access cookie first. From the first refresh on there are two refresh cookies.
+// access cookie first, then both refresh cookies.
 func (j jar) refreshOnly() jar { return j[1:] }
 
 // pack moves the cookies of many users into one block of memory. This reduces the work

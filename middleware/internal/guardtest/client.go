@@ -11,11 +11,12 @@ import (
 	"github.com/sessionkit/sessionkit/session/sessiontest"
 )
 
-// The names of the cookies. The refresh cookie's name alternates with each ticket.
+// The names of the cookies. A login sets all of them. A refresh sets one of the two
+// refresh cookies, in turn.
 const (
 	AccessName     = "__Host-Http-session"
-	RefreshName    = "__Host-Http-refresh-0" // from a login on
-	OddRefreshName = "__Host-Http-refresh-1" // from the first refresh on
+	RefreshName    = "__Host-Http-refresh-0"
+	OddRefreshName = "__Host-Http-refresh-1"
 )
 
 // Kind holds the headers, by name, that one kind of client sends.
@@ -81,10 +82,10 @@ func (c *Client) Send(method, target, body string, more ...string) *httptest.Res
 }
 
 // LogIn posts the form of a login, and returns c. The test fails unless the answer
-// is a redirect, and the browser then has an access cookie and one refresh cookie.
+// is a redirect, and the browser then has an access cookie and both refresh cookies.
 func (c *Client) LogIn(user string) *Client {
 	c.t.Helper()
-	if rec := c.Send("POST", "/login", url.Values{"user": {user}}.Encode()); rec.Code != http.StatusSeeOther || len(c.Kept()) != 2 {
+	if rec := c.Send("POST", "/login", url.Values{"user": {user}}.Encode()); rec.Code != http.StatusSeeOther || len(c.Kept()) != 3 {
 		c.t.Fatalf("login of %q: %d, cookies %v", user, rec.Code, c.Kept())
 	}
 	return c
@@ -110,6 +111,14 @@ func (c *Client) Plant(name, value string) {
 	}
 }
 
+// Garble replaces the values of the browser's cookies by one that no key opens.
+func (c *Client) Garble() {
+	c.t.Helper()
+	for name := range c.Kept() {
+		c.Plant(name, "x")
+	}
+}
+
 // Forget deletes all cookies.
 func (c *Client) Forget() { c.Delete(func(string) bool { return true }) }
 
@@ -127,8 +136,8 @@ func (c *Client) home() *url.URL {
 }
 
 // CookiesOf says what the cookies of an answer do: "set" sets the access cookie and one
-// refresh cookie, as a refresh does. "login" sets the access cookie and RefreshName, and
-// deletes OddRefreshName. "access" sets the access cookie, as a late refresh does, and as a
+// refresh cookie, as a refresh does. "login" sets the access cookie and both refresh
+// cookies. "access" sets the access cookie, as a late refresh does, and as a
 // refusal does with one that names no session. "clear" deletes all, and "" is an answer
 // without cookies. Of any other answer it returns all lines.
 func CookiesOf(answer *httptest.ResponseRecorder) string {
@@ -155,7 +164,7 @@ func CookiesOf(answer *httptest.ResponseRecorder) string {
 		return "access"
 	case RefreshName + ", access", OddRefreshName + ", access":
 		return "set"
-	case RefreshName + ", access, no " + OddRefreshName:
+	case RefreshName + ", " + OddRefreshName + ", access":
 		return "login"
 	case "no " + RefreshName + ", no " + OddRefreshName + ", no access":
 		return "clear"

@@ -18,8 +18,8 @@ import (
 // AccessCookie is the name of the access cookie over plain HTTP.
 const AccessCookie = "session"
 
-// RefreshCookies are the names of the refresh cookie over plain HTTP: of a login, and of
-// the first refresh after it. They alternate from then on.
+// RefreshCookies are the names of the refresh cookie over plain HTTP. A login sets both. Its
+// first refresh sets the second one, and from then on they alternate.
 var RefreshCookies = []string{"refresh-0", "refresh-1"}
 
 // Browser stores cookies as browsers do: by name, the last one wins, until Max-Age has
@@ -222,8 +222,8 @@ func (b *Browser) Login(base string, u User, password string) error {
 	if a.Status == http.StatusServiceUnavailable {
 		return fmt.Errorf("login of %s: %w: %v", u.email, errBusy, a)
 	}
-	if set := a.Set(); a.Status != http.StatusSeeOther || len(set) != 2 || set[AccessCookie] == "" || set[RefreshCookies[0]] == "" {
-		return fmt.Errorf("login of %s: %v; want 303 with an access cookie and a refresh cookie", u.email, a)
+	if set := a.Set(); a.Status != http.StatusSeeOther || len(set) != 3 || set[AccessCookie] == "" || set[RefreshCookies[0]] == "" || set[RefreshCookies[1]] == "" {
+		return fmt.Errorf("login of %s: %v; want 303 with an access cookie and both refresh cookies", u.email, a)
 	}
 	a = b.Visit(base, Me)
 	who, err := a.Session()
