@@ -97,6 +97,10 @@ func (c *Core) stateOf(r *http.Request) (*state, bool) {
 // Admit decides whether a request may reach the handler. The handler must use the writer
 // and the request that Admit returns. If the Refusal is not nil, the handler must not
 // run: the headers of the Refusal are set, and its Write sends the answer.
+//
+// Before a refusal it reads up to 32 MB of the request's body, for up to 30 seconds, so that
+// a browser that uploads a file sees the answer. It does not read the body of a request
+// from another site.
 func (c *Core) Admit(w http.ResponseWriter, r *http.Request, need Requirement) (http.ResponseWriter, *http.Request, *Refusal) {
 	if err := c.checkOrigin(r); err != nil {
 		return w, r, c.refuse(w.Header(), r, crossOrigin, err)
@@ -145,6 +149,7 @@ func (c *Core) Admit(w http.ResponseWriter, r *http.Request, need Requirement) (
 		}
 		return w, r, nil
 	}
+	discardBody(w, r)
 	return w, r, c.refuse(w.Header(), r, why, err)
 }
 
