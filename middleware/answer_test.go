@@ -107,7 +107,7 @@ func TestAnswer_GetsStatusTextAndCause(t *testing.T) {
 		if rec.Code != http.StatusUnauthorized || rec.Header().Get("Location") != "" || !strings.Contains(rec.Body.String(), "so that it runs after the router") {
 			a.Errorf("%d to %q: %s; want how to correct it, and no redirect", rec.Code, rec.Header().Get("Location"), rec.Body)
 		}
-		if cause := last.Internal; cause == nil || !strings.Contains(cause.Error(), "Use, not Pre") {
+		if cause := last.Internal; cause == nil || !strings.Contains(cause.Error(), "Use and not Pre") {
 			a.Errorf("the cause is %v; want one that says how to mount the guard", cause)
 		}
 	})

@@ -46,6 +46,13 @@ type Config struct {
 	// logger. So register all routes before the Echo serves.
 	Public []string
 
+	// Prefix is the part of each path that browsers see and this app does not, such as
+	// "/app", because a proxy or http.StripPrefix takes it away. All other paths of the Config
+	// are as the app's router sees them. The guard puts the prefix before the login page and
+	// the page to return to. What ReturnTo returns begins with it, and next must. Without
+	// Prefix such an app would send users to pages outside of it. Default: none.
+	Prefix string
+
 	// CrossOrigin refuses unsafe requests from other sites, before any other check. The
 	// handshake of a WebSocket counts as unsafe, as if its method were POST.
 	// Default: the zero http.CrossOriginProtection. Mount CORS, if any, before the

@@ -108,7 +108,7 @@ func TestProtect_LoginAndLogoutAreOfTheDefaultHost(t *testing.T) {
 		// A login page that is not open ends in an error that says what to do, not in a
 		// circle of redirects.
 		rec := a.at("admin.test", pageLoad).Send("GET", "/login", "")
-		if rec.Code != http.StatusUnauthorized || rec.Header().Get("Location") != "" || !strings.Contains(rec.Body.String(), "open it in Config.Public") {
+		if rec.Code != http.StatusUnauthorized || rec.Header().Get("Location") != "" || !strings.Contains(rec.Body.String(), "open the login page in Config.Public") {
 			a.Errorf("a page load of admin.test/login: %d to %q: %s", rec.Code, rec.Header().Get("Location"), rec.Body)
 		}
 		// A logout of a virtual host works in an outage, too: the guard before it asks for

@@ -40,6 +40,7 @@ func New(sessions *session.Manager, cfg Config) (*Guard, error) {
 	core, err := nethttp.NewCore(sessions, nethttp.CoreConfig{
 		LoginPath:     cfg.LoginPath,
 		LogoutPath:    cfg.LogoutPath,
+		Prefix:        cfg.Prefix,
 		CrossOrigin:   cfg.CrossOrigin,
 		Credentials:   cfg.Credentials,
 		OnLogoutError: cfg.OnLogoutError,
@@ -56,8 +57,9 @@ func New(sessions *session.Manager, cfg Config) (*Guard, error) {
 // with Pre, and before middleware that changes Request.Host: the guard finds the virtual
 // host by it, as the router has.
 //
-// Protect sets Cache-Control: no-store on protected answers. The handler may replace it,
-// as http.ServeContent does on an error, unless the answer sets cookies.
+// Protect sets Cache-Control: no-store on each answer to a request with a session, also on
+// public pages. The handler may replace it, as http.ServeContent does on an error, unless the
+// answer sets cookies.
 func (g *Guard) Protect(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		g.reporting.Do(func() { g.reportUnused(c.Echo()) })
@@ -176,6 +178,11 @@ func (g *Guard) answer(c echo.Context, refusal *nethttp.Refusal) error {
 	}
 	return refusal.Write(c.Response())
 }
+
+// Err returns nil if the request has a session, else why it has none: see nethttp.Core.Err.
+// It is for public pages. If the error Is session.ErrStoreUnavailable, the user may be logged
+// in.
+func (g *Guard) Err(c echo.Context) error { return g.core.Err(c.Request()) }
 
 // WriteError answers with an error of Issue or of the session.Manager, in the form that
 // suits the client: see nethttp.Core.Refuse for the status. The answer to any other error

@@ -106,7 +106,7 @@ func TestRefusal_OfTheLoginPageExplainsTheFault(t *testing.T) {
 		if last == nil || !errors.Is(last, session.ErrUnauthenticated) || !strings.Contains(last.Error(), "Config.LoginPath") {
 			a.Fatalf("Answer gets %v; want ErrUnauthenticated, and where to mount the login page", last)
 		}
-		if !strings.Contains(last.Text, "mount the login page at this path") || !strings.Contains(rec.Body.String(), last.Text) {
+		if !strings.Contains(last.Text, "Register it at Config.LoginPath") || !strings.Contains(rec.Body.String(), last.Text) {
 			a.Errorf("the page says %q; want how to correct it: %s", last.Text, rec.Body)
 		}
 		// A path below the login page is not the login page.

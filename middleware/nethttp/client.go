@@ -11,10 +11,10 @@ import (
 type client struct {
 	is func(r *http.Request) bool // how it is known
 
-	to    string                       // the header field that sends it to another page; "": nothing does
-	login int                          // the status of an answer that asks for a login
-	moved int                          // the status of an answer that sends it on after a form
-	back  func(r *http.Request) string // the page to show after the login, not checked yet; not nil if to is set
+	to    string                                // the header field that sends it to another page; "": nothing does
+	login int                                   // the status of an answer that asks for a login
+	moved int                                   // the status of an answer that sends it on after a form
+	back  func(c *Core, r *http.Request) string // the page to show after the login, not checked yet; not nil if to is set
 
 	early       bool // the user has not opened the page yet: nothing asks for a login
 	page        bool // refusals are pages, not problem documents

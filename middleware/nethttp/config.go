@@ -53,6 +53,13 @@ type Config struct {
 	// A router that reads another header than Host needs a Guard for each of its hosts.
 	Hosts []string
 
+	// Prefix is the part of each path that browsers see and this app does not, such as
+	// "/app", because a proxy or http.StripPrefix takes it away. All other paths of the Config
+	// are as the app's router sees them. The guard puts the prefix before the login page and
+	// the page to return to. What ReturnTo returns begins with it, and next must. Without
+	// Prefix such an app would send users to pages outside of it. Default: none.
+	Prefix string
+
 	// CrossOrigin refuses unsafe requests from other sites, before any other check. The
 	// handshake of a WebSocket counts as unsafe, as if its method were POST.
 	// Default: the zero http.CrossOriginProtection. Mount CORS, if any, before the
@@ -115,6 +122,9 @@ func (cfg CoreConfig) withDefaults() CoreConfig {
 func (cfg CoreConfig) faults() (faults []error) {
 	wrong := func(format string, args ...any) {
 		faults = append(faults, fmt.Errorf("guard: Config."+format, args...))
+	}
+	if p := cfg.Prefix; p != "" && (!isSafePath(p) || strings.HasSuffix(p, "/") || strings.ContainsAny(p, "?#:*%{}")) {
+		wrong("Prefix is %q: use a plain path without a slash at its end, such as /app", p)
 	}
 	for _, p := range []struct{ field, path string }{{"LoginPath", cfg.LoginPath}, {"LogoutPath", cfg.LogoutPath}} {
 		if !isSafePath(p.path) || p.path == "/" || strings.ContainsAny(p.path, "?#:*%{}") {

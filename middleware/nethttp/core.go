@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"net/http"
 	"slices"
 	"strings"
@@ -12,10 +13,11 @@ import (
 )
 
 // Core holds the rules that all guards share. Guards for other frameworks build on it. An
-// app uses a Guard. It is immutable and safe for concurrent use. Make one with NewCore.
+// app uses a Guard. It is safe for concurrent use. Make one with NewCore.
 type Core struct {
 	sessions *session.Manager
 	cfg      CoreConfig
+	returns  returns
 }
 
 // CoreConfig is the part of a guard's configuration that does not depend on a
@@ -24,6 +26,7 @@ type Core struct {
 type CoreConfig struct {
 	LoginPath   string
 	LogoutPath  string
+	Prefix      string
 	CrossOrigin *http.CrossOriginProtection
 	Credentials func(r *http.Request) (session.Login, error)
 
@@ -41,13 +44,13 @@ func NewCore(sessions *session.Manager, cfg CoreConfig) (*Core, error) {
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
 	}
-	return &Core{sessions: sessions, cfg: cfg}, nil
+	return &Core{sessions: sessions, cfg: cfg, returns: returns{seed: maphash.MakeSeed()}}, nil
 }
 
-// LoginPath returns the path of the login page.
+// LoginPath returns the path of the login page, as the app's router sees it.
 func (c *Core) LoginPath() string { return c.cfg.LoginPath }
 
-// LogoutPath returns the path of the logout.
+// LogoutPath returns the path of the logout, as the app's router sees it.
 func (c *Core) LogoutPath() string { return c.cfg.LogoutPath }
 
 // state is the result of authenticating a request. This happens once, however many guards
@@ -142,15 +145,27 @@ func (c *Core) Admit(w http.ResponseWriter, r *http.Request, need Requirement) (
 	}
 	if why == admitted {
 		st.met.add(need)
-		// A shared cache must not keep a page of one user. The handler may replace the
-		// header, unless the answer sets cookies.
-		if h := w.Header(); !need.Public && len(h["Cache-Control"]) == 0 {
+		// No cache must keep a page of one user, not even the browser's: the back button
+		// would show it after a logout. The handler may replace the header, unless the
+		// answer sets cookies.
+		if h := w.Header(); !errors.Is(st.err, session.ErrUnauthenticated) && len(h["Cache-Control"]) == 0 {
 			h["Cache-Control"] = noStore
 		}
 		return w, r, nil
 	}
 	discardBody(w, r)
 	return w, r, c.refuse(w.Header(), r, why, err)
+}
+
+// Err returns nil if a guard of this Core has found a session for the request, else why there
+// is none. An error that Is session.ErrStoreUnavailable says that nobody knows: a handler of
+// a public page must not greet the user as a stranger. Any other user is logged out: the
+// error Is session.ErrUnauthenticated, also if no guard stands before the handler.
+func (c *Core) Err(r *http.Request) error {
+	if st, ok := c.stateOf(r); ok {
+		return st.err
+	}
+	return session.ErrUnauthenticated
 }
 
 // checkLive asks the store about the session if the requirement says so, at most once
@@ -293,7 +308,7 @@ func (c *Core) Logout(w http.ResponseWriter, r *http.Request) (http.ResponseWrit
 // value "next" if ReturnTo accepts it, else the login page. If the store could not be told,
 // the page's query has logout=pending.
 func (c *Core) AfterLogout(r *http.Request) string {
-	page := c.ReturnTo(r, c.cfg.LoginPath)
+	page := c.ReturnTo(r, c.cfg.Prefix+c.cfg.LoginPath)
 	if st, ok := c.stateOf(r); !ok || !st.pending {
 		return page
 	}

@@ -25,6 +25,7 @@ func New(sessions *session.Manager, cfg Config) (*Guard, error) {
 	core, coreErr := NewCore(sessions, CoreConfig{
 		LoginPath:     cfg.LoginPath,
 		LogoutPath:    cfg.LogoutPath,
+		Prefix:        cfg.Prefix,
 		CrossOrigin:   cfg.CrossOrigin,
 		Credentials:   cfg.Credentials,
 		OnLogoutError: cfg.OnLogoutError,
@@ -41,8 +42,8 @@ func New(sessions *session.Manager, cfg Config) (*Guard, error) {
 // its own checks. Mount Protect around the whole router, and if that is an *http.ServeMux,
 // directly: see Config.Hosts.
 //
-// Protect sets Cache-Control: no-store on protected answers. The handler may replace it,
-// unless the answer sets cookies.
+// Protect sets Cache-Control: no-store on each answer to a request with a session, also on
+// public pages. The handler may replace it, unless the answer sets cookies.
 func (g *Guard) Protect(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if g.isAt(g.core.LogoutPath(), r, next) {
@@ -230,6 +231,10 @@ func continued(r *http.Request) func(w http.ResponseWriter, changed *http.Reques
 		return nil
 	}
 }
+
+// Err returns nil if the request has a session, else why it has none: see Core.Err. It is for
+// public pages. If the error Is session.ErrStoreUnavailable, the user may be logged in.
+func (g *Guard) Err(r *http.Request) error { return g.core.Err(r) }
 
 // WriteError answers with an error of Issue or of the session.Manager, in the form that
 // suits the client: see Core.Refuse for the status. The answer to any other error is a 500

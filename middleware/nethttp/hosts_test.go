@@ -71,7 +71,7 @@ func TestProtect_PublicHoldsOnTheHostThatItNames(t *testing.T) {
 			}
 		}
 		rec := a.at("admin.test", pageLoad).Send("GET", "/login", "")
-		if rec.Code != http.StatusUnauthorized || rec.Header().Get("Location") != "" || !strings.Contains(rec.Body.String(), "open it in Config.Public") {
+		if rec.Code != http.StatusUnauthorized || rec.Header().Get("Location") != "" || !strings.Contains(rec.Body.String(), "open the login page in Config.Public") {
 			a.Errorf("a page load of admin.test/login: %d to %q; want an error that says what to do:\n%s", rec.Code, rec.Header().Get("Location"), rec.Body)
 		}
 	})

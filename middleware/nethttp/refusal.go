@@ -137,11 +137,8 @@ func (c *Core) refuse(h http.Header, r *http.Request, why reason, err error) *Re
 	h.Set("Cache-Control", "no-store")
 	switch answer.does {
 	case asksForLogin:
-		if who.to == "Location" && r.URL.Path == c.cfg.LoginPath {
-			// The login page has no handler, or the guard runs before the router. A
-			// redirect would loop.
-			refusal.Err = errors.Join(err, errNoLogin)
-			refusal.Text = "The login page itself asks for a login. If this is your app: mount the login page at this path, and the guard so that it runs after the router. On a host that is not the default one, open it in Config.Public."
+		if fault := c.circle(r, who, why); fault != "" {
+			refusal.Err, refusal.Text = errors.Join(err, fault), string(fault)
 			break
 		}
 		refusal.Status = who.login
@@ -158,12 +155,10 @@ func (c *Core) refuse(h http.Header, r *http.Request, why reason, err error) *Re
 	return refusal
 }
 
-var errNoLogin = errors.New("the login page itself asks for a login: mount it at Config.LoginPath, and the guard after the router (with echo: Use, not Pre), and open it with an entry of Config.Public if it is on a host that is not a default one")
-
 // loginURL returns the URL of the login page, with what the page may want to know.
 func (c *Core) loginURL(r *http.Request, who *client, refusal *Refusal) string {
 	query := url.Values{}
-	if next := c.comeBack(r, who); next != "" {
+	if next := c.comeBack(r, who); next != "" && len(url.QueryEscape(next)) <= maxNext {
 		query.Set("next", next)
 	}
 	if refusal.again {
@@ -175,10 +170,11 @@ func (c *Core) loginURL(r *http.Request, who *client, refusal *Refusal) string {
 	if errors.Is(refusal.Err, session.ErrReused) {
 		query.Set("reason", "reuse")
 	}
+	page := c.cfg.Prefix + c.cfg.LoginPath
 	if len(query) == 0 {
-		return c.cfg.LoginPath
+		return page
 	}
-	return c.cfg.LoginPath + "?" + query.Encode()
+	return page + "?" + query.Encode()
 }
 
 // Write sends the refusal: a redirect or a small page to browsers and htmx, a problem

@@ -37,8 +37,8 @@ func isSafePath(p string) bool {
 	return true
 }
 
-// isGoodNext reports whether a user may be sent to p after a login: to a safe path, but
-// not to the login or the logout.
+// isGoodNext reports whether a user may be sent to p after a login: to a safe path of this
+// app, but not to the login or the logout.
 func (c *Core) isGoodNext(p string) bool {
 	if !isSafePath(p) {
 		return false
@@ -46,7 +46,7 @@ func (c *Core) isGoodNext(p string) bool {
 	path, _, _ := strings.Cut(p, "?")
 	path, _, _ = strings.Cut(path, "#")
 	decoded, err := url.PathUnescape(path)
-	return err == nil && !within(decoded, c.cfg.LoginPath) && !within(decoded, c.cfg.LogoutPath)
+	return err == nil && within(decoded, c.cfg.Prefix) && !within(decoded, c.cfg.Prefix+c.cfg.LoginPath) && !within(decoded, c.cfg.Prefix+c.cfg.LogoutPath)
 }
 
 func within(path, root string) bool {
@@ -65,24 +65,28 @@ func (c *Core) ReturnTo(r *http.Request, fallback string) string {
 
 // comeBack returns the page to show after the login, or "".
 func (c *Core) comeBack(r *http.Request, who *client) string {
-	next := who.back(r)
-	if next == "/" || !c.isGoodNext(next) {
+	next := who.back(c, r)
+	if next == c.cfg.Prefix+"/" || !c.isGoodNext(next) {
 		return ""
 	}
 	return next
 }
 
+// maxNext bounds what next adds to the header that sends a client to the login page, in
+// bytes: proxies refuse an answer whose header is too long.
+const maxNext = 2048
+
 // requestedPage returns the requested page, or the page whose form was sent. The URL of a
 // method other than GET and HEAD is not used: the browser returns with a GET.
-func requestedPage(r *http.Request) string {
+func requestedPage(c *Core, r *http.Request) string {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
-		return r.URL.RequestURI()
+		return c.cfg.Prefix + r.URL.RequestURI()
 	}
 	return ownPath(r, r.Referer())
 }
 
 // currentPage returns the page in which htmx swaps a part.
-func currentPage(r *http.Request) string { return ownPath(r, r.Header.Get("HX-Current-URL")) }
+func currentPage(_ *Core, r *http.Request) string { return ownPath(r, r.Header.Get("HX-Current-URL")) }
 
 // ownPath returns the path and query of a URL on this host, else "".
 func ownPath(r *http.Request, raw string) string {
