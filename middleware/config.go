@@ -46,6 +46,13 @@ type Config struct {
 	// logger. So register all routes before the Echo serves.
 	Public []string
 
+	// Background lists the routes whose requests do not show that the user is there, such as
+	// a poll for news, in the syntax of Public: a poll would keep a session from its idle
+	// end, in a tab that nobody looks at. Without a good access cookie such a request is
+	// checked by the store, and costs a statement or two; the answer sets no cookies, so
+	// that the next page load refreshes as usual. Give it no page that users open.
+	Background []string
+
 	// Prefix is the part of each path that browsers see and this app does not, such as
 	// "/app", because a proxy or http.StripPrefix takes it away. All other paths of the Config
 	// are as the app's router sees them. The guard puts the prefix before the login page and
@@ -94,13 +101,14 @@ type Config struct {
 	Answer func(c echo.Context, refusal *echo.HTTPError) error
 }
 
-// faults returns an error that names every fault of Config.Public.
-func (cfg Config) faults() error {
+// faults returns an error that names every fault of a list of routes. The field is that of
+// Config.
+func faults(field string, entries []string) error {
 	var faults []error
 	wrong := func(format string, args ...any) {
-		faults = append(faults, fmt.Errorf("guard: Config.Public has "+format, args...))
+		faults = append(faults, fmt.Errorf("guard: Config."+field+" has "+format, args...))
 	}
-	for _, route := range cfg.Public {
+	for _, route := range entries {
 		method, at := splitRoute(route)
 		if method != strings.ToUpper(method) {
 			wrong("%q: write the method in capitals, or leave it out", route)
@@ -112,7 +120,7 @@ func (cfg Config) faults() error {
 			wrong("%q: a route has no query and no fragment", route)
 		}
 		if at.host == "" && at.path == "/*" {
-			wrong("%q: it would make every path public that matches no other route", route)
+			wrong("%q: it holds for every path that matches no other route", route)
 		}
 	}
 	return errors.Join(faults...)
@@ -124,7 +132,7 @@ type route struct {
 	path string // as echo.Context.Path returns it
 }
 
-// splitRoute splits an entry of Config.Public. The method may be empty.
+// splitRoute splits an entry of a list. The method may be empty.
 func splitRoute(entry string) (method string, at route) {
 	if before, after, ok := strings.Cut(entry, " "); ok {
 		method, entry = before, after
@@ -133,7 +141,7 @@ func splitRoute(entry string) (method string, at route) {
 	return method, route{host: entry[:begin], path: entry[begin:]}
 }
 
-// unused returns the entries of Config.Public that match no route of an Echo. GET opens
+// unused returns the entries of a list that match no route of an Echo. GET opens
 // HEAD, too, and echo itself answers OPTIONS on each route.
 func unused(entries []string, e *echo.Echo) (unused []string) {
 	routes := map[string][]*echo.Route{"": e.Routes()} // by host
@@ -151,23 +159,30 @@ func unused(entries []string, e *echo.Echo) (unused []string) {
 	return unused
 }
 
-// publicRoutes returns the methods to which each public route is open. nil means all.
-func (cfg Config) publicRoutes(loginPath string) map[route][]string {
-	public := map[route][]string{}
-	for _, entry := range cfg.Public {
+// routes holds the methods of each route of a list. nil means all.
+type routes map[route][]string
+
+func routesOf(entries ...string) routes {
+	listed := routes{}
+	for _, entry := range entries {
 		switch method, at := splitRoute(entry); method {
 		case "":
 		case http.MethodGet:
-			public[at] = append(public[at], method, http.MethodHead)
+			listed[at] = append(listed[at], method, http.MethodHead)
 		default:
-			public[at] = append(public[at], method)
+			listed[at] = append(listed[at], method)
 		}
 	}
 	// A path alone includes every method, so it replaces the entries above.
-	for _, entry := range append(slices.Clone(cfg.Public), loginPath) {
+	for _, entry := range entries {
 		if method, at := splitRoute(entry); method == "" {
-			public[at] = nil
+			listed[at] = nil
 		}
 	}
-	return public
+	return listed
+}
+
+func (rs routes) has(at route, method string) bool {
+	methods, ok := rs[at]
+	return ok && (methods == nil || slices.Contains(methods, method))
 }

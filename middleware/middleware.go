@@ -27,11 +27,12 @@ import (
 type Guard struct {
 	core   *nethttp.Core
 	custom func(echo.Context, *echo.HTTPError) error // Config.Answer
-	public map[route][]string                        // the methods that a route is open to; nil: all
+	public routes
 
-	entries   []string  // Config.Public
-	reporting sync.Once // of the entries that match no route
+	background routes
 
+	entries   map[string][]string // Config.Public and Config.Background, by the name of the field
+	reporting sync.Once           // of the entries that match no route
 }
 
 // New returns a Guard for the sessions of a Manager. If the Config is faulty, the error
@@ -45,10 +46,16 @@ func New(sessions *session.Manager, cfg Config) (*Guard, error) {
 		Credentials:   cfg.Credentials,
 		OnLogoutError: cfg.OnLogoutError,
 	})
-	if err := errors.Join(err, cfg.faults()); err != nil {
+	if err := errors.Join(err, faults("Public", cfg.Public), faults("Background", cfg.Background)); err != nil {
 		return nil, err
 	}
-	return &Guard{core: core, custom: cfg.Answer, public: cfg.publicRoutes(core.LoginPath()), entries: slices.Clone(cfg.Public)}, nil
+	return &Guard{
+		core:       core,
+		custom:     cfg.Answer,
+		public:     routesOf(append(slices.Clone(cfg.Public), core.LoginPath())...),
+		background: routesOf(cfg.Background...),
+		entries:    map[string][]string{"Public": slices.Clone(cfg.Public), "Background": slices.Clone(cfg.Background)},
+	}, nil
 }
 
 // Protect admits only requests with a session. On the login page and the public routes
@@ -67,17 +74,18 @@ func (g *Guard) Protect(next echo.HandlerFunc) echo.HandlerFunc {
 		if at == (route{path: g.core.LogoutPath()}) {
 			return next(c)
 		}
-		methods, ok := g.public[at]
-		public := ok && (methods == nil || slices.Contains(methods, c.Request().Method))
-		return g.admit(c, next, nethttp.Requirement{Public: public})
+		method := c.Request().Method
+		return g.admit(c, next, nethttp.Requirement{Public: g.public.has(at, method), Background: g.background.has(at, method)})
 	}
 }
 
-// reportUnused warns of the entries of Config.Public that match no route. The Echo has all
-// its routes when it serves, and has few or none of them when New runs.
+// reportUnused warns of the entries of Config that match no route. The Echo has all its
+// routes when it serves, and has few or none of them when New runs.
 func (g *Guard) reportUnused(e *echo.Echo) {
-	if unused := unused(g.entries, e); len(unused) > 0 {
-		slog.Warn(fmt.Sprintf("middleware: Config.Public has entries that match no route, and open nothing: %q; write the path as it was registered with echo, and on a virtual host after its name", unused))
+	for field, entries := range g.entries {
+		if unused := unused(entries, e); len(unused) > 0 {
+			slog.Warn(fmt.Sprintf("middleware: Config.%s has entries that match no route, and do nothing: %q; write the path as it was registered with echo, and on a virtual host after its name", field, unused))
+		}
 	}
 }
 

@@ -93,3 +93,31 @@ func TestNew_CopiesThePublicSlice(t *testing.T) {
 		}
 	})
 }
+
+// A route of Config.Background gets no cookies, and is as protected as any other.
+func TestBackground_IsAListOfRoutes(t *testing.T) {
+	inApp(t, middleware.Config{Background: []string{"GET /news/:topic", "shop.test/news"}}, func(a *app) {
+		a.echo.Any("/news/:topic", who)
+		a.echo.Any("/news", who)
+		a.echo.Host("shop.test").Any("/news", who)
+		for _, c := range []struct{ method, target, cookies string }{
+			{"GET", "https://app.test/news/a", ""}, {"HEAD", "https://app.test/news/a", ""}, {"POST", "https://app.test/news/a", "set"},
+			{"GET", "https://app.test/news", "set"}, {"GET", "https://app.test/account", "set"},
+		} {
+			b := a.client(fetch).LogIn("ada")
+			expire()
+			path, _ := strings.CutPrefix(c.target, "https://app.test")
+			if rec := b.Send(c.method, path, ""); rec.Code != 200 || cookiesOf(rec) != c.cookies {
+				a.Errorf("%s %s: %d, cookies %q; want %q", c.method, path, rec.Code, cookiesOf(rec), c.cookies)
+			}
+			if rec := a.client(fetch).Send(c.method, path, ""); rec.Code != 401 {
+				a.Errorf("%s %s without a session: %d; want 401", c.method, path, rec.Code)
+			}
+		}
+	})
+	for field, cfg := range map[string]middleware.Config{"Public": {Public: []string{"/*"}}, "Background": {Background: []string{"/*"}}} {
+		if _, err := middleware.New(guardtest.NewWorld(t).Sessions, cfg); err == nil || !strings.Contains(err.Error(), "Config."+field) {
+			t.Errorf("%s with every path: %v; want an error that names the field", field, err)
+		}
+	}
+}

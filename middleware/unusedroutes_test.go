@@ -55,7 +55,7 @@ func TestProtect_ReportsPublicEntriesThatMatchNoRoute(t *testing.T) {
 			if want := min(len(c.unused), 1); lines != want || strings.Count(log.String(), "level=WARN") != want {
 				a.Errorf("%q: %d lines; want %d: %s", c.public, lines, want, log)
 			}
-			if c.unused != nil && !strings.Contains(strings.ReplaceAll(log.String(), `\"`, `"`), fmt.Sprintf("open nothing: %q;", c.unused)) {
+			if c.unused != nil && !strings.Contains(strings.ReplaceAll(log.String(), `\"`, `"`), fmt.Sprintf("do nothing: %q;", c.unused)) {
 				a.Errorf("%q: the warning does not name %q alone: %s", c.public, c.unused, log)
 			}
 			if strings.Contains(log.String(), "secret") {

@@ -40,6 +40,13 @@ type Config struct {
 	// that matches none of them: such a pattern opens nothing.
 	Public []string
 
+	// Background lists the pages whose requests do not show that the user is there, such as
+	// a poll for news, in the syntax of Public: a poll would keep a session from its idle
+	// end, in a tab that nobody looks at. Without a good access cookie such a request is
+	// checked by the store, and costs a statement or two; the answer sets no cookies, so
+	// that the next page load refreshes as usual. Give it no page that users open.
+	Background []string
+
 	// Hosts lists the default hosts, as the Host header of a request names them, with a port
 	// that is not the scheme's: "example.com", "localhost:8080". On any other host, only the
 	// patterns of Public that name it are public. Set it if the app has pages on several
@@ -147,17 +154,17 @@ func (cfg Config) hostFaults() (faults []error) {
 	return faults
 }
 
-// publicRoutes returns a mux whose patterns are the public ones.
-func (cfg Config) publicRoutes() (mux *http.ServeMux, err error) {
+// listed returns a mux whose patterns are those of a field of Config.
+func listed(field string, patterns []string) (mux *http.ServeMux, err error) {
 	mux = http.NewServeMux()
 	var faults []error
-	for _, pattern := range cfg.Public {
+	for _, pattern := range patterns {
 		if matchesAll(pattern) {
-			faults = append(faults, fmt.Errorf("guard: Config.Public has %q, which matches every path: write /{$} for the home page alone", pattern))
+			faults = append(faults, fmt.Errorf("guard: Config.%s has %q, which matches every path: write /{$} for the home page alone", field, pattern))
 			continue
 		}
 		if err := handle(mux, pattern); err != nil {
-			faults = append(faults, err)
+			faults = append(faults, fmt.Errorf("guard: Config.%s has %q: %w", field, pattern, err))
 		}
 	}
 	return mux, errors.Join(faults...)
@@ -188,15 +195,15 @@ func withoutMethod(pattern string) string {
 func handle(mux *http.ServeMux, pattern string) (err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
-			err = fmt.Errorf("guard: Config.Public has %q: %v", pattern, fault)
+			err = fmt.Errorf("%v", fault)
 		}
 	}()
-	mux.Handle(pattern, publicRoute{})
+	mux.Handle(pattern, listedRoute{})
 	return nil
 }
 
-// publicRoute marks the routes of Config.Public. For "/docs", ServeMux answers with the
+// listedRoute marks the routes of a mux of listed. For "/docs", ServeMux answers with the
 // route of "/docs/" as well, but with a redirect of its own as the handler.
-type publicRoute struct{}
+type listedRoute struct{}
 
-func (publicRoute) ServeHTTP(http.ResponseWriter, *http.Request) {}
+func (listedRoute) ServeHTTP(http.ResponseWriter, *http.Request) {}

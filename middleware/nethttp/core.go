@@ -124,6 +124,9 @@ func (c *Core) Admit(w http.ResponseWriter, r *http.Request, need Requirement) (
 	if !ok {
 		st = &state{}
 		st.verdict, st.err = c.sessions.Authenticate(r)
+		if need.Background && st.err == nil {
+			st.verdict.Cookies = nil // the session goes on as if the request had not come
+		}
 		vary(w.Header(), by)
 	}
 	if !need.Public && errors.Is(st.err, session.ErrUnauthenticated) && c.takesCredentials(r) {

@@ -13,10 +13,11 @@ import (
 // Guard decides which requests reach an http.Handler, and identifies the user. It is
 // immutable and safe for concurrent use. Make one with New.
 type Guard struct {
-	core   *Core
-	public *http.ServeMux
-	hosts  []string                                           // Config.Hosts
-	custom func(http.ResponseWriter, *http.Request, *Refusal) // Config.Answer
+	core       *Core
+	public     *http.ServeMux
+	background *http.ServeMux
+	hosts      []string                                           // Config.Hosts
+	custom     func(http.ResponseWriter, *http.Request, *Refusal) // Config.Answer
 }
 
 // New returns a Guard for the sessions of a Manager. If the Config is faulty, the error
@@ -30,11 +31,12 @@ func New(sessions *session.Manager, cfg Config) (*Guard, error) {
 		Credentials:   cfg.Credentials,
 		OnLogoutError: cfg.OnLogoutError,
 	})
-	public, err := cfg.publicRoutes()
-	if err := errors.Join(coreErr, errors.Join(cfg.hostFaults()...), err); err != nil {
+	public, publicErr := listed("Public", cfg.Public)
+	background, backgroundErr := listed("Background", cfg.Background)
+	if err := errors.Join(coreErr, errors.Join(cfg.hostFaults()...), publicErr, backgroundErr); err != nil {
 		return nil, err
 	}
-	return &Guard{core: core, public: public, hosts: slices.Clone(cfg.Hosts), custom: cfg.Answer}, nil
+	return &Guard{core: core, public: public, background: background, hosts: slices.Clone(cfg.Hosts), custom: cfg.Answer}, nil
 }
 
 // Protect admits only requests with a session. On the login page and the public pages it
@@ -50,22 +52,20 @@ func (g *Guard) Protect(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		g.admit(w, r, next, Requirement{Public: g.isPublic(r, next)})
+		public := g.isAt(g.core.LoginPath(), r, next) || g.isListed(g.public, r, next)
+		g.admit(w, r, next, Requirement{Public: public, Background: g.isListed(g.background, r, next)})
 	})
 }
 
-// isPublic reports whether a request needs no session. ServeMux cleans paths before it
-// matches them, and other routers do not. Only a clean path can be public: otherwise
-// "/admin/../static/x" would match "/static/" here, and an admin page in the router.
-func (g *Guard) isPublic(r *http.Request, next http.Handler) bool {
-	if g.isAt(g.core.LoginPath(), r, next) {
-		return true
-	}
+// isListed reports whether one of the patterns holds for a request. ServeMux cleans paths
+// before it matches them, and other routers do not. Only a clean path can be public:
+// otherwise "/admin/../static/x" would match "/static/" here, and an admin page in the router.
+func (g *Guard) isListed(patterns *http.ServeMux, r *http.Request, next http.Handler) bool {
 	if !isClean(r.URL.Path) || r.URL.RawPath != "" {
 		return false
 	}
-	h, pattern := g.public.Handler(r)
-	_, matches := h.(publicRoute)
+	h, pattern := patterns.Handler(r)
+	_, matches := h.(listedRoute)
 	return matches && (namesHost(pattern) || g.onDefaultHost(r, next))
 }
 

@@ -22,6 +22,10 @@ type Requirement struct {
 	Methods []string      // the user must have proved who they are by one of these; empty: by any
 	Recent  time.Duration // the login must be younger; 0: any age
 	Live    bool          // the store must say that the session is live now, and the client must hold its refresh cookie
+
+	// Background requires nothing. It says that the request does not show that the user is
+	// there: see Config.Background. It must come with the first requirement of a request.
+	Background bool
 }
 
 // refusal returns the reason to refuse a request that does not meet the requirement.
