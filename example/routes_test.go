@@ -86,7 +86,7 @@ func (w wire) cookiesAfterLogin(email, password string) string {
 		cookie, _, _ := strings.Cut(line, ";")
 		cookies = append(cookies, cookie)
 	}
-	if status != 303 || len(cookies) != 3 || !strings.HasPrefix(cookies[0], "session=") || !strings.HasPrefix(cookies[1], "refresh-0=") || !strings.HasPrefix(cookies[2], "refresh-1=") {
+	if status != 303 || len(cookies) != 3 || !strings.HasPrefix(cookies[0], "sessionkit-session=") || !strings.HasPrefix(cookies[1], "sessionkit-refresh-0=") || !strings.HasPrefix(cookies[2], "sessionkit-refresh-1=") {
 		w.Fatalf("login: %d, %q", status, header)
 	}
 	return strings.Join(cookies[:2], "; ")
@@ -102,16 +102,16 @@ func visitors(good string) map[string]string {
 	access, refresh, _ := strings.Cut(good, "; ")
 	return map[string]string{
 		"no cookies":               "",
-		"empty cookies":            "Cookie: session=; refresh-0=; refresh-1=\r\n",
-		"garbage":                  "Cookie: session=x; refresh-0=MTIz; refresh-1=MTIz\r\n",
+		"empty cookies":            "Cookie: sessionkit-session=; sessionkit-refresh-0=; sessionkit-refresh-1=\r\n",
+		"garbage":                  "Cookie: sessionkit-session=x; sessionkit-refresh-0=MTIz; sessionkit-refresh-1=MTIz\r\n",
 		"a cut cookie":             "Cookie: " + access[:len(access)-4] + "; " + refresh[:len(refresh)-4] + "\r\n",
 		"a longer cookie":          "Cookie: " + access + "AAAA; " + refresh + "AAAA\r\n",
-		"swapped cookies":          "Cookie: session=" + strings.TrimPrefix(refresh, "refresh-0=") + "; refresh-0=" + strings.TrimPrefix(access, "session=") + "\r\n",
-		"the other refresh cookie": "Cookie: refresh-1=" + strings.TrimPrefix(refresh, "refresh-0=") + "\r\n",
-		"other names":              "Cookie: Session=" + strings.TrimPrefix(access, "session=") + "; SESSION=1; __Host-session=1\r\n",
-		"a user id":                "Cookie: session=2; refresh-0=2; refresh-1=2; user=2; role=admin\r\n",
+		"swapped cookies":          "Cookie: sessionkit-session=" + strings.TrimPrefix(refresh, "sessionkit-refresh-0=") + "; sessionkit-refresh-0=" + strings.TrimPrefix(access, "sessionkit-session=") + "\r\n",
+		"the other refresh cookie": "Cookie: sessionkit-refresh-1=" + strings.TrimPrefix(refresh, "sessionkit-refresh-0=") + "\r\n",
+		"other names":              "Cookie: Session=" + strings.TrimPrefix(access, "sessionkit-session=") + "; SESSION=1; __Host-session=1\r\n",
+		"a user id":                "Cookie: sessionkit-session=2; sessionkit-refresh-0=2; sessionkit-refresh-1=2; user=2; role=admin\r\n",
 		"a header that tells":      "X-User: 2\r\nX-Forwarded-User: 2\r\nX-Original-URL: /login\r\nX-Rewrite-URL: /login\r\nX-HTTP-Method-Override: GET\r\nX-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Host: localhost\r\n",
-		"a bearer":                 "Authorization: Bearer " + strings.TrimPrefix(access, "session=") + "\r\n",
+		"a bearer":                 "Authorization: Bearer " + strings.TrimPrefix(access, "sessionkit-session=") + "\r\n",
 	}
 }
 

@@ -17,7 +17,8 @@ type Config struct {
 	// is part of every key and of the names of the cookies. Give apps that share a
 	// host name different names: browsers do not keep ports apart. Give apps that share
 	// a key different names too, or each accepts the other's users as its own. Default: empty;
-	// the cookies are then called session, refresh-0 and refresh-1, after their prefix.
+	// the cookies are then called session, refresh-0 and refresh-1, after the prefix
+	// __Host-Http-, or sessionkit- with DangerouslyAllowHTTP.
 	App string
 
 	// AccessTTL is how long the access cookie is accepted without asking the

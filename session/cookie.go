@@ -32,7 +32,7 @@ type cookieNames struct {
 }
 
 func namesFor(app string, secure bool) cookieNames {
-	prefix := ""
+	prefix := "sessionkit-" // scs and others call theirs session, too
 	if secure {
 		prefix = "__Host-Http-"
 	}

@@ -22,8 +22,8 @@ func TestVerdict_CookiesOfALoginToTheByte(t *testing.T) {
 		{session.Config{}, session.Login{}, "__Host-Http-", " Secure;", 30 * 60},
 		{session.Config{}, session.Login{Remember: true}, "__Host-Http-", " Secure;", 30 * 24 * 3600},
 		{session.Config{App: "shop-2"}, session.Login{}, "__Host-Http-shop-2-", " Secure;", 30 * 60},
-		{session.Config{DangerouslyAllowHTTP: true}, session.Login{}, "", "", 30 * 60},
-		{session.Config{App: "shop", DangerouslyAllowHTTP: true}, session.Login{}, "shop-", "", 30 * 60},
+		{session.Config{DangerouslyAllowHTTP: true}, session.Login{}, "sessionkit-", "", 30 * 60},
+		{session.Config{App: "shop", DangerouslyAllowHTTP: true}, session.Login{}, "sessionkit-shop-", "", 30 * 60},
 	} {
 		inTestWorld(t, c.cfg, func(w *testWorld) {
 			c.login.UserID = "1"

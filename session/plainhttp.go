@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 )
 
@@ -20,6 +21,21 @@ func (m *Manager) checkHost(r *http.Request) {
 	if m.cfg.DangerouslyAllowHTTP && !isLoopback(r.Host) {
 		m.events.raise(r, Event{Kind: EventMisconfigured, Err: errPlainHTTP})
 	}
+}
+
+// BrowserKeepsCookies reports whether the browser that sends a form will store the Manager's
+// cookies. It does not if the page was opened without HTTPS, on a host that is not loopback,
+// unless Config.DangerouslyAllowHTTP is set: a login would succeed, and lead back to the login
+// page. Of a request that does not show this it reports true. It is safe for concurrent use.
+//
+// A proxy may end TLS, so only the browser knows: by the Origin of the form. It sends
+// Sec-Fetch-Site only to a host from which it also stores such cookies.
+func (m *Manager) BrowserKeepsCookies(r *http.Request) bool {
+	if m.cfg.DangerouslyAllowHTTP || r.TLS != nil || r.Header.Get("Sec-Fetch-Site") != "" {
+		return true
+	}
+	origin, err := url.Parse(r.Header.Get("Origin"))
+	return err != nil || origin.Scheme != "http" || isLoopback(origin.Host)
 }
 
 // isLoopback reports whether a Host, with or without a port, names this machine for

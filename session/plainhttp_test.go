@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"crypto/tls"
 	"net/http"
 	"testing"
 	"time"
@@ -61,4 +62,40 @@ func TestManager_FaultOfTheAppIsReportedOnceAMinute(t *testing.T) {
 			w.Errorf("%+v; want the address of the client", e)
 		}
 	})
+}
+
+// Whether a browser stores the cookies depends on how the page of its form was opened.
+func TestManager_BrowserKeepsCookies(t *testing.T) {
+	for _, c := range []struct {
+		origin, site string
+		tls, allow   bool
+		want         bool
+	}{
+		{"http://shop.example.com", "", false, false, false},
+		{"http://192.168.1.7:8080", "", false, false, false},
+		{"http://192.168.1.7:8080", "", false, true, true},
+		{"http://shop.example.com", "", true, false, true},
+		{"http://shop.example.com", "same-origin", false, false, true},
+		{"https://shop.example.com", "", false, false, true},
+		{"http://localhost:8080", "", false, false, true},
+		{"http://[::1]:8080", "", false, false, true},
+		{"null", "", false, false, true},
+		{"", "", false, false, true},
+		{"%", "", false, false, true},
+	} {
+		inTestWorld(t, session.Config{DangerouslyAllowHTTP: c.allow}, func(w *testWorld) {
+			r := page(newBrowser())
+			r.Header.Del("Sec-Fetch-Site")
+			if r.TLS = nil; c.tls {
+				r.TLS = &tls.ConnectionState{}
+			}
+			r.Header.Set("Origin", c.origin)
+			if c.site != "" {
+				r.Header.Set("Sec-Fetch-Site", c.site)
+			}
+			if got := w.BrowserKeepsCookies(r); got != c.want {
+				w.Errorf("%+v: %v; want %v", c, got, c.want)
+			}
+		})
+	}
 }

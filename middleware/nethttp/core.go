@@ -277,6 +277,9 @@ func (c *Core) begin(w http.ResponseWriter, r *http.Request, call func() (sessio
 	if err := c.checkOrigin(r); err != nil {
 		return w, r, c.refuse(w.Header(), r, crossOrigin, err)
 	}
+	if !c.sessions.BrowserKeepsCookies(r) {
+		return w, r, c.refuse(w.Header(), r, withoutHTTPS, errWithoutHTTPS)
+	}
 	v, err := call()
 	if err != nil {
 		return w, r, c.Refuse(w.Header(), r, err)

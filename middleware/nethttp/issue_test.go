@@ -198,3 +198,43 @@ func TestRefusal_KeepsTheCookiesOfALaterLogin(t *testing.T) {
 		})
 	}
 }
+
+// Without HTTPS a browser drops the cookies of a login. The user would be back at the login
+// page without a word, so the login is refused with one. Behind a proxy that ends TLS, only
+// the browser's headers tell the two apart.
+func TestIssue_IsRefusedWhereTheBrowserWouldNotKeepIt(t *testing.T) {
+	const none = "" // as in a browser without HTTPS
+	anyOrigin := http.NewCrossOriginProtection()
+	anyOrigin.AddInsecureBypassPattern("POST /login")
+	for name, c := range map[string]struct {
+		origin, site, host string
+		insecure           bool
+	}{
+		"a phone, by address":         {"http://192.168.1.7:8080", none, "192.168.1.7:8080", true},
+		"a name":                      {"http://app.test", none, "app.test", true},
+		"with HTTPS":                  {"https://app.test", "same-origin", "app.test", false},
+		"with HTTPS, an old browser":  {"https://app.test", none, "app.test", false},
+		"localhost":                   {"http://localhost:8080", "same-origin", "localhost:8080", false},
+		"localhost, an old browser":   {"http://localhost:8080", none, "localhost:8080", false},
+		"by address, 127.0.0.1":       {"http://127.0.0.1:8080", none, "127.0.0.1:8080", false},
+		"a browser that trusts it":    {"http://app.test", "same-origin", "app.test", false},
+		"a program, and some browser": {none, none, "app.test", false},
+		"no origin":                   {"null", none, "app.test", false},
+	} {
+		inApp(t, nethttp.Config{CrossOrigin: anyOrigin}, func(a *app) {
+			b := a.client(guardtest.Kind{"Accept": "text/html"}).At(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				r.TLS, r.Host = nil, c.host
+				a.handler.ServeHTTP(w, r)
+			}))
+			before := len(a.LiveSessions(t))
+			rec := b.Send("POST", "/login", "user=ada", "Origin", c.origin, "Sec-Fetch-Site", c.site)
+			insecure := rec.Code == http.StatusForbidden && strings.Contains(rec.Body.String(), "without HTTPS") && cookiesOf(rec) == ""
+			if insecure != c.insecure || !insecure && rec.Code != http.StatusSeeOther {
+				a.Errorf("%s: %d, cookies %q: %s; refused: want %v", name, rec.Code, cookiesOf(rec), rec.Body, c.insecure)
+			}
+			if n := len(a.LiveSessions(t)) - before; (n == 0) != c.insecure {
+				a.Errorf("%s: %d sessions began", name, n)
+			}
+		})
+	}
+}

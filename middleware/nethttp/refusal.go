@@ -22,6 +22,7 @@ const (
 	forbidden
 	disabled
 	crossOrigin
+	withoutHTTPS
 	notPost
 	notFound
 	prefetched
@@ -43,6 +44,7 @@ var refusals = map[reason]struct {
 	forbidden:       {http.StatusForbidden, "You may not do this.", nothingElse},
 	disabled:        {http.StatusForbidden, "This account cannot log in.", nothingElse},
 	crossOrigin:     {http.StatusForbidden, "This request came from another site.", nothingElse},
+	withoutHTTPS:    {http.StatusForbidden, "Your browser would not keep this login: the page was opened without HTTPS. Open it with https:// in its address. During development, on localhost too, session.Config{DangerouslyAllowHTTP: true} does without.", nothingElse},
 	notPost:         {http.StatusMethodNotAllowed, "Logging out needs a POST.", nothingElse},
 	notFound:        {http.StatusNotFound, "There is no such session.", nothingElse},
 	prefetched:      {http.StatusServiceUnavailable, "This page cannot be loaded in advance: please open it.", nothingElse},
@@ -120,6 +122,8 @@ func reasonFor(err error) reason {
 		return broken
 	}
 }
+
+var errWithoutHTTPS = errors.New("guard: the login page was opened without HTTPS, on a host that is not loopback: the browser would not store the cookies")
 
 // errUnchecked says that Config.Credentials could not check the credentials. It is
 // handled like a store that does not answer: the request is not admitted, and the user

@@ -45,7 +45,7 @@ func removeCookies(r *http.Request, match func(name string) bool) {
 // isAccessCookie reports whether name is that of an access cookie, for every App and
 // prefix.
 func isAccessCookie(name string) bool {
-	return name == "session" || strings.HasSuffix(name, "-session")
+	return strings.HasSuffix(name, "-session")
 }
 
 // Revoke revokes a session, as the user can do on another device. The test fails if

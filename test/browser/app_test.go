@@ -141,7 +141,7 @@ func (a *app) prefix() string {
 	if a.tls() {
 		return "__Host-Http-"
 	}
-	return ""
+	return "sessionkit-"
 }
 
 // lockedBuffer holds the output of the process. It is safe for concurrent use.

@@ -48,7 +48,7 @@ func TestPrefetchesAreNeverShownInPlaceOfThePage(t *testing.T) {
 		// The access cookie has expired, and the session goes on. The page begins to
 		// prefetch only then: Chromium may keep the answer to an earlier prefetch.
 		b.open("/start/none")
-		b.untilGone("session")
+		b.untilGone("sessionkit-session")
 		before = len(site.requests("/account"))
 		eval[any](b, fmt.Sprintf(`document.head.append(document.createRange().createContextualFragment(%q)), null`, prefetching[way]))
 		b.prefetched(site, before, http.StatusServiceUnavailable)

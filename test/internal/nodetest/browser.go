@@ -16,11 +16,11 @@ import (
 )
 
 // AccessCookie is the name of the access cookie over plain HTTP.
-const AccessCookie = "session"
+const AccessCookie = "sessionkit-session"
 
 // RefreshCookies are the names of the refresh cookie over plain HTTP. A login sets both. Its
 // first refresh sets the second one, and from then on they alternate.
-var RefreshCookies = []string{"refresh-0", "refresh-1"}
+var RefreshCookies = []string{"sessionkit-refresh-0", "sessionkit-refresh-1"}
 
 // Browser stores cookies as browsers do: by name, the last one wins, until Max-Age has
 // passed. Like browsers it ignores the port, so it may use the balancer or one node. It
