@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"unicode/utf8"
 
@@ -50,8 +49,7 @@ func (a *app) account(c echo.Context) error {
 	return render(c, http.StatusOK, "account", "Account", accountForm{})
 }
 
-// changePassword ends all sessions of the user. The browser that sent the form gets a
-// new one.
+// changePassword ends all other sessions of the user.
 func (a *app) changePassword(c echo.Context) error {
 	ctx, password := c.Request().Context(), c.FormValue("new")
 	if utf8.RuneCountInString(password) < minPassword || len(password) > maxPassword {
@@ -73,12 +71,7 @@ func (a *app) changePassword(c echo.Context) error {
 		return err
 	}
 
-	// The new epoch ends each old session at its next refresh. RevokeUser ends them
-	// within a second. It comes before Issue, or it would end the new session too.
-	if err := a.sessions.RevokeUser(ctx, u.ID); err != nil {
-		slog.Warn("the old sessions end only at their next refresh", "user", u.ID, "error", err)
-	}
-	if err := a.guard.Issue(c, session.Login{UserID: u.ID, Epoch: epoch}); err != nil {
+	if err := a.guard.PasswordChanged(c, epoch); err != nil {
 		return err
 	}
 	return redirect(c, "/account", "password")

@@ -241,6 +241,16 @@ func (g *Guard) StepUp(c echo.Context, method string) error {
 	return g.continued(c)(g.core.StepUp(c.Response().Writer, c.Request(), method))
 }
 
+// PasswordChanged renews the request's session, and ends all others of the user, after the app
+// has stored a new password and raised the user's session epoch: see
+// session.Manager.PasswordChanged. It is used like Issue.
+func (g *Guard) PasswordChanged(c echo.Context, epoch uint64) error {
+	if c.Response().Committed {
+		return tooLate()
+	}
+	return g.continued(c)(g.core.PasswordChanged(c.Response().Writer, c.Request(), epoch))
+}
+
 // Update replaces the Data of the request's session: see session.Manager.Update. It is used
 // like Issue.
 func (g *Guard) Update(c echo.Context, data map[string]string) error {

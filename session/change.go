@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/sessionkit/sessionkit/session/store"
 )
 
 // Update replaces the Data of the request's session, for example when the user chooses
@@ -64,23 +66,90 @@ func (m *Manager) Update(r *http.Request, data map[string]string) (Verdict, erro
 // refused with ErrUserDisabled.
 func (m *Manager) StepUp(r *http.Request, method string) (Verdict, error) {
 	return m.change(r, func(c *call, t refreshTicket, o outcome) (Verdict, error) {
-		row := o.snap.Record
-		if row.Actor != "" {
-			return Verdict{}, fmt.Errorf("%w: in an impersonation nobody can prove to be the user", ErrUserDisabled)
+		login, err := renewed(o.snap, t)
+		if err != nil {
+			return Verdict{}, err
 		}
-		methods := row.Methods
-		if !slices.Contains(methods, method) {
-			methods = append(slices.Clone(methods), method)
+		if !slices.Contains(login.Methods, method) {
+			login.Methods = append(slices.Clone(login.Methods), method)
 		}
-		if err := methodsFault(methods); err != nil {
+		if err := methodsFault(login.Methods); err != nil {
 			return Verdict{}, fmt.Errorf("session: StepUp: %w", err)
 		}
-		return m.begin(c, Login{
-			UserID: row.UserID, Remember: t.remember, Epoch: row.UserEpoch, NonInteractive: row.NonInteractive, IP: row.IP,
-			Methods: methods, ExternalID: row.ExternalID, Data: row.Data,
-			IdleTimeout: row.IdleTimeout, AbsoluteTimeout: row.EndsAt.Sub(o.snap.Now),
-		}, nil)
+		return m.begin(c, login, nil)
 	})
+}
+
+// PasswordChanged renews the session of the request after the app has stored a new password
+// and raised the user's session epoch, which is now epoch. It begins a new session for this
+// browser, with all that the old one had but its age: its absolute end, Remember, Methods,
+// Data and the like stay. Then it ends all other sessions of the user.
+//
+// Call it in the request that changes the password. The raised epoch has ended every session
+// of the user, this one too: an access cookie is still accepted, for AccessTTL at most. If
+// the other sessions cannot be told to end at once, they end then.
+//
+// The errors are those of StepUp. After an error the password is changed, and the user must
+// log in again.
+func (m *Manager) PasswordChanged(r *http.Request, epoch uint64) (Verdict, error) {
+	seen, ok := m.seen(r)
+	if !ok {
+		return Verdict{}, unauthenticated("no session has admitted the request")
+	}
+	t, ok := m.tickets.refreshOf(r, seen.id)
+	if !ok {
+		return Verdict{}, unauthenticated("the request has no refresh cookie of the session that admitted it")
+	}
+	c := m.store.begin(r.Context(), r)
+	defer c.end()
+	snap, err := c.find(seen.id)
+	if err != nil {
+		return Verdict{}, err
+	}
+	if snap.Record != nil { // the session is over by its epoch; does it go on otherwise?
+		row := *snap.Record
+		row.UserEpoch = row.User.Epoch
+		snap.Record = &row
+	}
+	if !m.windows.judge(snap, t).goesOn() {
+		return Verdict{}, unauthenticated("the session has ended otherwise than by the new epoch")
+	}
+	login, err := renewed(snap, t)
+	if err != nil {
+		return Verdict{}, err
+	}
+	login.Epoch = epoch
+	v, err := m.begin(c, login, nil)
+	if err != nil {
+		return Verdict{}, err
+	}
+	others := store.UserRevocation{UserID: login.UserID, Except: []store.ID{v.ticket.id}, Reason: store.ReasonRevoked, Limit: pageSize}
+	if m.revoker.revokeUser(c, userRevocation{UserRevocation: others}) == nil {
+		_ = m.revocations.poll(c) // an event reports the error
+	}
+	return v, nil
+}
+
+// renewed is the login that begins a session anew, with all that it has.
+func renewed(snap store.Snapshot, t refreshTicket) (Login, error) {
+	row := snap.Record
+	if row.Actor != "" {
+		return Login{}, fmt.Errorf("%w: in an impersonation nobody can prove to be the user", ErrUserDisabled)
+	}
+	return Login{
+		UserID: row.UserID, Remember: t.remember, Epoch: row.UserEpoch, NonInteractive: row.NonInteractive, IP: row.IP,
+		Methods: row.Methods, ExternalID: row.ExternalID, Data: row.Data,
+		IdleTimeout: row.IdleTimeout, AbsoluteTimeout: row.EndsAt.Sub(snap.Now),
+	}, nil
+}
+
+// seen returns the access ticket of the session that has admitted the request.
+func (m *Manager) seen(r *http.Request) (*accessTicket, bool) {
+	if t, ok := ticketIn(r.Context()); ok {
+		return t, true
+	}
+	t, ok := m.tickets.access(r)
+	return t, ok && m.accepts(t)
 }
 
 // change lets do change the session of the request, if it goes on.
@@ -92,12 +161,7 @@ func (m *Manager) change(r *http.Request, do func(c *call, t refreshTicket, o ou
 	if err != nil {
 		return Verdict{}, err
 	}
-	seen, ok := ticketIn(r.Context())
-	if !ok {
-		seen, ok = m.tickets.access(r)
-		ok = ok && m.accepts(seen)
-	}
-	if ok && seen.id != t.sessionID() {
+	if seen, ok := m.seen(r); ok && seen.id != t.sessionID() {
 		return Verdict{}, unauthenticated("the refresh cookie is of another session than the one that the request was admitted by")
 	}
 	return m.whileLive(r, t, do)

@@ -260,6 +260,12 @@ func (c *Core) StepUp(w http.ResponseWriter, r *http.Request, method string) (ht
 	return c.begin(w, r, func() (session.Verdict, error) { return c.sessions.StepUp(r, method) })
 }
 
+// PasswordChanged renews the request's session after the user's password has changed: see
+// session.Manager.PasswordChanged. It is used like Issue.
+func (c *Core) PasswordChanged(w http.ResponseWriter, r *http.Request, epoch uint64) (http.ResponseWriter, *http.Request, *Refusal) {
+	return c.begin(w, r, func() (session.Verdict, error) { return c.sessions.PasswordChanged(r, epoch) })
+}
+
 // Update replaces the Data of the request's session: see session.Manager.Update. It is used
 // like Issue.
 func (c *Core) Update(w http.ResponseWriter, r *http.Request, data map[string]string) (http.ResponseWriter, *http.Request, *Refusal) {

@@ -209,6 +209,13 @@ func (g *Guard) StepUp(w http.ResponseWriter, r *http.Request, method string) er
 	return continued(r)(g.core.StepUp(w, r, method))
 }
 
+// PasswordChanged renews the request's session, and ends all others of the user, after the app
+// has stored a new password and raised the user's session epoch: see
+// session.Manager.PasswordChanged. It is used like Issue.
+func (g *Guard) PasswordChanged(w http.ResponseWriter, r *http.Request, epoch uint64) error {
+	return continued(r)(g.core.PasswordChanged(w, r, epoch))
+}
+
 // Update replaces the Data of the request's session: see session.Manager.Update. It is used
 // like Issue.
 func (g *Guard) Update(w http.ResponseWriter, r *http.Request, data map[string]string) error {
