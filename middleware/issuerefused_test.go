@@ -2,6 +2,7 @@ package middleware_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -92,6 +93,43 @@ func TestIssue_AndLogoutAfterTheFirstByteDoNothing(t *testing.T) {
 			}
 			if len(before) != 0 {
 				a.Errorf("%s ends the session", name)
+			}
+		})
+	}
+}
+
+// Behind a guard, the refusal of a login looks like the guard's own, and Config.Answer writes
+// it once.
+func TestIssue_RefusalLooksLikeTheGuardsOwn(t *testing.T) {
+	calls := 0
+	custom := func(_ echo.Context, refusal *echo.HTTPError) error { calls++; return refusal }
+	for name, c := range map[string]struct {
+		answer func(echo.Context, *echo.HTTPError) error
+		kind   guardtest.Kind
+		typ    string
+	}{
+		"a page":                           {nil, pageLoad, "text/html; charset=utf-8"},
+		"a program":                        {nil, fetch, "application/problem+json"},
+		"an Answer that leaves it to echo": {custom, pageLoad, "application/json"},
+	} {
+		inApp(t, middleware.Config{Answer: c.answer}, func(a *app) {
+			a.Users.SetUser("gone", store.User{Disabled: true})
+			a.echo.POST("/twice", func(ctx echo.Context) error {
+				return fmt.Errorf("the login failed: %w", a.guard.Issue(ctx, session.Login{UserID: "gone"}))
+			}, a.guard.Identify)
+			for _, path := range []string{"/login", "/twice"} {
+				b := a.client(c.kind)
+				if path == "/twice" {
+					b.LogIn("ada")
+				}
+				calls = 0
+				rec := b.Send("POST", path, "user=gone")
+				if rec.Code != http.StatusForbidden || rec.Header().Get("Content-Type") != c.typ || !strings.Contains(rec.Body.String(), "This account cannot log in.") {
+					a.Errorf("%s, %s: %d, %s: %s; want 403 as %s", name, path, rec.Code, rec.Header().Get("Content-Type"), rec.Body, c.typ)
+				}
+				if want := map[bool]int{true: 1, false: 0}[c.answer != nil]; calls != want {
+					a.Errorf("%s, %s: Answer was called %d times; want %d", name, path, calls, want)
+				}
 			}
 		})
 	}

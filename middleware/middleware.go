@@ -33,6 +33,7 @@ type Guard struct {
 
 	entries   map[string][]string // Config.Public and Config.Background, by the name of the field
 	reporting sync.Once           // of the entries that match no route
+	timeout   sync.Once           // of the report of echo's Timeout
 }
 
 // New returns a Guard for the sessions of a Manager. If the Config is faulty, the error
@@ -153,6 +154,9 @@ func (g *Guard) require(need nethttp.Requirement) echo.MiddlewareFunc {
 }
 
 func (g *Guard) admit(c echo.Context, next echo.HandlerFunc, need nethttp.Requirement) error {
+	if err := g.checkTimeout(c); err != nil {
+		return err
+	}
 	original := c.Request()
 	w, r, refusal := g.core.Admit(c.Response().Writer, original, need)
 	g.use(c, w, r)
@@ -162,6 +166,9 @@ func (g *Guard) admit(c echo.Context, next echo.HandlerFunc, need nethttp.Requir
 	defer returnForm(c, original)
 	err := next(c)
 	g.core.Finish(c.Request())
+	if refused, ok := errors.AsType[unanswered](err); ok && !c.Response().Committed {
+		return g.answer(c, refused.Refusal)
+	}
 	return err
 }
 
@@ -206,6 +213,13 @@ func httpError(refusal *nethttp.Refusal) *echo.HTTPError {
 	return &echo.HTTPError{Code: refusal.Status, Message: refusal.Text, Internal: refusal}
 }
 
+// unanswered is the refusal of a login. The handler returns it, and the guard around the
+// handler answers it as it answers its own.
+type unanswered struct{ *nethttp.Refusal }
+
+// Unwrap shows the Refusal to errors.As.
+func (u unanswered) Unwrap() error { return u.Refusal }
+
 // tooLate is the error of Issue and Logout after the first byte of the answer, when the
 // cookies would be lost.
 func tooLate() *echo.HTTPError {
@@ -214,7 +228,8 @@ func tooLate() *echo.HTTPError {
 
 // Issue begins a session for a user whose credentials the app has verified, and sets its
 // cookies in the answer. It ends the session that the browser had. Call it before the
-// first byte of the answer. The error, if any, is an *echo.HTTPError. Return it unchanged.
+// first byte of the answer. The error, if any, is an *echo.HTTPError. Return it unchanged:
+// behind Protect, the client gets a page like that of the guard's own refusals.
 // Its status is 403 if the user may not log in or the request came from another site, 503
 // if the store does not answer, and 500 if the user does not fit into a cookie or the
 // answer has begun.
@@ -222,8 +237,8 @@ func tooLate() *echo.HTTPError {
 // If Echo.IPExtractor is set and Login.IP is empty, the list of devices shows
 // c.RealIP().
 func (g *Guard) Issue(c echo.Context, login session.Login) error {
-	if c.Response().Committed {
-		return tooLate()
+	if err := g.mayBegin(c); err != nil {
+		return err
 	}
 	if login.IP == "" && c.Echo().IPExtractor != nil {
 		login.IP = c.RealIP()
@@ -235,8 +250,8 @@ func (g *Guard) Issue(c echo.Context, login session.Login) error {
 // one more method, such as a second factor, which the app has verified. The old session
 // ends: see session.Manager.StepUp. It is used like Issue, and its errors are the same.
 func (g *Guard) StepUp(c echo.Context, method string) error {
-	if c.Response().Committed {
-		return tooLate()
+	if err := g.mayBegin(c); err != nil {
+		return err
 	}
 	return g.continued(c)(g.core.StepUp(c.Response().Writer, c.Request(), method))
 }
@@ -245,8 +260,8 @@ func (g *Guard) StepUp(c echo.Context, method string) error {
 // has stored a new password and raised the user's session epoch: see
 // session.Manager.PasswordChanged. It is used like Issue.
 func (g *Guard) PasswordChanged(c echo.Context, epoch uint64) error {
-	if c.Response().Committed {
-		return tooLate()
+	if err := g.mayBegin(c); err != nil {
+		return err
 	}
 	return g.continued(c)(g.core.PasswordChanged(c.Response().Writer, c.Request(), epoch))
 }
@@ -254,8 +269,8 @@ func (g *Guard) PasswordChanged(c echo.Context, epoch uint64) error {
 // Update replaces the Data of the request's session: see session.Manager.Update. It is used
 // like Issue.
 func (g *Guard) Update(c echo.Context, data map[string]string) error {
-	if c.Response().Committed {
-		return tooLate()
+	if err := g.mayBegin(c); err != nil {
+		return err
 	}
 	return g.continued(c)(g.core.Update(c.Response().Writer, c.Request(), data))
 }
@@ -263,8 +278,8 @@ func (g *Guard) Update(c echo.Context, data map[string]string) error {
 // StopImpersonating puts the actor's own session in place of the request's impersonation: see
 // session.Login.Actor and session.Manager.StopImpersonating. It is used like Issue.
 func (g *Guard) StopImpersonating(c echo.Context) error {
-	if c.Response().Committed {
-		return tooLate()
+	if err := g.mayBegin(c); err != nil {
+		return err
 	}
 	return g.continued(c)(g.core.StopImpersonating(c.Response().Writer, c.Request()))
 }
@@ -274,7 +289,7 @@ func (g *Guard) StopImpersonating(c echo.Context) error {
 func (g *Guard) continued(c echo.Context) func(http.ResponseWriter, *http.Request, *nethttp.Refusal) error {
 	return func(w http.ResponseWriter, r *http.Request, refusal *nethttp.Refusal) error {
 		if refusal != nil {
-			return httpError(refusal)
+			return httpError(refusal).WithInternal(unanswered{refusal})
 		}
 		g.use(c, w, r)
 		return nil
@@ -287,8 +302,8 @@ func (g *Guard) continued(c echo.Context) func(http.ResponseWriter, *http.Reques
 // except that the page's query has logout=pending: see Config.OnLogoutError for what then
 // holds.
 func (g *Guard) Logout(c echo.Context) error {
-	if c.Response().Committed {
-		return tooLate()
+	if err := g.mayBegin(c); err != nil {
+		return err
 	}
 	original := c.Request()
 	w, r, refusal := g.core.Logout(c.Response().Writer, original)
