@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strconv"
 	"sync/atomic"
@@ -14,8 +15,12 @@ import (
 )
 
 // home shows the inspector: who the user is, how long the cookies last, and what the
-// request has cost. It is public: visitors get a welcome.
+// request has cost. It is public: visitors get a welcome. While the database does not answer,
+// nobody knows who is a visitor.
 func (a *app) home(c echo.Context) error {
+	if err := a.guard.Err(c); errors.Is(err, session.ErrStoreUnavailable) {
+		return err
+	}
 	s, ok := session.FromContext(c.Request().Context())
 	if !ok {
 		return render(c, http.StatusOK, "welcome", "Welcome", nil)

@@ -106,7 +106,8 @@ func handleError(err error, c echo.Context) {
 func answerError(c echo.Context, answer *echo.HTTPError) error {
 	title, text := http.StatusText(answer.Code), fmt.Sprint(answer.Message)
 	if isPageLoad(c.Request()) {
-		return render(c, answer.Code, "error", title, map[string]any{"Code": answer.Code, "Text": text})
+		again := answer.Code == http.StatusServiceUnavailable && c.Request().Method == http.MethodGet
+		return render(c, answer.Code, "error", title, map[string]any{"Code": answer.Code, "Text": text, "Again": again})
 	}
 	c.Response().Header().Set(echo.HeaderContentType, "application/problem+json")
 	return c.JSON(answer.Code, map[string]any{"title": title, "status": answer.Code, "detail": text})

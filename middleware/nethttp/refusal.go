@@ -78,6 +78,7 @@ type Refusal struct {
 	Prefetch bool
 
 	page  bool // the body is a page, not a problem document
+	retry bool // the page offers to load it again
 	again bool // the client must log in again, although it has a session
 }
 
@@ -155,6 +156,7 @@ func (c *Core) refuse(h http.Header, r *http.Request, why reason, err error) *Re
 		}
 	case asksToRetry:
 		h.Set("Retry-After", retryAfter)
+		refusal.retry = isRead(r) // another request would be sent twice
 	}
 	return refusal
 }
@@ -199,9 +201,16 @@ func (f *Refusal) Write(w http.ResponseWriter) error {
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
 	w.WriteHeader(f.Status)
-	_, err := fmt.Fprintf(w, page, html.EscapeString(http.StatusText(f.Status)), html.EscapeString(f.Text))
+	more := ""
+	if f.retry {
+		more = tryAgain
+	}
+	_, err := fmt.Fprintf(w, page, html.EscapeString(http.StatusText(f.Status)), html.EscapeString(f.Text), more)
 	return err
 }
+
+// tryAgain is a link to the page itself.
+const tryAgain = "<p><a href=\"\">Try again</a></p>\n"
 
 const page = `<!doctype html>
 <html lang="en">
@@ -211,5 +220,5 @@ const page = `<!doctype html>
 <style>:root{color-scheme:light dark}body{font:1.1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:20vh auto 0;padding:0 1rem}</style>
 <h1>%[1]s</h1>
 <p>%[2]s</p>
-</html>
+%[3]s</html>
 `

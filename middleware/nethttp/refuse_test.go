@@ -114,3 +114,21 @@ func TestRefusal_TellsTheLoginPageOfReuse(t *testing.T) {
 		})
 	}
 }
+
+// Only a page that the browser can ask for again without harm offers that.
+func TestRefusal_OffersToTryAgain(t *testing.T) {
+	inApp(t, nethttp.Config{}, func(a *app) {
+		b := a.client(pageLoad).LogIn("ada")
+		again := func(method, path string) bool {
+			return strings.Contains(b.Send(method, path, "").Body.String(), `<a href="">Try again</a>`)
+		}
+		if again("GET", "/admin") {
+			a.Error("a 403 offers to try again")
+		}
+		expire()
+		a.Store.Fail(errDown)
+		if !again("GET", "/account") || again("POST", "/account") {
+			a.Error("in an outage a GET must offer to try again, and a POST must not")
+		}
+	})
+}
