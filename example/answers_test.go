@@ -87,6 +87,9 @@ func TestADatabaseThatIsDownLogsNobodyOut(t *testing.T) {
 		}
 	}
 	b.get("/").shows(t, 200, "Hello, Ada Lovelace") // the access cookie is enough
+	newBrowser(t, server).get("/").shows(t, 200, "Log in")
+	b.ExpireAccess()
+	b.get("/").shows(t, 503, "Try again") // who is logged in is not known
 }
 
 // During an outage many requests are logged, and a path is as long as the client likes.

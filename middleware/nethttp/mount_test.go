@@ -77,25 +77,33 @@ func TestProtect_WrongMountEndsInOneClearError(t *testing.T) {
 		})
 	}
 	strip := func(h http.Handler) http.Handler { return http.StripPrefix("/app", h) }
+	strips := func(h http.Handler) http.Handler { // as a proxy does
+		return strip(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			r.RequestURI = r.URL.RequestURI()
+			h.ServeHTTP(w, r)
+		}))
+	}
+	same := func(h http.Handler) http.Handler { return h }
 	for name, c := range map[string]struct {
 		cfg   nethttp.Config
 		mount func(http.Handler) http.Handler
 		start string
+		alone bool // a guard stands before the login page itself
 	}{
-		"the login path has the prefix":             {nethttp.Config{LoginPath: "/app/login"}, strip, "/app/account"},
-		"the prefix is not taken away":              {nethttp.Config{Prefix: "/app"}, func(h http.Handler) http.Handler { return h }, "/app/account"},
-		"a slash is added before the guard":         {nethttp.Config{}, slash, "/account"},
-		"a proxy adds a part":                       {nethttp.Config{}, adds, "/account"},
-		"the guard protects its own login page":     {nethttp.Config{LoginPath: "/account/login"}, nil, "/account/login"},
-		"a proxy adds a part, and a slash is added": {nethttp.Config{}, func(h http.Handler) http.Handler { return adds(slash(h)) }, "/account"},
+		"the login path has the prefix":             {nethttp.Config{LoginPath: "/app/login"}, strip, "/app/account", false},
+		"the prefix is not taken away":              {nethttp.Config{Prefix: "/app"}, same, "/app/account", false},
+		"a slash is added before the guard":         {nethttp.Config{}, slash, "/account", false},
+		"a proxy adds a part":                       {nethttp.Config{}, adds, "/account", false},
+		"a proxy adds a part, and a slash is added": {nethttp.Config{}, func(h http.Handler) http.Handler { return adds(slash(h)) }, "/account", false},
+		"a guard of its own":                        {nethttp.Config{}, same, "/account", true},
+		"a guard of its own, behind a proxy":        {nethttp.Config{Prefix: "/app"}, strips, "/app/account", true},
 	} {
 		inApp(t, c.cfg, func(a *app) {
 			handler := a.handler
-			if c.mount != nil {
-				handler = c.mount(handler)
-			} else {
+			if c.alone {
 				handler = a.guard.RequireRole("staff")(http.HandlerFunc(who))
 			}
+			handler = c.mount(handler)
 			target := c.start
 			for hops := 0; ; hops++ {
 				rec := httptest.NewRecorder()
@@ -132,8 +140,9 @@ func TestProtect_PageWithTheNameOfTheLoginIsRedirected(t *testing.T) {
 // user whose login is too old.
 func TestRequireRecentLogin_NoticesALoginPageThatSendsOn(t *testing.T) {
 	inApp(t, nethttp.Config{}, func(a *app) {
-		b := a.client(pageLoad).LogIn("ada")
+		b, other := a.client(pageLoad).LogIn("ada"), a.client(pageLoad).LogIn("grace")
 		refreshFor(b, 3)
+		other.Send("GET", "/account", "")
 		var statuses []int
 		rec := b.Send("GET", "/password", "")
 		for rec.Code == http.StatusSeeOther && len(statuses) < 20 {
@@ -149,8 +158,6 @@ func TestRequireRecentLogin_NoticesALoginPageThatSendsOn(t *testing.T) {
 		if rec := b.Send("GET", "/other", ""); rec.Code != http.StatusSeeOther {
 			a.Errorf("another page: %d", rec.Code)
 		}
-		other := a.client(pageLoad).LogIn("grace")
-		refreshFor(other, 3)
 		for range 3 {
 			if rec := other.Send("GET", "/password", ""); rec.Code != http.StatusSeeOther {
 				a.Errorf("another user: %d", rec.Code)

@@ -103,7 +103,7 @@ func everybodyMeanwhile(t *testing.T, c *nodetest.Cluster, browsers []*nodetest.
 	})
 	nodetest.InParallel(4, 4, func(i int) {
 		b := browsers[i]
-		a := b.SendWith(c.Nodes[i%len(c.Nodes)].Base(), nodetest.Page("/"), b.Cookies().But(nodetest.AccessCookie))
+		a := b.SendWith(c.Nodes[i%len(c.Nodes)].Base(), nodetest.Page("/login"), b.Cookies().But(nodetest.AccessCookie))
 		if a.Err != nil || a.Status != http.StatusOK || len(a.Cookies) > 0 {
 			t.Errorf("a public page: %v; want 200 without cookies", a)
 		}
