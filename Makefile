@@ -1,6 +1,6 @@
-# make test runs every test, on real parts. It needs a MariaDB (or MySQL) server and
-# Chromium. It installs what is missing from Debian's packages. If it cannot, it says
-# what to install, and fails: it never skips a test silently.
+# make test runs every test, on real parts. It needs a MariaDB (or MySQL) server,
+# Chromium and nginx. It installs what is missing from Debian's packages. If it cannot, it
+# says what to install, and fails: it never skips a test silently.
 
 .PHONY: test lint deps run bench scaling drill drill-cluster attacks fuzz mutants vulncheck
 
