@@ -156,11 +156,26 @@ func (m *Manager) begin(c *call, login Login, origin *refreshTicket) (Verdict, e
 		return v, nil // the user's sessions are not limited by it, and no password was checked
 	}
 	m.limitSessions(c, snap)
+	m.warnOfSize(c, v, e)
 	if login.Epoch == 0 && snap.Record.UserEpoch != 0 {
 		e.Kind, e.Err = EventMisconfigured, errEpochUnchecked
 		c.raise(e)
 	}
 	return v, nil
+}
+
+// safeAccess is the size of the access cookie, name and value in bytes, up to which a login
+// passes the default buffers of nginx together with some headers of the app's.
+const safeAccess = 2000
+
+// warnOfSize raises an event at the first login whose access cookie is larger than is safe.
+func (m *Manager) warnOfSize(c *call, v Verdict, e Event) {
+	if access := v.Cookies[0]; len(access.Name)+len(access.Value) > safeAccess {
+		m.warnedOfSize.Do(func() {
+			e.Kind, e.Err = EventMisconfigured, errLargeCookie
+			c.raise(e)
+		})
+	}
 }
 
 const (

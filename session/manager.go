@@ -2,6 +2,7 @@ package session
 
 import (
 	"errors"
+	"sync"
 	"sync/atomic"
 	"weak"
 
@@ -23,6 +24,8 @@ type Manager struct {
 
 	keyGroups atomic.Pointer[[]*keyGroup] // one for each key; see checkKeyUse
 	self      *weak.Pointer[Manager]      // names this Manager in its groups
+
+	warnedOfSize sync.Once // of the access cookie
 }
 
 // New returns a Manager that seals with the first of keys. It refuses a faulty
