@@ -80,6 +80,56 @@ func ExampleGuard_StepUp() {
 	// /payments 200
 }
 
+// A new password: the app stores it and raises the user's session epoch, in one transaction.
+// Then it renews this session, and all others of the user end.
+func ExampleGuard_PasswordChanged() {
+	users := store.NewMemory() // in an app: sqlstore.New
+	users.SetUser("1", store.User{Epoch: 1})
+	keys, err := session.ParseKeys("b3Xr1vGmU0n1n0kqYw0m6j5l9g1s5o9yJ8y0kXo0Zkc=") // in an app: from the environment
+	if err != nil {
+		panic(err)
+	}
+	sessions, err := session.New(keys, users, session.Config{})
+	if err != nil {
+		panic(err)
+	}
+	guard, err := nethttp.New(sessions, nethttp.Config{})
+	if err != nil {
+		panic(err)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /account", func(http.ResponseWriter, *http.Request) {})
+	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
+		// The password was checked.
+		if err := guard.Issue(w, r, session.Login{UserID: "1", Epoch: 1}); err != nil {
+			guard.WriteError(w, r, err)
+		}
+	})
+	mux.HandleFunc("POST /password", func(w http.ResponseWriter, r *http.Request) {
+		// The current password was checked.
+		users.SetUser("1", store.User{Epoch: 2}) // in an app: UPDATE users SET password_hash = ?, session_epoch = session_epoch + 1
+		if err := guard.PasswordChanged(w, r, 2); err != nil {
+			guard.WriteError(w, r, err)
+			return
+		}
+		http.Redirect(w, r, "/account", http.StatusSeeOther)
+	})
+	app := guard.Protect(mux)
+
+	laptop, phone := sessiontest.NewBrowser(app), sessiontest.NewBrowser(app)
+	show(laptop, "/login", url.Values{})
+	show(phone, "/login", url.Values{})
+	show(laptop, "/password", url.Values{})
+	show(laptop, "/account", nil)
+	show(phone, "/account", nil)
+	// Output:
+	// /login 200
+	// /login 200
+	// /password 303 to /account
+	// /account 200
+	// /account 303 to /login?next=%2Faccount
+}
+
 // The session knows the tenant that the user has chosen.
 func ExampleGuard_Update() {
 	guard, err := nethttp.New(exampleSessions(session.Config{}), nethttp.Config{})
