@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"regexp"
 	"strings"
 
 	"github.com/sessionkit/sessionkit/session"
@@ -36,8 +38,9 @@ type Config struct {
 	// holds on that host, whatever the port, for all its paths that match: also for those
 	// that the router gives to a route without a host.
 	//
-	// The guard cannot know the routes of an http.Handler. So it does not report a pattern
-	// that matches none of them: such a pattern opens nothing.
+	// A pattern that matches no route opens nothing, and may be misspelt. If Protect is given
+	// an *http.ServeMux, the first request logs such patterns as a warning, with slog's default
+	// logger. The guard cannot know the routes of another handler.
 	Public []string
 
 	// Background lists the pages whose requests do not show that the user is there, such as
@@ -169,6 +172,31 @@ func listed(field string, patterns []string) (mux *http.ServeMux, err error) {
 	}
 	return mux, errors.Join(faults...)
 }
+
+// unmatched returns the patterns for which a ServeMux has no route.
+func unmatched(patterns []string, mux *http.ServeMux) (unmatched []string) {
+	for _, pattern := range patterns {
+		if _, route := mux.Handler(requestFor(pattern)); route == "" {
+			unmatched = append(unmatched, pattern)
+		}
+	}
+	return unmatched
+}
+
+// requestFor returns a request that a pattern of http.ServeMux matches.
+func requestFor(pattern string) *http.Request {
+	r := &http.Request{Method: http.MethodGet, URL: &url.URL{}}
+	at := withoutMethod(pattern)
+	if method, _, ok := strings.Cut(pattern, " "); ok {
+		r.Method = method
+	}
+	begin := strings.Index(at, "/")
+	r.Host = at[:begin]
+	r.URL.Path = wildcard.ReplaceAllString(strings.TrimSuffix(at[begin:], "{$}"), "x")
+	return r
+}
+
+var wildcard = regexp.MustCompile(`\{[^{}]*\}`)
 
 // matchesAll reports whether a pattern without a host matches every path.
 func matchesAll(pattern string) bool {

@@ -2,9 +2,12 @@ package nethttp
 
 import (
 	"errors"
+	"fmt"
+	"log/slog"
 	"net/http"
 	"path"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/sessionkit/sessionkit/session"
@@ -17,6 +20,7 @@ type Guard struct {
 	public     *http.ServeMux
 	background *http.ServeMux
 	hosts      []string                                           // Config.Hosts
+	entries    map[string][]string                                // Config.Public and Config.Background, by the name of the field
 	custom     func(http.ResponseWriter, *http.Request, *Refusal) // Config.Answer
 }
 
@@ -36,7 +40,7 @@ func New(sessions *session.Manager, cfg Config) (*Guard, error) {
 	if err := errors.Join(coreErr, errors.Join(cfg.hostFaults()...), publicErr, backgroundErr); err != nil {
 		return nil, err
 	}
-	return &Guard{core: core, public: public, background: background, hosts: slices.Clone(cfg.Hosts), custom: cfg.Answer}, nil
+	return &Guard{core: core, public: public, background: background, hosts: slices.Clone(cfg.Hosts), custom: cfg.Answer, entries: map[string][]string{"Public": slices.Clone(cfg.Public), "Background": slices.Clone(cfg.Background)}}, nil
 }
 
 // Protect admits only requests with a session. On the login page and the public pages it
@@ -47,7 +51,9 @@ func New(sessions *session.Manager, cfg Config) (*Guard, error) {
 // Protect sets Cache-Control: no-store on each answer to a request with a session, also on
 // public pages. The handler may replace it, unless the answer sets cookies.
 func (g *Guard) Protect(next http.Handler) http.Handler {
+	var reporting sync.Once // of the patterns that match no route
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		reporting.Do(func() { g.reportUnmatched(next) })
 		if g.isAt(g.core.LogoutPath(), r, next) {
 			next.ServeHTTP(w, r)
 			return
@@ -55,6 +61,20 @@ func (g *Guard) Protect(next http.Handler) http.Handler {
 		public := g.isAt(g.core.LoginPath(), r, next) || g.isListed(g.public, r, next)
 		g.admit(w, r, next, Requirement{Public: public, Background: g.isListed(g.background, r, next)})
 	})
+}
+
+// reportUnmatched warns of the patterns of Config that match no route of a ServeMux. It has
+// all its routes when it serves, and may have none of them when Protect runs.
+func (g *Guard) reportUnmatched(next http.Handler) {
+	mux, ok := next.(*http.ServeMux)
+	if !ok {
+		return
+	}
+	for field, patterns := range g.entries {
+		if unmatched := unmatched(patterns, mux); len(unmatched) > 0 {
+			slog.Warn(fmt.Sprintf("nethttp: Config.%s has patterns that match no route, and do nothing: %q", field, unmatched))
+		}
+	}
 }
 
 // isListed reports whether one of the patterns holds for a request. ServeMux cleans paths
