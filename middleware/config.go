@@ -68,9 +68,9 @@ type Config struct {
 
 	// Credentials, if not nil, is called on protected routes when neither cookie is
 	// valid. It is for programs that send a password or an identity provider's token: see
-	// nethttp.BasicAuth. It is not called for page loads, prefetches, and requests that
-	// CrossOrigin would refuse if they were unsafe: browsers send credentials without
-	// being asked. If it returns a Login, a session begins and the request is served. An
+	// nethttp.BasicAuth. It is not called for page loads, also by Turbo and the like, for
+	// prefetches, and for requests that CrossOrigin would refuse if they were unsafe: browsers
+	// send credentials without being asked. If it returns a Login, a session begins and the request is served. An
 	// error that Is session.ErrUnauthenticated means that the request has no credentials,
 	// or wrong ones. Any other error becomes a 503. Answer gets it as Internal; it is not
 	// logged.
@@ -96,8 +96,8 @@ type Config struct {
 	// headers, such as Location, HX-Redirect and Retry-After, are set. The refusal
 	// holds the status, a sentence for the client, and as Internal the cause, for
 	// logs. Answer cannot admit a request: if it writes nothing and returns no error, the
-	// guard's own answer is sent. It is not called for a prefetch, whose answer nobody
-	// should see.
+	// guard's own answer is sent. It is not called for an answer that nobody sees,
+	// such as that to a prefetch: see nethttp.Refusal.
 	Answer func(c echo.Context, refusal *echo.HTTPError) error
 }
 

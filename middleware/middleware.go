@@ -186,7 +186,7 @@ func (g *Guard) use(c echo.Context, w http.ResponseWriter, r *http.Request) {
 func returnForm(c echo.Context, original *http.Request) { nethttp.ReturnForm(original, c.Request()) }
 
 func (g *Guard) answer(c echo.Context, refusal *nethttp.Refusal) error {
-	if g.custom != nil && !refusal.Prefetch {
+	if g.custom != nil && !refusal.Fixed {
 		if err := g.custom(c, httpError(refusal)); err != nil || c.Response().Committed {
 			return err
 		}
@@ -297,8 +297,8 @@ func (g *Guard) continued(c echo.Context) func(http.ResponseWriter, *http.Reques
 }
 
 // Logout is a handler that ends the request's session and deletes its cookies. Browsers
-// get a 303 to ReturnTo(c, LoginPath), htmx an HX-Redirect to it, and programs a 204. A
-// method other than POST gets a 405. If the store does not answer, the answer is the same,
+// get a 303 to ReturnTo(c, LoginPath), programs a 204, and front-end libraries what
+// nethttp.Redirect says. A method other than POST gets a 405. If the store does not answer, the answer is the same,
 // except that the page's query has logout=pending: see Config.OnLogoutError for what then
 // holds.
 func (g *Guard) Logout(c echo.Context) error {
@@ -313,7 +313,7 @@ func (g *Guard) Logout(c echo.Context) error {
 	g.use(c, w, r)
 	defer returnForm(c, original)
 	// AfterLogout reads the form. This is safe now: a request of another site was refused.
-	return c.NoContent(nethttp.Redirect(c.Response().Header(), r, g.core.AfterLogout(r)))
+	return nethttp.Redirect(c.Response(), r, g.core.AfterLogout(r))
 }
 
 // ReturnTo returns the page to show after a login: the form or query value "next" if it

@@ -24,7 +24,7 @@ const (
 // circle returns the fault, or "", that makes a redirect to the login page come back here.
 func (c *Core) circle(r *http.Request, who *client, why reason) setupFault {
 	switch {
-	case who.to != "Location":
+	case who.login != http.StatusSeeOther:
 		return ""
 	case c.isLogin(r):
 		return loginAsks

@@ -78,9 +78,9 @@ type Config struct {
 
 	// Credentials, if not nil, is called on protected routes when neither cookie is
 	// valid. It is for programs that send a password or an identity provider's token: see
-	// BasicAuth. It is not called for page loads, prefetches, and requests that
-	// CrossOrigin would refuse if they were unsafe: browsers send credentials without
-	// being asked. If it returns a Login, a session begins and the request is served. An
+	// BasicAuth. It is not called for page loads, also by Turbo and the like, for prefetches,
+	// and for requests that CrossOrigin would refuse if they were unsafe: browsers send
+	// credentials without being asked. If it returns a Login, a session begins and the request is served. An
 	// error that Is session.ErrUnauthenticated means that the request has no credentials,
 	// or wrong ones. Any other error becomes a 503. Answer gets it as Refusal.Err; it is
 	// not logged.
@@ -105,7 +105,7 @@ type Config struct {
 	// Answer, if not nil, writes refusals in place of the guard's own small pages. The
 	// headers, such as Location, HX-Redirect and Retry-After, are set. Answer cannot
 	// admit a request: if it writes nothing, the guard's own answer is sent. It is not called
-	// for a prefetch, whose answer nobody should see.
+	// for an answer that nobody sees, such as that to a prefetch: see Refusal.Fixed.
 	Answer func(w http.ResponseWriter, r *http.Request, refusal *Refusal)
 }
 

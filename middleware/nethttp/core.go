@@ -108,6 +108,9 @@ func (c *Core) Admit(w http.ResponseWriter, r *http.Request, need Requirement) (
 	if err := c.checkOrigin(r); err != nil {
 		return w, r, c.refuse(w.Header(), r, crossOrigin, err)
 	}
+	if c.isFramedLogin(r) {
+		return w, r, c.refuse(w.Header(), r, framed, nil)
+	}
 	by := byCookie
 	if need.Public && isRead(r) {
 		if isSubresource(r) {

@@ -181,7 +181,7 @@ func (g *Guard) admit(w http.ResponseWriter, original *http.Request, next http.H
 }
 
 func (g *Guard) answer(w http.ResponseWriter, r *http.Request, refusal *Refusal) {
-	if g.custom != nil && !refusal.Prefetch {
+	if g.custom != nil && !refusal.Fixed {
 		once := &wroteWriter{ResponseWriter: w}
 		g.custom(once, r, refusal)
 		if once.wrote {
@@ -271,8 +271,8 @@ func (g *Guard) WriteError(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 // Logout is a handler that ends the request's session and deletes its cookies. Browsers
-// get a 303 to ReturnTo(r, LoginPath), htmx an HX-Redirect to it, and programs a 204. A
-// method other than POST gets a 405. If the store does not answer, the answer is the same,
+// get a 303 to ReturnTo(r, LoginPath), programs a 204, and front-end libraries what
+// Redirect says. A method other than POST gets a 405. If the store does not answer, the answer is the same,
 // except that the page's query has logout=pending: see Config.OnLogoutError for what then
 // holds.
 func (g *Guard) Logout(w http.ResponseWriter, r *http.Request) {
@@ -284,7 +284,7 @@ func (g *Guard) Logout(w http.ResponseWriter, r *http.Request) {
 	}
 	defer ReturnForm(original, r)
 	// AfterLogout reads the form. This is safe now: a request of another site was refused.
-	w.WriteHeader(Redirect(w.Header(), r, g.core.AfterLogout(r)))
+	_ = Redirect(w, r, g.core.AfterLogout(r))
 }
 
 // ReturnTo returns the page to show after a login: the form or query value "next" if it

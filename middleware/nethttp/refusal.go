@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"html"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -23,6 +24,7 @@ const (
 	disabled
 	crossOrigin
 	withoutHTTPS
+	framed
 	notPost
 	notFound
 	prefetched
@@ -45,6 +47,7 @@ var refusals = map[reason]struct {
 	disabled:        {http.StatusForbidden, "This account cannot log in.", nothingElse},
 	crossOrigin:     {http.StatusForbidden, "This request came from another site.", nothingElse},
 	withoutHTTPS:    {http.StatusForbidden, "Your browser would not keep this login: the page was opened without HTTPS. Open it with https:// in its address. During development, on localhost too, session.Config{DangerouslyAllowHTTP: true} does without.", nothingElse},
+	framed:          {http.StatusOK, "Please log in.", nothingElse},
 	notPost:         {http.StatusMethodNotAllowed, "Logging out needs a POST.", nothingElse},
 	notFound:        {http.StatusNotFound, "There is no such session.", nothingElse},
 	prefetched:      {http.StatusServiceUnavailable, "This page cannot be loaded in advance: please open it.", nothingElse},
@@ -73,13 +76,16 @@ type Refusal struct {
 	Text   string // a sentence for the client
 	Err    error  // the cause, for logs; may be nil
 
-	// Prefetch says that the request is a prefetch (see session.IsPrefetch). A guard does
-	// not pass it to the app's Answer: a page would be shown on the click that follows.
-	Prefetch bool
+	// Fixed says that no person sees this answer, and that only Write writes it as its client
+	// expects it. A guard does not pass it to the app's Answer. It is the answer to a
+	// prefetch (see session.IsPrefetch), whose page would be shown on the click that follows,
+	// or one with a status below 300, which a library or an EventSource understands.
+	Fixed bool
 
-	page  bool // the body is a page, not a problem document
-	retry bool // the page offers to load it again
-	again bool // the client must log in again, although it has a session
+	who   *client
+	sent  string // the body, if it sends the client to another page
+	retry bool   // the page offers to load it again
+	again bool   // the client must log in again, although it has a session
 }
 
 // Error returns the status and the cause, for logs.
@@ -138,8 +144,11 @@ func (c *Core) refuse(h http.Header, r *http.Request, why reason, err error) *Re
 		why = prefetched
 	}
 	answer := refusals[why]
-	refusal := &Refusal{Status: answer.status, Text: answer.text, Err: err, Prefetch: who.early, page: who.page, again: why == reauthenticate}
+	refusal := &Refusal{Status: answer.status, Text: answer.text, Err: err, who: who, again: why == reauthenticate}
 	h.Set("Cache-Control", "no-store")
+	if name := who.also[0]; name != "" {
+		h.Set(name, who.also[1])
+	}
 	switch answer.does {
 	case asksForLogin:
 		if fault := c.circle(r, who, why); fault != "" {
@@ -147,17 +156,22 @@ func (c *Core) refuse(h http.Header, r *http.Request, why reason, err error) *Re
 			break
 		}
 		refusal.Status = who.login
-		if who.to != "" {
-			h.Set(who.to, c.loginURL(r, who, refusal))
+		if who.back != nil {
+			refusal.sent = who.send(h, c.loginURL(r, who, refusal))
 		}
 		if who.login == http.StatusUnauthorized {
 			// RFC 9110, section 11.6.1: a 401 names a scheme.
 			h.Set("WWW-Authenticate", "Cookie")
 		}
 	case asksToRetry:
+		if who.down != 0 {
+			refusal.Status = who.down
+			break
+		}
 		h.Set("Retry-After", retryAfter)
 		refusal.retry = isRead(r) // another request would be sent twice
 	}
+	refusal.Fixed = who.early || refusal.Status < http.StatusMultipleChoices
 	return refusal
 }
 
@@ -176,6 +190,9 @@ func (c *Core) loginURL(r *http.Request, who *client, refusal *Refusal) string {
 	if errors.Is(refusal.Err, session.ErrReused) {
 		query.Set("reason", "reuse")
 	}
+	if who.frame {
+		query.Set(whole, "1")
+	}
 	page := c.cfg.Prefix + c.cfg.LoginPath
 	if len(query) == 0 {
 		return page
@@ -183,42 +200,94 @@ func (c *Core) loginURL(r *http.Request, who *client, refusal *Refusal) string {
 	return page + "?" + query.Encode()
 }
 
-// Write sends the refusal: a redirect or a small page to browsers and htmx, a problem
-// document (RFC 9457) to programs. It returns the error of the writer, if any.
+// whole is in the query of the login page if a frame was sent there.
+const whole = "whole"
+
+// isFramedLogin reports whether Turbo has followed a refusal's redirect within a frame. It
+// would look for the frame in the login page, and show an error instead. A frame that the
+// app itself points at its login page has not been refused.
+func (c *Core) isFramedLogin(r *http.Request) bool {
+	return r.URL.Path == c.cfg.LoginPath && isRead(r) && clientOf(r).frame && r.URL.Query().Get(whole) != ""
+}
+
+// Write sends the refusal: a redirect or a small page to browsers and the libraries that
+// show pages, a problem document (RFC 9457) to programs, and to the others what they
+// understand. It returns the error of the writer, if any.
 func (f *Refusal) Write(w http.ResponseWriter) error {
 	h := w.Header()
 	h.Set("X-Content-Type-Options", "nosniff")
-	if !f.page {
-		h.Set("Content-Type", "application/problem+json")
-		w.WriteHeader(f.Status)
-		return json.NewEncoder(w).Encode(struct {
-			Title          string `json:"title"`
-			Status         int    `json:"status"`
-			Detail         string `json:"detail"`
-			Reauthenticate bool   `json:"reauthenticate,omitempty"`
-		}{http.StatusText(f.Status), f.Status, f.Text, f.again})
+	body := f.sent
+	if body == "" {
+		body = f.client().body(h, f)
 	}
+	w.WriteHeader(f.Status)
+	if body == "" {
+		return nil // a 204 has none
+	}
+	_, err := io.WriteString(w, body)
+	return err
+}
+
+// client returns the kind of client that the refusal is for. A Refusal that the app has made
+// is for a program.
+func (f *Refusal) client() *client {
+	if f.who == nil {
+		return &clients[len(clients)-1]
+	}
+	return f.who
+}
+
+// problem returns a problem document.
+func problem(h http.Header, f *Refusal) string {
+	h.Set("Content-Type", "application/problem+json")
+	document, _ := json.Marshal(struct { // strings and numbers can be marshalled
+		Title          string `json:"title"`
+		Status         int    `json:"status"`
+		Detail         string `json:"detail"`
+		Reauthenticate bool   `json:"reauthenticate,omitempty"`
+	}{http.StatusText(f.Status), f.Status, f.Text, f.again})
+	return string(document) + "\n"
+}
+
+// stream returns what makes an EventSource open the stream again, or end.
+func stream(h http.Header, f *Refusal) string {
+	switch f.Status {
+	case http.StatusNoContent:
+		return ""
+	case http.StatusOK:
+		h.Set("Content-Type", "text/event-stream")
+		return "retry: 2000\n\n"
+	}
+	return problem(h, f)
+}
+
+// page returns a small page.
+func page(h http.Header, f *Refusal) string {
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
-	w.WriteHeader(f.Status)
-	more := ""
+	head, more := "", ""
+	if f.who.frame {
+		head = asAWhole
+	}
 	if f.retry {
 		more = tryAgain
 	}
-	_, err := fmt.Fprintf(w, page, html.EscapeString(http.StatusText(f.Status)), html.EscapeString(f.Text), more)
-	return err
+	return fmt.Sprintf(pageText, html.EscapeString(http.StatusText(f.Status)), html.EscapeString(f.Text), head, more)
 }
+
+// asAWhole makes Turbo show the page in place of the one that has the frame.
+const asAWhole = "<meta name=\"turbo-visit-control\" content=\"reload\">\n"
 
 // tryAgain is a link to the page itself.
 const tryAgain = "<p><a href=\"\">Try again</a></p>\n"
 
-const page = `<!doctype html>
+const pageText = `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
-<title>%[1]s</title>
+%[3]s<title>%[1]s</title>
 <style>:root{color-scheme:light dark}body{font:1.1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:20vh auto 0;padding:0 1rem}</style>
 <h1>%[1]s</h1>
 <p>%[2]s</p>
-%[3]s</html>
+%[4]s</html>
 `

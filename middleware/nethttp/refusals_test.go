@@ -140,6 +140,9 @@ func TestRefusal_HeadersAreExact(t *testing.T) {
 			// The page loads nothing, and no page may frame it.
 			want.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
 		}
+		if kind == "htmx" {
+			want.Set("HX-Reswap", "none")
+		}
 		if c.path != "/logout" && !strings.HasPrefix(c.name, "another site") {
 			want.Set("Vary", "Cookie") // the others are refused before the cookies are read
 		}

@@ -79,14 +79,23 @@ const maxNext = 2048
 // requestedPage returns the requested page, or the page whose form was sent. The URL of a
 // method other than GET and HEAD is not used: the browser returns with a GET.
 func requestedPage(c *Core, r *http.Request) string {
-	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+	if isRead(r) {
 		return c.cfg.Prefix + r.URL.RequestURI()
 	}
-	return ownPath(r, r.Referer())
+	return referringPage(c, r)
 }
 
-// currentPage returns the page in which htmx swaps a part.
-func currentPage(_ *Core, r *http.Request) string { return ownPath(r, r.Header.Get("HX-Current-URL")) }
+// currentPage returns the page in which htmx swaps a part, or which it replaces by the
+// target of a boosted link.
+func currentPage(c *Core, r *http.Request) string {
+	if r.Header.Get("HX-Boosted") == "true" && isRead(r) {
+		return requestedPage(c, r)
+	}
+	return ownPath(r, r.Header.Get("HX-Current-URL"))
+}
+
+// referringPage returns the page in which a library swaps a part.
+func referringPage(_ *Core, r *http.Request) string { return ownPath(r, r.Referer()) }
 
 // ownPath returns the path and query of a URL on this host, else "".
 func ownPath(r *http.Request, raw string) string {
