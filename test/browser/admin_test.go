@@ -19,20 +19,20 @@ func TestAdmin(t *testing.T) {
 		admin.unfoldAndPress(`form[action="/admin/ban"]`)
 		hers.isOut()
 		admin.isAt("/admin?done=banned")
-		hers.open("/account")
+		hers.Open("/account")
 		hers.isAtLogin("/account")
 		if status := hers.login(ada); status != 403 {
-			hers.fatalf("a banned user's login: status %d; want 403", status)
+			hers.Fatalf("a banned user's login: status %d; want 403", status)
 		}
 		hers.isAt("/login")
-		if got := hers.text(); !strings.Contains(got, "This account is disabled") {
-			hers.fatalf("the page does not say why:\n%s", got)
+		if got := hers.Text(); !strings.Contains(got, "This account is disabled") {
+			hers.Fatalf("the page does not say why:\n%s", got)
 		}
 		hers.keepsNoSession()
-		admin.open("/admin")
+		admin.Open("/admin")
 		admin.isAt("/admin")
 
-		admin.press(`button[aria-label^="Lift the ban of Ada"]`)
+		admin.Press(`button[aria-label^="Lift the ban of Ada"]`)
 		hers.login(ada)
 		hers.isAt("/account")
 	})
@@ -40,14 +40,14 @@ func TestAdmin(t *testing.T) {
 	t.Run("a user without the role gets a 403, and stays logged in", func(t *testing.T) {
 		b := newDevice(t, app)
 		b.loginAt("/devices", ada)
-		if status := b.open("/admin"); status != 403 {
-			b.fatalf("the status is %d; want 403", status)
+		if status := b.Open("/admin"); status != 403 {
+			b.Fatalf("the status is %d; want 403", status)
 		}
 		b.isAt("/admin")
-		if got := b.text(); strings.Contains(got, grace.email) {
-			b.fatalf("the page shows the users:\n%s", got)
+		if got := b.Text(); strings.Contains(got, grace.email) {
+			b.Fatalf("the page shows the users:\n%s", got)
 		}
-		b.open("/devices")
+		b.Open("/devices")
 		b.isAt("/devices")
 	})
 
@@ -60,7 +60,7 @@ func TestAdmin(t *testing.T) {
 		hers.isOut()
 		admin.isAt("/?done=everybody")
 		for b, path := range map[*tab]string{hers: "/devices", admin: "/admin"} {
-			b.open(path)
+			b.Open(path)
 			b.isAtLogin(path)
 		}
 	})
@@ -71,10 +71,10 @@ func TestAdmin(t *testing.T) {
 // does nothing.
 func (b *tab) unfoldAndPress(form string) {
 	b.Helper()
-	ctx, cancel := b.limited()
+	ctx, cancel := b.Limited()
 	defer cancel()
 	if err := chromedp.Do(ctx, chromedp.Click("details:has("+form+") > summary")); err != nil {
-		b.fatalf("unfolding %s: %v", form, err)
+		b.Fatalf("unfolding %s: %v", form, err)
 	}
-	b.press(form + " button")
+	b.Press(form + " button")
 }

@@ -53,39 +53,39 @@ func TestLinkWithAPasswordLogsNobodyIn(t *testing.T) {
 	}))
 	for _, way := range []string{"link", "script", "start"} {
 		b := newDevice(t, app.app)
-		b.open("http://localhost:" + port)
+		b.Open("http://localhost:" + port)
 		before := len(app.requests("/notes"))
-		ctx, cancel := b.limited()
+		ctx, cancel := b.Limited()
 		if err := chromedp.Do(ctx, chromedp.Click("#"+way)); err != nil {
-			b.fatalf("clicking: %v", err)
+			b.Fatalf("clicking: %v", err)
 		}
 		cancel()
 		if way == "start" {
-			b.until("the start page is shown", func() bool {
+			b.Until("the start page is shown", func() bool {
 				at, err := tryEval[string](b, `document.readyState + location.href`)
 				return err == nil && at == "complete"+app.app.url+"/"
 			})
 			got := eval[string](b, `new Promise(done => {
 				const request = new XMLHttpRequest()
 				request.onloadend = () => done(request.status + request.responseText)
-				request.open('GET', '/notes')
+				request.Open('GET', '/notes')
 				request.send()
 			})`)
 			if strings.Contains(got, "mallory") {
-				b.errorf("the answer to the XMLHttpRequest is %q", got)
+				b.Errorf("the answer to the XMLHttpRequest is %q", got)
 			}
 		}
-		b.until("Chromium has sent mallory's credentials", func() bool {
+		b.Until("Chromium has sent mallory's credentials", func() bool {
 			sent := app.requests("/notes")[before:]
 			return len(sent) > 0 && sent[len(sent)-1].credential
 		})
 		for _, r := range app.requests("/notes")[before:] {
 			if r.status != http.StatusUnauthorized {
-				b.errorf("%s: the request was %+v; want 401", way, r)
+				b.Errorf("%s: the request was %+v; want 401", way, r)
 			}
 		}
 		if jar := b.jar(); len(jar) != 0 {
-			b.errorf("%s: the visitor is mallory now: the jar has %v", way, names(jar))
+			b.Errorf("%s: the visitor is mallory now: the jar has %v", way, names(jar))
 		}
 	}
 	if n := app.count(session.EventIssued); n != 0 {

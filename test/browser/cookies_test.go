@@ -20,7 +20,7 @@ func TestCookies(t *testing.T) {
 		app := startApp(t, c.flags...)
 		t.Run("the browser stores both with their attributes "+c.name, func(t *testing.T) {
 			b := newDevice(t, app)
-			b.open("/login")
+			b.Open("/login")
 			b.login(ada)
 			b.isAt("/")
 			access, refresh := b.hasBoth()
@@ -29,24 +29,24 @@ func TestCookies(t *testing.T) {
 		})
 		t.Run("no script can read them "+c.name, func(t *testing.T) {
 			b := newDevice(t, app)
-			b.open("/login")
+			b.Open("/login")
 			b.login(ada)
 			b.hasBoth()
 			if got := eval[string](b, `document.cookie`); got != "" {
-				b.fatalf("document.cookie is %q", got)
+				b.Fatalf("document.cookie is %q", got)
 			}
 			access, refresh := b.hasBoth()
 			// A script cannot overwrite them either.
 			b.plant(access.Name, refresh.Name)
 			if a, r := b.hasBoth(); a.Value != access.Value || r.Value != refresh.Value {
-				b.fatalf("a script overwrote a cookie")
+				b.Fatalf("a script overwrote a cookie")
 			}
 		})
 	}
 
 	t.Run("remembered logins last a month", func(t *testing.T) {
 		b := newDevice(t, startApp(t, "-tls"))
-		b.open("/login")
+		b.Open("/login")
 		eval[any](b, `document.querySelector('[name=remember]').click()`)
 		b.login(ada)
 		access, refresh := b.hasBoth()
@@ -57,27 +57,27 @@ func TestCookies(t *testing.T) {
 	t.Run("no script can set one over TLS", func(t *testing.T) {
 		app := startApp(t, "-tls")
 		b := newDevice(t, app)
-		b.open("/login")
+		b.Open("/login")
 		b.plant(app.cookies()...)
 		if jar := b.jar(); len(jar) != 0 {
-			b.fatalf("a script stored %v", names(jar))
+			b.Fatalf("a script stored %v", names(jar))
 		}
 		// The browser stores cookies that a script may set.
 		b.plant("theirs")
 		if b.jar()["theirs"] == nil {
-			b.fatalf("the browser stores no cookies of scripts: this test proves nothing")
+			b.Fatalf("the browser stores no cookies of scripts: this test proves nothing")
 		}
 	})
 
 	t.Run("unsealed values lead to the login page, and are not deleted", func(t *testing.T) {
 		app := startApp(t)
 		b := newDevice(t, app)
-		b.open("/login")
+		b.Open("/login")
 		b.plant(app.cookies()...)
-		b.open("/devices")
+		b.Open("/devices")
 		b.isAtLogin("/devices")
 		if jar := b.jar(); len(jar) != 3 {
-			b.fatalf("the jar has %v; want all cookies: another node may have the key for them", names(jar))
+			b.Fatalf("the jar has %v; want all cookies: another node may have the key for them", names(jar))
 		}
 		b.login(ada)
 		b.isAt("/devices")
@@ -98,22 +98,22 @@ func (b *tab) plant(cookies ...string) {
 func (b *tab) isStored(c *network.Cookie, life time.Duration) {
 	b.Helper()
 	if c.Secure != b.app.tls() {
-		b.errorf("%s: Secure is %v", c.Name, c.Secure)
+		b.Errorf("%s: Secure is %v", c.Name, c.Secure)
 	}
 	if !c.HTTPOnly {
-		b.errorf("%s is open to scripts", c.Name)
+		b.Errorf("%s is open to scripts", c.Name)
 	}
 	if c.SameSite != network.CookieSameSiteLax {
-		b.errorf("%s: SameSite is %q", c.Name, c.SameSite)
+		b.Errorf("%s: SameSite is %q", c.Name, c.SameSite)
 	}
 	if c.Path != "/" || c.Domain != "localhost" {
-		b.errorf("%s is for %q on %q; want / on this host alone", c.Name, c.Path, c.Domain)
+		b.Errorf("%s is for %q on %q; want / on this host alone", c.Name, c.Path, c.Domain)
 	}
 	left := time.Until(time.Unix(0, int64(c.Expires*1e9)))
 	if c.Session || left > life+time.Second || left < life*9/10-patience {
-		b.errorf("%s runs out in %v; want nearly %v", c.Name, left, life)
+		b.Errorf("%s runs out in %v; want nearly %v", c.Name, left, life)
 	}
 	if strings.Contains(c.Value, "example.com") || len(c.Name)+len(c.Value) > 4096 {
-		b.errorf("%s is %d bytes: %s", c.Name, len(c.Value), c.Value)
+		b.Errorf("%s is %d bytes: %s", c.Name, len(c.Value), c.Value)
 	}
 }

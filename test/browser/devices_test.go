@@ -15,7 +15,7 @@ func TestTabs(t *testing.T) {
 		one.loginAt("/account", ada)
 		two := one.another()
 		two.app = other
-		two.open("/devices")
+		two.Open("/devices")
 		two.isAt("/devices")
 		first := one.session()
 
@@ -29,13 +29,13 @@ func TestTabs(t *testing.T) {
 					return
 				default:
 				}
-				status, err := b.visit(path)
-				if err != nil || status != 200 || b.where() == "" {
-					b.errorf("reloading %s: status %d, %v", path, status, err)
+				status, err := b.Visit(path)
+				if err != nil || status != 200 || b.Where() == "" {
+					b.Errorf("reloading %s: status %d, %v", path, status, err)
 					return
 				}
 				if at, err := tryEval[string](b, `location.pathname`); err != nil || at != path {
-					b.errorf("the tab that reloads %s is at %q (%v)", path, at, err)
+					b.Errorf("the tab that reloads %s is at %q (%v)", path, at, err)
 					return
 				}
 			}
@@ -44,12 +44,12 @@ func TestTabs(t *testing.T) {
 		reloading.Go(func() { reload(two, "/devices") })
 		watch := one.another()
 		watch.allowFetch()
-		watch.open("/login") // a public page
+		watch.Open("/login") // a public page
 		for last := first.IssuedAt; expiries < 5 && !t.Failed(); {
-			watch.until("the session is renewed", func() bool {
+			watch.Until("the session is renewed", func() bool {
 				a := eval[answer](watch, fetchSession)
 				if a.Status != 200 || a.SessionID != first.SessionID {
-					watch.errorf("the session is %+v; it was %+v", a, first)
+					watch.Errorf("the session is %+v; it was %+v", a, first)
 					return true
 				}
 				renewed := a.IssuedAt.After(last)
@@ -74,17 +74,17 @@ func TestDevices(t *testing.T) {
 		there.allowFetch()
 		here.loginAt("/account", ada)
 		there.loginAt("/account", ada)
-		here.open("/devices")
-		here.press(`form[action="/devices/revoke-others"] button`)
+		here.Open("/devices")
+		here.Press(`form[action="/devices/revoke-others"] button`)
 		there.isOut()
 		here.isAt("/devices?done=others")
-		there.open("/account")
+		there.Open("/account")
 		there.isAtLogin("/account")
 		there.keepsNoSession()
-		here.open("/account")
+		here.Open("/account")
 		here.isAt("/account")
 		if n := here.rows(); n != 1 {
-			here.fatalf("%d devices remain; want only this one", n)
+			here.Fatalf("%d devices remain; want only this one", n)
 		}
 	})
 
@@ -93,13 +93,13 @@ func TestDevices(t *testing.T) {
 		there.allowFetch()
 		here.loginAt("/account", grace)
 		there.loginAt("/account", grace)
-		here.open("/devices")
-		here.press(`form[action="/devices/revoke"] button`)
+		here.Open("/devices")
+		here.Press(`form[action="/devices/revoke"] button`)
 		there.isOut()
 		here.isAt("/devices?done=device")
-		there.open("/account")
+		there.Open("/account")
 		there.isAtLogin("/account")
-		here.open("/account")
+		here.Open("/account")
 		here.isAt("/account")
 	})
 
@@ -110,23 +110,23 @@ func TestDevices(t *testing.T) {
 		here.loginAt("/account", ada)
 		there.loginAt("/devices", ada)
 		old, _ := here.hasBoth()
-		here.fill("#current", ada.password)
-		here.fill("#new", changed)
-		here.press(`form[action="/account/password"] button`)
+		here.Fill("#current", ada.password)
+		here.Fill("#new", changed)
+		here.Press(`form[action="/account/password"] button`)
 		there.isOut()
 		here.isAt("/account?done=password")
 		if now, _ := here.hasBoth(); now.Value == old.Value {
-			here.fatalf("the session is still the one from before")
+			here.Fatalf("the session is still the one from before")
 		}
 
-		there.open("/devices")
+		there.Open("/devices")
 		there.isAtLogin("/devices")
 		if status := there.login(ada); status != 401 {
-			there.fatalf("the old password: status %d; want 401", status)
+			there.Fatalf("the old password: status %d; want 401", status)
 		}
 		there.login(user{ada.email, changed})
 		there.isAt("/devices")
-		here.open("/devices")
+		here.Open("/devices")
 		here.isAt("/devices")
 	})
 }
@@ -136,13 +136,13 @@ func TestDevices(t *testing.T) {
 func (b *tab) isOut() {
 	b.Helper()
 	if a := eval[answer](b, fetchSession); a.Status != 401 {
-		b.fatalf("/api/session answered %d; want 401", a.Status)
+		b.Fatalf("/api/session answered %d; want 401", a.Status)
 	}
 }
 
 // rows counts the devices that the devices page shows.
 func (b *tab) rows() int {
 	b.Helper()
-	b.open("/devices")
+	b.Open("/devices")
 	return eval[int](b, `document.querySelectorAll('tbody tr').length`)
 }

@@ -20,13 +20,13 @@ func TestExpiryIsNoticedByNobody(t *testing.T) {
 		first := b.session()
 		for range 10 {
 			for _, path := range []string{"/", "/account", "/api/session"} {
-				if status := b.open(path); status != 200 {
-					b.fatalf("the status is %d", status)
+				if status := b.Open(path); status != 200 {
+					b.Fatalf("the status is %d", status)
 				}
 			}
 		}
 		if last := b.session(); last.Statements != first.Statements || last.SessionID != first.SessionID {
-			b.fatalf("30 page loads made %d statements; want 0", last.Statements-first.Statements)
+			b.Fatalf("30 page loads made %d statements; want 0", last.Statements-first.Statements)
 		}
 	})
 
@@ -41,31 +41,31 @@ func TestExpiryIsNoticedByNobody(t *testing.T) {
 			before := b.session()
 			access, refresh := b.hasRefresh()
 			b.untilGone(b.app.access())
-			if status := b.open("/account"); status != 200 {
-				b.fatalf("round %d: the status is %d", rounds, status)
+			if status := b.Open("/account"); status != 200 {
+				b.Fatalf("round %d: the status is %d", rounds, status)
 			}
 			b.isAt("/account")
 			newAccess, newRefresh := b.hasRefresh()
 			if access != nil && newAccess != nil && newAccess.Value == access.Value {
-				b.fatalf("round %d: the access cookie is the old one", rounds)
+				b.Fatalf("round %d: the access cookie is the old one", rounds)
 			}
 			if newRefresh.Value == refresh.Value {
 				kept++
 			}
 			after := b.session()
 			if after.SessionID != first.SessionID || after.UserID != first.UserID {
-				b.fatalf("round %d: the session is %+v; it began as %+v", rounds, after, first)
+				b.Fatalf("round %d: the session is %+v; it began as %+v", rounds, after, first)
 			}
 			// On a busy machine two access lifetimes, of at least 1.8 s each, may have
 			// passed: then there were two expiries.
 			if cost := after.Statements - before.Statements; cost < 1 || cost > 2 && after.IssuedAt.Sub(before.IssuedAt) < 3600*time.Millisecond {
-				b.fatalf("round %d: the expiry took %d statements; want 1 or 2", rounds, cost)
+				b.Fatalf("round %d: the expiry took %d statements; want 1 or 2", rounds, cost)
 			}
 		}
 		// An answer that takes longer than a quarter of the access lifetime does not
 		// change the refresh cookie. This is possible on a busy machine.
 		if kept > rounds/2 {
-			b.fatalf("the refresh cookie was kept %d times in %d", kept, rounds)
+			b.Fatalf("the refresh cookie was kept %d times in %d", kept, rounds)
 		}
 	})
 }
@@ -89,19 +89,19 @@ func TestParallelRequestsAtExpiry(t *testing.T) {
 				fetch(%q + n, {mode: 'no-cors', credentials: 'include', cache: 'no-store'}).then(() => null),
 			])).then(answers => answers.filter(a => a))`, fetchSession, other.url+"/api/session?"))
 			if len(answers) != 3 {
-				b.fatalf("round %d: %d answers", round, len(answers))
+				b.Fatalf("round %d: %d answers", round, len(answers))
 			}
 			for i, a := range answers {
 				if a.Status != 200 || a.UserID != first.UserID || a.SessionID != first.SessionID {
-					b.fatalf("round %d: the answer %d is %+v; want %+v", round, i, a, first)
+					b.Fatalf("round %d: the answer %d is %+v; want %+v", round, i, a, first)
 				}
 				if !a.IssuedAt.After(first.IssuedAt) {
-					b.fatalf("round %d: the answer %d did not come from the row", round, i)
+					b.Fatalf("round %d: the answer %d did not come from the row", round, i)
 				}
 			}
 			b.hasRefresh()
 		}
-		b.open("/devices")
+		b.Open("/devices")
 		b.isAt("/devices")
 		app.sawNoReuse()
 		other.sawNoReuse()

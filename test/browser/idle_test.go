@@ -14,9 +14,9 @@ func TestIdleSessions(t *testing.T) {
 		b := newDevice(t, app)
 		b.loginAt("/devices", ada)
 		b.untilGone(app.cookies()...)
-		b.open("/devices")
+		b.Open("/devices")
 		if got := b.redirects(); got != "303 /devices" {
-			b.fatalf("the redirects were %q", got)
+			b.Fatalf("the redirects were %q", got)
 		}
 		b.isAtLogin("/devices")
 		b.login(ada)
@@ -29,19 +29,19 @@ func TestIdleSessions(t *testing.T) {
 		access, refresh := b.hasRefresh()
 		b.untilGone(app.cookies()...)
 		b.putBack(access, refresh)
-		b.open("/devices")
+		b.Open("/devices")
 		b.isAtLogin("/devices")
 	})
 
 	t.Run("a form sent after the idle timeout leads back to its page", func(t *testing.T) {
 		b := newDevice(t, app)
 		b.loginAt("/account", ada)
-		b.fill("#current", ada.password)
-		b.fill("#new", "a-password-that-comes-too-late")
+		b.Fill("#current", ada.password)
+		b.Fill("#new", "a-password-that-comes-too-late")
 		b.untilGone(app.cookies()...)
-		b.press(`form[action="/account/password"] button`)
+		b.Press(`form[action="/account/password"] button`)
 		if got := b.redirects(); got != "303 /account/password" {
-			b.fatalf("the redirects were %q", got)
+			b.Fatalf("the redirects were %q", got)
 		}
 		b.isAtLogin("/account")
 		b.login(ada) // the form was not executed: the password is still the old one
@@ -57,12 +57,12 @@ func TestTheAbsoluteEnd(t *testing.T) {
 		b := newDevice(t, app)
 		b.loginAt("/devices", ada)
 		began := time.Now()
-		for b.path() == "/devices" && time.Since(began) < end+patience {
-			b.open("/devices")
+		for b.Path() == "/devices" && time.Since(began) < end+patience {
+			b.Open("/devices")
 		}
 		b.isAtLogin("/devices")
 		if lived := time.Since(began); lived < end-idle/2 || lived > end+idle {
-			b.fatalf("the session lived %v; want %v", lived, end)
+			b.Fatalf("the session lived %v; want %v", lived, end)
 		}
 	})
 }

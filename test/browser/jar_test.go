@@ -15,19 +15,19 @@ import (
 func (b *tab) jar() map[string]*network.Cookie {
 	b.Helper()
 	jar := map[string]*network.Cookie{}
-	ctx, cancel := b.limited()
+	ctx, cancel := b.Limited()
 	defer cancel()
 	device := chromedp.FromContext(ctx).BrowserContextID
 	stored, err := chromedp.CallBrowser(ctx, storage.GetCookies, storage.GetCookiesParams{BrowserContextID: device})
 	if err != nil {
-		b.fatalf("reading the jar: %v", err)
+		b.Fatalf("reading the jar: %v", err)
 	}
 	for _, c := range stored.Cookies {
 		if c.Value == "" {
 			continue
 		}
 		if jar[c.Name] != nil {
-			b.fatalf("there are two cookies named %s", c.Name)
+			b.Fatalf("there are two cookies named %s", c.Name)
 		}
 		jar[c.Name] = c
 	}
@@ -39,8 +39,8 @@ func (b *tab) hasBoth() (access, refresh *network.Cookie) {
 	b.Helper()
 	jar := b.jar()
 	access, refresh = jar[b.app.access()], jar[b.app.refreshes()[0]]
-	if access == nil || refresh == nil || len(jar) != 2 {
-		b.fatalf("the jar has %v; want %s and %s", names(jar), b.app.access(), b.app.refreshes()[0])
+	if access == nil || refresh == nil || len(jar) != 3 {
+		b.Fatalf("the jar has %v; want %s and %s", names(jar), b.app.access(), b.app.refreshes()[0])
 	}
 	return access, refresh
 }
@@ -57,7 +57,7 @@ func (b *tab) hasRefresh() (access, refresh *network.Cookie) {
 		}
 	}
 	if refresh == nil {
-		b.fatalf("the jar has %v; want one of %v", names(jar), b.app.refreshes())
+		b.Fatalf("the jar has %v; want one of %v", names(jar), b.app.refreshes())
 	}
 	return jar[b.app.access()], refresh
 }
@@ -68,7 +68,7 @@ func (b *tab) keepsNoSession() {
 	b.Helper()
 	jar := b.jar()
 	if jar[b.app.access()] == nil {
-		b.fatalf("the jar has %v; want the access cookie of a refusal", names(jar))
+		b.Fatalf("the jar has %v; want the access cookie of a refusal", names(jar))
 	}
 	call(b, network.ClearBrowserCookies, struct{}{})
 	b.putBack(jar[b.app.access()])
@@ -80,7 +80,7 @@ func (b *tab) keepsNoSession() {
 func (b *tab) untilGone(cookies ...string) {
 	b.Helper()
 	for _, name := range cookies {
-		b.until("the browser has removed "+name, func() bool { return b.jar()[name] == nil })
+		b.Until("the browser has removed "+name, func() bool { return b.jar()[name] == nil })
 	}
 }
 
@@ -100,7 +100,7 @@ func (b *tab) putBack(cookies ...*network.Cookie) {
 	jar := b.jar()
 	for _, c := range cookies {
 		if jar[c.Name] == nil || jar[c.Name].Value != c.Value {
-			b.fatalf("the browser did not store %s", c.Name)
+			b.Fatalf("the browser did not store %s", c.Name)
 		}
 	}
 }

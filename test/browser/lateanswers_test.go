@@ -52,7 +52,7 @@ func TestLateAnswersEndNoSession(t *testing.T) {
 		first.loginAt("/account", ada)
 		other := first.another()
 		other.allowFetch()
-		other.open("/account")
+		other.Open("/account")
 		d := lateDevice{proxy: proxy, first: first, other: other, session: first.session().SessionID}
 		go func() { errs <- d.run(fmt.Sprint("device ", n), lates) }()
 		rounds += len(lates)

@@ -27,32 +27,32 @@ func TestPagesAreForEverybody(t *testing.T) {
 		tab   *tab
 		reach func(b *tab)
 	}{
-		{"the welcome", nobody, func(b *tab) { b.open("/") }},
-		{"the login", nobody, func(b *tab) { b.open("/login?next=%2Fdevices") }},
-		{"a failed login", nobody, func(b *tab) { b.open("/login"); b.login(user{"eve@example.com", "wrong"}) }},
-		{"the inspector", hers, func(b *tab) { b.open("/") }},
-		{"the devices", admin, func(b *tab) { b.open("/devices") }},
-		{"the account", hers, func(b *tab) { b.open("/account") }},
+		{"the welcome", nobody, func(b *tab) { b.Open("/") }},
+		{"the login", nobody, func(b *tab) { b.Open("/login?next=%2Fdevices") }},
+		{"a failed login", nobody, func(b *tab) { b.Open("/login"); b.login(user{"eve@example.com", "wrong"}) }},
+		{"the inspector", hers, func(b *tab) { b.Open("/") }},
+		{"the devices", admin, func(b *tab) { b.Open("/devices") }},
+		{"the account", hers, func(b *tab) { b.Open("/account") }},
 		{"a password that is too short", hers, func(b *tab) {
-			b.open("/account")
+			b.Open("/account")
 			eval[any](b, `document.querySelectorAll('input').forEach(i => i.removeAttribute('minlength')), null`)
-			b.fill("#current", ada.password)
-			b.fill("#new", "short")
-			b.press(`form[action="/account/password"] button`)
+			b.Fill("#current", ada.password)
+			b.Fill("#new", "short")
+			b.Press(`form[action="/account/password"] button`)
 		}},
-		{"the repeated login", hers, func(b *tab) { b.open("/login?reauth=1&next=%2Faccount") }},
-		{"the users", admin, func(b *tab) { b.open("/admin") }},
+		{"the repeated login", hers, func(b *tab) { b.Open("/login?reauth=1&next=%2Faccount") }},
+		{"the users", admin, func(b *tab) { b.Open("/admin") }},
 		{"a banned user", admin, func(b *tab) {
-			b.open("/admin")
+			b.Open("/admin")
 			b.unfoldAndPress(`form[action="/admin/ban"]`)
 			b.isAt("/admin?done=banned")
 		}},
-		{"a page that does not exist", admin, func(b *tab) { b.open("/nowhere") }},
+		{"a page that does not exist", admin, func(b *tab) { b.Open("/nowhere") }},
 		{"a page that she may not see", nobody, func(b *tab) {
-			admin.open("/admin")
-			admin.press(`button[aria-label^="Lift the ban of Ada"]`)
+			admin.Open("/admin")
+			admin.Press(`button[aria-label^="Lift the ban of Ada"]`)
 			b.loginAt("/devices", ada)
-			b.open("/admin")
+			b.Open("/admin")
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -64,7 +64,7 @@ func TestPagesAreForEverybody(t *testing.T) {
 			}{{1280, "light"}, {390, "dark"}, {320, "light"}, {1280, "dark"}} {
 				b.lookAs(look.width, look.scheme)
 				for _, problem := range eval[[]string](b, audit) {
-					b.errorf("%d pixels wide, %s: %s", look.width, look.scheme, problem)
+					b.Errorf("%d pixels wide, %s: %s", look.width, look.scheme, problem)
 				}
 			}
 			b.tabThrough()
@@ -73,7 +73,7 @@ func TestPagesAreForEverybody(t *testing.T) {
 }
 
 // in returns the tab with the t of a subtest, so that failures belong to it.
-func (b *tab) in(t *testing.T) *tab { return &tab{T: t, app: b.app, ctx: b.ctx} }
+func (b *tab) in(t *testing.T) *tab { return &tab{Tab: b.In(t), app: b.app} }
 
 // lookAs sets the width of the window and the color scheme.
 func (b *tab) lookAs(width int64, scheme string) {
@@ -81,7 +81,7 @@ func (b *tab) lookAs(width int64, scheme string) {
 	call(b, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: 800, DeviceScaleFactor: 1})
 	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
-	b.until(fmt.Sprintf("the page is %d pixels wide, and %s", width, scheme), func() bool {
+	b.Until(fmt.Sprintf("the page is %d pixels wide, and %s", width, scheme), func() bool {
 		return eval[bool](b, fmt.Sprintf(`innerWidth == %d && matchMedia('(prefers-color-scheme: %s)').matches && document.getAnimations().length == 0`, width, scheme))
 	})
 }
@@ -94,11 +94,11 @@ func (b *tab) tabThrough() {
 		.filter(e => e.tabIndex >= 0 && e.checkVisibility())), document.activeElement.blur(), null`)
 	stops := eval[int](b, `unseen.size`)
 	for range 2*stops + 4 {
-		ctx, cancel := b.limited()
+		ctx, cancel := b.Limited()
 		err := chromedp.Do(ctx, chromedp.KeyEvent(kb.Tab))
 		cancel()
 		if err != nil {
-			b.fatalf("pressing Tab: %v", err)
+			b.Fatalf("pressing Tab: %v", err)
 		}
 		problem := eval[string](b, `(e => {
 			if (!unseen.delete(e)) return '';
@@ -108,11 +108,11 @@ func (b *tab) tabThrough() {
 			return '';
 		})(document.activeElement)`)
 		if problem != "" {
-			b.errorf("%s", problem)
+			b.Errorf("%s", problem)
 		}
 		if eval[int](b, `unseen.size`) == 0 {
 			return
 		}
 	}
-	b.errorf("Tab does not reach %s", eval[string](b, `[...unseen].map(e => e.outerHTML.slice(0, 80)).join(', ')`))
+	b.Errorf("Tab does not reach %s", eval[string](b, `[...unseen].map(e => e.outerHTML.slice(0, 80)).join(', ')`))
 }

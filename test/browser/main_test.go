@@ -1,28 +1,16 @@
 package browser
 
 import (
-	"context"
-	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
-	"strconv"
 	"testing"
-	"time"
 
-	"github.com/chromedp/cdproto/browser"
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/chromedp"
-
+	"github.com/sessionkit/sessionkit/test/internal/chromiumtest"
 	"github.com/sessionkit/sessionkit/test/internal/nodetest"
 )
 
-var (
-	example  string          // the example's program
-	chromium context.Context // the running browser: the parent context of every device
-)
+var example string // the example's program
 
 func TestMain(m *testing.M) {
 	code, err := run(m)
@@ -34,71 +22,14 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) (code int, err error) {
-	path, err := findChromium()
-	if err != nil {
-		return 1, err
-	}
 	dir, err := os.MkdirTemp("", "sessionkit-browser-")
 	if err != nil {
 		return 1, err
 	}
 	defer os.RemoveAll(dir)
-
 	example = filepath.Join(dir, "example.exe") // the name that runs everywhere
 	if err := nodetest.Build(example); err != nil {
 		return 1, err
 	}
-
-	var stop context.CancelFunc
-	chromium, stop, err = startChromium(path, filepath.Join(dir, "profile"))
-	if err != nil {
-		return 1, err
-	}
-	defer stop()
-
-	// The tests wait most of the time, so more tests than processors may run in parallel.
-	// -parallel=1 runs them one by one.
-	if p := flag.Lookup("test.parallel"); p != nil && p.Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
-		_ = flag.Set("test.parallel", strconv.Itoa(max(4, runtime.GOMAXPROCS(0))))
-	}
-	return m.Run(), nil
-}
-
-// findChromium returns an error if there is no Chromium. If the tests were skipped, they
-// would seem to pass.
-func findChromium() (string, error) {
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path, nil
-		}
-	}
-	return "", fmt.Errorf("no Chromium in PATH: install it, on Debian with: apt-get install --no-install-recommends chromium")
-}
-
-func startChromium(path, profile string) (context.Context, context.CancelFunc, error) {
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path),
-		chromedp.UserDataDir(profile),
-		chromedp.NoSandbox, // the sandbox does not work for root
-		chromedp.DisableGPU,
-		chromedp.IgnoreCertErrors, // the certificate of -tls is self-signed
-		chromedp.Flag("disable-quic", true),
-		chromedp.Flag("disable-component-update", true),
-		chromedp.WSURLReadTimeout(time.Minute),
-	)
-	allocator, cancel := chromedp.NewExecAllocator(context.Background(), options...)
-	ctx, _ := chromedp.NewContext(allocator)
-	version, err := chromedp.CallBrowser(ctx, browser.GetVersion, cdp.Empty{})
-	if err != nil {
-		cancel()
-		return nil, nil, fmt.Errorf("starting %s: %w", path, err)
-	}
-	fmt.Printf("browser tests run in %s\n", version.Product)
-	stop := func() {
-		if err := chromedp.Cancel(ctx); err != nil {
-			fmt.Fprintln(os.Stderr, "stopping the browser:", err)
-		}
-		cancel()
-	}
-	return ctx, stop, nil
+	return chromiumtest.Run(m)
 }

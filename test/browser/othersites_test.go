@@ -20,22 +20,22 @@ func TestOtherSites(t *testing.T) {
 		t.Run("a link from there finds the user logged in, and forms are refused: "+host, func(t *testing.T) {
 			b := newDevice(t, app)
 			b.loginAt("/devices", ada)
-			b.open(site)
-			b.press("#link")
+			b.Open(site)
+			b.Press("#link")
 			b.isAt("/devices")
 			access, refresh := b.hasBoth()
 			devices := b.rows()
 			for _, form := range []string{"logout", "revoke", "login"} {
-				b.open(site)
-				if status := b.press("#" + form); status != 403 {
-					b.fatalf("the form %s: status %d; want 403", form, status)
+				b.Open(site)
+				if status := b.Press("#" + form); status != 403 {
+					b.Fatalf("the form %s: status %d; want 403", form, status)
 				}
 				if b.rows() != devices {
-					b.fatalf("the form %s ended a device", form)
+					b.Fatalf("the form %s ended a device", form)
 				}
 				b.isAt("/devices")
 				if a, r := b.hasBoth(); a.Value != access.Value || r.Value != refresh.Value {
-					b.fatalf("the form %s changed the cookies", form)
+					b.Fatalf("the form %s changed the cookies", form)
 				}
 			}
 		})

@@ -36,25 +36,25 @@ func TestPrefetchesAreNeverShownInPlaceOfThePage(t *testing.T) {
 		start := "/start/" + way
 
 		before := len(site.requests("/account"))
-		b.open(start)
+		b.Open(start)
 		b.prefetched(site, before, http.StatusServiceUnavailable)
 		b.pressTo("#account", "/login?next=%2Faccount")
-		b.press("#login")
+		b.Press("#login")
 		b.isAt("/account")
 		if got := b.heading(); got != "ada" {
-			b.fatalf("%s: after the login the page shows %q", way, got)
+			b.Fatalf("%s: after the login the page shows %q", way, got)
 		}
 
 		// The access cookie has expired, and the session goes on. The page begins to
 		// prefetch only then: Chromium may keep the answer to an earlier prefetch.
-		b.open("/start/none")
+		b.Open("/start/none")
 		b.untilGone("sessionkit-session")
 		before = len(site.requests("/account"))
 		eval[any](b, fmt.Sprintf(`document.head.append(document.createRange().createContextualFragment(%q)), null`, prefetching[way]))
 		b.prefetched(site, before, http.StatusServiceUnavailable)
 		b.pressTo("#account", "/account")
 		if got := b.heading(); got != "ada" {
-			b.fatalf("%s: after the access cookie has expired the page shows %q", way, got)
+			b.Fatalf("%s: after the access cookie has expired the page shows %q", way, got)
 		}
 	}
 	if n := site.count(session.EventReuse); n != 0 {
@@ -65,10 +65,10 @@ func TestPrefetchesAreNeverShownInPlaceOfThePage(t *testing.T) {
 // prefetched waits for a prefetch of /account, and fails unless each of them got the status.
 func (b *tab) prefetched(site *site, before, status int) {
 	b.Helper()
-	b.until("Chromium loads the page in advance", func() bool { return len(site.requests("/account")) > before })
+	b.Until("Chromium loads the page in advance", func() bool { return len(site.requests("/account")) > before })
 	for _, r := range site.requests("/account")[before:] {
 		if !strings.HasPrefix(r.purpose, "prefetch") || r.status != status {
-			b.fatalf("the request was %+v; want a prefetch, and status %d", r, status)
+			b.Fatalf("the request was %+v; want a prefetch, and status %d", r, status)
 		}
 	}
 }
@@ -86,12 +86,12 @@ func TestPrefetchesFromBeforeTheLoginAreDiscarded(t *testing.T) {
 	for _, way := range prefetchWays {
 		b := newDevice(t, site.app)
 		before := len(site.requests("/account"))
-		b.open("/start/" + way)
+		b.Open("/start/" + way)
 		b.prefetched(site, before, http.StatusOK)
 		eval[any](b, `fetch('/login', {method: 'POST', redirect: 'manual'}).then(() => null)`)
 		b.pressTo("#account", "/account")
 		if got := b.heading(); got != "ada" {
-			b.errorf("%s: after the login the page shows %q", way, got)
+			b.Errorf("%s: after the login the page shows %q", way, got)
 		}
 	}
 }

@@ -12,18 +12,18 @@ func TestRestart(t *testing.T) {
 		before := b.session()
 
 		app.stop()
-		if _, err := b.visit("/account"); err == nil {
-			b.fatalf("the server still answers")
+		if _, err := b.Visit("/account"); err == nil {
+			b.Fatalf("the server still answers")
 		}
 		b.untilGone(app.access())
 		app.restart()
 		for round := range 2 {
-			if status := b.open("/account"); status != 200 {
-				b.fatalf("the status is %d", status)
+			if status := b.Open("/account"); status != 200 {
+				b.Fatalf("the status is %d", status)
 			}
 			b.isAt("/account")
 			if after := b.session(); after.SessionID != before.SessionID || after.UserID != before.UserID {
-				b.fatalf("round %d: the session is %+v; before the restart it was %+v", round, after, before)
+				b.Fatalf("round %d: the session is %+v; before the restart it was %+v", round, after, before)
 			}
 			b.untilGone(app.access())
 		}
@@ -37,10 +37,10 @@ func TestRestart(t *testing.T) {
 		access, _ := b.hasBoth()
 		app.stop()
 		app.restart()
-		b.open("/devices")
+		b.Open("/devices")
 		b.isAt("/devices")
 		if now, _ := b.hasBoth(); now.Value != access.Value {
-			b.fatalf("the access cookie was replaced")
+			b.Fatalf("the access cookie was replaced")
 		}
 	})
 }

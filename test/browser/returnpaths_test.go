@@ -48,7 +48,7 @@ func TestReturnPaths(t *testing.T) {
 	app := startApp(t)
 	b := newDevice(t, app)
 	b.allowFetch() // else the policy of the pages alone would block other hosts
-	b.open("/login")
+	b.Open("/login")
 	refused := refusedPaths(t)
 	var leaving, staying []string
 	for i, host := range b.hosts(refused) {
@@ -100,9 +100,9 @@ func (b *tab) loginWith(u user, next string) {
 	b.Helper()
 	fields, err := json.Marshal(map[string]string{"email": u.email, "password": u.password, "next": next})
 	if err != nil {
-		b.fatalf("%v", err)
+		b.Fatalf("%v", err)
 	}
-	ctx, cancel := b.limited()
+	ctx, cancel := b.Limited()
 	defer cancel()
 	submit := func(ctx context.Context, target *chromedp.Target) (none chromedp.Void, err error) {
 		_, err = chromedp.Evaluate[any](fmt.Sprintf(`(fields => {
@@ -115,7 +115,7 @@ func (b *tab) loginWith(u user, next string) {
 		return none, err
 	}
 	if _, err := chromedp.RunResponse(ctx, submit); err != nil {
-		b.fatalf("logging in with next=%q: %v", next, err)
+		b.Fatalf("logging in with next=%q: %v", next, err)
 	}
 }
 
@@ -124,7 +124,7 @@ func (b *tab) hosts(references []string) []string {
 	b.Helper()
 	list, err := json.Marshal(references)
 	if err != nil {
-		b.fatalf("%v", err)
+		b.Fatalf("%v", err)
 	}
 	return eval[[]string](b, fmt.Sprintf(`%s.map(r => { try { return new URL(r, location.href).host } catch { return "" } })`, list))
 }

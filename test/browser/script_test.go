@@ -5,35 +5,24 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/page"
-	"github.com/chromedp/chromedp"
+
+	"github.com/sessionkit/sessionkit/test/internal/chromiumtest"
 )
 
 // eval runs a script in the page and returns its value, or that of its promise.
 func eval[T any](b *tab, script string) T {
 	b.Helper()
-	result, err := tryEval[T](b, script)
-	if err != nil {
-		b.Fatalf("the script %s: %v", script, err)
-	}
-	return result
+	return chromiumtest.Eval[T](b.Tab, script)
 }
 
 func tryEval[T any](b *tab, script string) (T, error) {
-	ctx, cancel := b.limited()
-	defer cancel()
-	return chromedp.Run(ctx, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
+	return chromiumtest.TryEval[T](b.Tab, script)
 }
 
 // call sends a DevTools command to the tab.
 func call[P, R any](b *tab, command cdp.Command[P, R], params P) R {
 	b.Helper()
-	ctx, cancel := b.limited()
-	defer cancel()
-	result, err := chromedp.Call(ctx, command, params)
-	if err != nil {
-		b.fatalf("%s: %v", command.Method, err)
-	}
-	return result
+	return chromiumtest.Call(b.Tab, command, params)
 }
 
 // answer is an answer of /api/session.
@@ -61,7 +50,7 @@ func (b *tab) session() answer {
 	b.Helper()
 	a := eval[answer](b, fetchSession)
 	if a.Status != 200 {
-		b.fatalf("/api/session answered %d", a.Status)
+		b.Fatalf("/api/session answered %d", a.Status)
 	}
 	return a
 }

@@ -29,8 +29,8 @@ func TestWebSocketsOfOtherOriginsAreRefused(t *testing.T) {
 		writePage(w, "<h1>Another site</h1>")
 	}))
 	b := newDevice(t, app.app)
-	b.open("/login")
-	b.press("#login")
+	b.Open("/login")
+	b.Press("#login")
 	b.isAt("/")
 	for _, c := range []struct {
 		name    string
@@ -45,7 +45,7 @@ func TestWebSocketsOfOtherOriginsAreRefused(t *testing.T) {
 		{"another site", "http://evil.two.localhost:" + other, false, ""},
 	} {
 		for _, path := range []string{"/ws", "/open/ws"} {
-			b.open(c.from)
+			b.Open(c.from)
 			before := len(app.requests(path))
 			got := eval[string](b, fmt.Sprintf(`new Promise(done => {
 				const socket = new WebSocket('ws://%s%s')
@@ -53,10 +53,10 @@ func TestWebSocketsOfOtherOriginsAreRefused(t *testing.T) {
 				socket.onerror = () => done('')
 			})`, u.Host, path))
 			if got != c.answer {
-				b.errorf("%s, %s: the page reads %q; want %q", c.name, path, got, c.answer)
+				b.Errorf("%s, %s: the page reads %q; want %q", c.name, path, got, c.answer)
 			}
 			var seen []request
-			b.until("the site has answered", func() bool {
+			b.Until("the site has answered", func() bool {
 				seen = app.requests(path)[before:]
 				return len(seen) > 0
 			})
@@ -65,7 +65,7 @@ func TestWebSocketsOfOtherOriginsAreRefused(t *testing.T) {
 				status = http.StatusOK // the connection is taken over: no status is written
 			}
 			if len(seen) != 1 || seen[0].status != status || seen[0].cookies != c.cookies {
-				b.errorf("%s, %s: the site has seen %+v; want one handshake, status %d, with cookies: %v", c.name, path, seen, status, c.cookies)
+				b.Errorf("%s, %s: the site has seen %+v; want one handshake, status %d, with cookies: %v", c.name, path, seen, status, c.cookies)
 			}
 		}
 	}
