@@ -8,7 +8,9 @@
 MODULES := $(sort $(patsubst %/go.mod,%,$(shell find . -name go.mod -not -path '*/.*')))
 
 test: deps lint
-	@for m in $(MODULES); do echo "test $$m"; go -C $$m test -race -shuffle=on -timeout=20m ./... || exit 1; done
+	@export SESSIONKIT_REPORTS=$$(mktemp -d); \
+	for m in $(MODULES); do echo "test $$m"; go -C $$m test -race -shuffle=on -timeout=20m ./... || exit 1; done; \
+	for r in "$$SESSIONKIT_REPORTS"/*; do echo; echo "$${r##*/}:"; cat "$$r"; done; rm -rf "$$SESSIONKIT_REPORTS"
 	go test -run=Allocates ./middleware
 	go test -run=TestSearch ./session -search
 	go run -C test ./mutants -sample 8

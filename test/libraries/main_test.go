@@ -2,15 +2,18 @@ package libraries
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"text/tabwriter"
 
 	"github.com/sessionkit/sessionkit/test/internal/chromiumtest"
+	"github.com/sessionkit/sessionkit/test/internal/report"
 )
 
 // modules is where npm installs the libraries.
@@ -22,8 +25,7 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	code, err := chromiumtest.Run(m)
-	seen.print()
-	if err != nil {
+	if err := errors.Join(err, report.Print("what a person saw with each library", seen.text())); err != nil {
 		fmt.Fprintln(os.Stderr, "tests of the libraries:", err)
 		code = 1
 	}
@@ -45,11 +47,12 @@ func (m *matrix) add(client, refusal, what string) {
 	m.cells = append(m.cells, [3]string{client, refusal, what})
 }
 
-func (m *matrix) print() {
+func (m *matrix) text() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	slices.SortFunc(m.cells, func(a, b [3]string) int { return cmp.Or(cmp.Compare(a[0], b[0]), cmp.Compare(a[1], b[1])) })
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	var text strings.Builder
+	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	last := ""
 	for _, cell := range m.cells {
 		client := cell[0]
@@ -60,4 +63,5 @@ func (m *matrix) print() {
 		fmt.Fprintf(w, "%s\t%s\t%s\n", client, cell[1], cell[2])
 	}
 	_ = w.Flush()
+	return text.String()
 }

@@ -19,6 +19,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/sessionkit/sessionkit/test/internal/chromiumtest"
 )
 
 // findNginx returns an error if there is no nginx. If the tests were skipped, they would
@@ -133,8 +135,8 @@ func startNginx(t *testing.T, lines string, http2 bool, app string) string {
 		_ = cmd.Process.Signal(syscall.SIGTERM) // it ends its workers; it may have ended
 		select {
 		case <-exited:
-		case <-time.After(patience):
-			t.Errorf("nginx did not stop in %v", patience)
+		case <-time.After(chromiumtest.Patience):
+			t.Errorf("nginx did not stop in %v", chromiumtest.Patience)
 			_ = cmd.Process.Kill()
 			<-exited
 		}

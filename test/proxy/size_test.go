@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/sessionkit/sessionkit/test/internal/chromiumtest"
 )
 
 // login is the answer to a login.
@@ -56,7 +58,7 @@ func (a *app) largest(c *http.Client, base string) int {
 func (b *tab) logInAs(user string) {
 	b.Helper()
 	b.mustShow("a protected page", b.open("/account"), "200 Log in at /login?next=%2Faccount")
-	eval[string](b, fmt.Sprintf(`document.querySelector('[name=user]').value = %q`, user))
+	chromiumtest.Eval[string](b.Tab, fmt.Sprintf(`document.querySelector('[name=user]').value = %q`, user))
 	b.mustShow("the login", b.press("#login"), "200 Account at /account")
 }
 
@@ -82,7 +84,7 @@ func TestSize_AnswerToALogin(t *testing.T) {
 	} {
 		n := a.largest(client, c.base)
 		last, over := a.logIn(client, c.base, a.sized(n), "/account", 0), a.logIn(client, c.base, a.sized(n+1), "/account", 0)
-		report.add("size", c.name, fmt.Sprintf("an attribute of %d letters", n), fmt.Sprintf("access cookie of %d bytes", last.access()),
+		seen.add("size", c.name, fmt.Sprintf("an attribute of %d letters", n), fmt.Sprintf("access cookie of %d bytes", last.access()),
 			fmt.Sprintf("with more: %d", over.status), fmt.Sprintf("the safe one has %d bytes", c.safe.access()))
 		if over.status != c.over || c.safe.status != http.StatusSeeOther {
 			t.Errorf("%s: with more %d, want %d; the safe one %d", c.name, over.status, c.over, c.safe.status)
@@ -113,13 +115,13 @@ func TestSize_CookiesOfARequest(t *testing.T) {
 				size += len(name) + len("=") + len(c.Value) + len("; ")
 			}
 			other := func(name string, size int) {
-				eval[string](b, fmt.Sprintf(`document.cookie = %q + 'x'.repeat(%d) + '; path=/; secure'`, name+"=", size))
+				chromiumtest.Eval[string](b.Tab, fmt.Sprintf(`document.cookie = %q + 'x'.repeat(%d) + '; path=/; secure'`, name+"=", size))
 			}
 			other("theirs", 3000)
 			b.mustShow("with other cookies", b.open("/account"), "200 Account at /account")
 			other("more", 1000)
 			more := b.open("/account")
-			report.add("size", s.name, fmt.Sprintf("the kit's cookies %d bytes, others 3000: 200", size), "others 4000: "+string(more))
+			seen.add("size", s.name, fmt.Sprintf("the kit's cookies %d bytes, others 3000: 200", size), "others 4000: "+string(more))
 			if want := shown("400 400 Bad Request at /account"); !s.http2 && more != want {
 				b.mustShow("with more cookies", more, want)
 			}

@@ -4,35 +4,20 @@ import (
 	"context"
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/storage"
 	"github.com/chromedp/chromedp"
+
+	"github.com/sessionkit/sessionkit/test/internal/chromiumtest"
 )
 
-// patience is the longest time that a test waits for one step, on a busy machine.
-const patience = 30 * time.Second
-
 // tab is a tab of a browser profile of its own.
-type tab struct {
-	*testing.T
-	ctx  context.Context
-	base string // the URL of the app, without a slash at the end
-}
+type tab struct{ *chromiumtest.Tab }
 
 func newTab(t *testing.T, base string) *tab {
 	t.Helper()
-	ctx, cancel := chromedp.NewContext(chromium, chromedp.WithNewBrowserContext())
-	t.Cleanup(cancel)
-	if err := chromedp.Do(ctx); err != nil {
-		t.Fatalf("opening a tab: %v", err)
-	}
-	return &tab{T: t, ctx: ctx, base: base}
-}
-
-func (b *tab) limited() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(b.ctx, patience)
+	return &tab{chromiumtest.NewDevice(t, base, nil)}
 }
 
 // shown is what the tab shows: "200 Account at /account?tab=1", or the error of Chromium.
@@ -42,7 +27,7 @@ type shown string
 func (b *tab) open(path string) shown {
 	b.Helper()
 	return b.load(func(ctx context.Context) (*network.Response, error) {
-		return chromedp.Run(ctx, chromedp.NavigateResponse(b.base+path))
+		return chromedp.Run(ctx, chromedp.NavigateResponse(b.URL+path))
 	})
 }
 
@@ -56,7 +41,7 @@ func (b *tab) press(selector string) shown {
 
 func (b *tab) load(action func(context.Context) (*network.Response, error)) shown {
 	b.Helper()
-	ctx, cancel := b.limited()
+	ctx, cancel := b.Limited()
 	defer cancel()
 	answer, err := action(ctx)
 	if err != nil {
@@ -65,7 +50,7 @@ func (b *tab) load(action func(context.Context) (*network.Response, error)) show
 	if answer == nil {
 		return "a page without an answer"
 	}
-	return shown(fmt.Sprint(answer.Status, " ", eval[string](b, `(document.querySelector('h1')?.textContent ?? '') + ' at ' + location.pathname + location.search`)))
+	return shown(fmt.Sprint(answer.Status, " ", chromiumtest.Eval[string](b.Tab, `(document.querySelector('h1')?.textContent ?? '') + ' at ' + location.pathname + location.search`)))
 }
 
 // mustShow fails unless a tab shows this.
@@ -76,23 +61,12 @@ func (b *tab) mustShow(what string, got, want shown) {
 	}
 }
 
-func eval[T any](b *tab, script string) T {
-	b.Helper()
-	ctx, cancel := b.limited()
-	defer cancel()
-	result, err := chromedp.Run(ctx, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
-	if err != nil {
-		b.Fatalf("the script %s: %v", script, err)
-	}
-	return result
-}
-
 // cookies returns the cookies of the tab's profile by name.
 func (b *tab) cookies() map[string]*network.Cookie {
 	b.Helper()
-	ctx, cancel := b.limited()
+	ctx, cancel := b.Limited()
 	defer cancel()
-	stored, err := chromedp.CallBrowser(ctx, storage.GetCookies, storage.GetCookiesParams{BrowserContextID: chromedp.FromContext(b.ctx).BrowserContextID})
+	stored, err := chromedp.CallBrowser(ctx, storage.GetCookies, storage.GetCookiesParams{BrowserContextID: chromedp.FromContext(ctx).BrowserContextID})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -112,9 +86,9 @@ const (
 // losesAccess deletes the access cookie, as the browser does when it has expired.
 func (b *tab) losesAccess() {
 	b.Helper()
-	ctx, cancel := b.limited()
+	ctx, cancel := b.Limited()
 	defer cancel()
-	if _, err := chromedp.Call(ctx, network.DeleteCookies, network.DeleteCookiesParams{Name: accessCookie, URL: b.base}); err != nil {
+	if _, err := chromedp.Call(ctx, network.DeleteCookies, network.DeleteCookiesParams{Name: accessCookie, URL: b.URL}); err != nil {
 		b.Fatal(err)
 	}
 	if _, ok := b.cookies()[accessCookie]; ok {
@@ -125,7 +99,7 @@ func (b *tab) losesAccess() {
 // choose chooses a file for the page's file field.
 func (b *tab) choose(path string) {
 	b.Helper()
-	ctx, cancel := b.limited()
+	ctx, cancel := b.Limited()
 	defer cancel()
 	if err := chromedp.Do(ctx, chromedp.SetUploadFiles("#file", []string{path})); err != nil {
 		b.Fatalf("choosing a file: %v", err)

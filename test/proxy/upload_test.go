@@ -76,7 +76,7 @@ func TestUpload(t *testing.T) {
 				for range f.repeats {
 					counts[send(f.size, true)]++
 				}
-				report.add("upload", w.name, fmt.Sprintf("%d KB", f.size>>10), fmt.Sprint(counts))
+				seen.add("upload", w.name, fmt.Sprintf("%d KB", f.size>>10), fmt.Sprint(counts))
 				if counts[w.login] != f.repeats {
 					t.Errorf("%d KB after the end of the session: the browser shows %v; want %q each time", f.size>>10, counts, w.login)
 				}

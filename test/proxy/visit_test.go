@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/sessionkit/sessionkit/test/internal/chromiumtest"
 )
 
 // setup is a way to set nginx up.
@@ -82,7 +84,7 @@ func TestVisit(t *testing.T) {
 			if old := a.loginWithoutFetchMetadata(base); old != want {
 				t.Errorf("the login of a browser without Sec-Fetch headers: status %d; want %d", old, want)
 			}
-			saysRow(t, report.add("visit", s.name, "yes", kept, status))
+			saysRow(t, seen.add("visit", s.name, "yes", kept, status))
 		})
 	}
 }
@@ -147,7 +149,7 @@ func newClient(t *testing.T) *http.Client {
 	t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{
 		Transport:     transport,
-		Timeout:       patience,
+		Timeout:       chromiumtest.Patience,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
