@@ -68,7 +68,7 @@ func TestLinkWithAPasswordLogsNobodyIn(t *testing.T) {
 			got := eval[string](b, `new Promise(done => {
 				const request = new XMLHttpRequest()
 				request.onloadend = () => done(request.status + request.responseText)
-				request.Open('GET', '/notes')
+				request.open('GET', '/notes')
 				request.send()
 			})`)
 			if strings.Contains(got, "mallory") {

@@ -14,7 +14,7 @@ func TestTabs(t *testing.T) {
 		one.allowFetch()
 		one.loginAt("/account", ada)
 		two := one.another()
-		two.app = other
+		two.app, two.URL = other, other.url
 		two.Open("/devices")
 		two.isAt("/devices")
 		first := one.session()

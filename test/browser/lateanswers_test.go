@@ -238,7 +238,7 @@ func (p *lateProxy) hold(answer *http.Response) error {
 		return nil
 	}
 	for _, c := range answer.Cookies() {
-		if strings.HasPrefix(c.Name, "refresh") && c.Value != "" {
+		if strings.Contains(c.Name, "refresh-") && c.Value != "" {
 			held.cookie = c.Value
 			close(held.arrived)
 			select {
