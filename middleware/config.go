@@ -49,8 +49,9 @@ type Config struct {
 	// Background lists the routes whose requests do not show that the user is there, such as
 	// a poll for news, in the syntax of Public: a poll would keep a session from its idle
 	// end, in a tab that nobody looks at. Without a good access cookie such a request is
-	// checked by the store, and costs a statement or two; the answer sets no cookies, so
-	// that the next page load refreshes as usual. Give it no page that users open.
+	// checked by the store, and costs a statement or two; the answer refreshes nothing, so
+	// that the next page load does. See session.Manager.AuthenticateBackground. Give it no
+	// page that users open.
 	Background []string
 
 	// Prefix is the part of each path that browsers see and this app does not, such as

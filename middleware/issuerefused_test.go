@@ -134,3 +134,21 @@ func TestIssue_RefusalLooksLikeTheGuardsOwn(t *testing.T) {
 		})
 	}
 }
+
+// An app may answer in its own way, with the refusal as the cause.
+func TestIssue_AppsOwnAnswerCounts(t *testing.T) {
+	inApp(t, middleware.Config{}, func(a *app) {
+		a.Users.SetUser("gone", store.User{Disabled: true})
+		a.echo.HTTPErrorHandler = func(err error, c echo.Context) {
+			if answer, ok := errors.AsType[*echo.HTTPError](err); ok {
+				_ = c.String(answer.Code, fmt.Sprint(answer.Message))
+			}
+		}
+		a.echo.POST("/own", func(c echo.Context) error {
+			return echo.NewHTTPError(http.StatusUnauthorized, "wrong name or password").SetInternal(a.guard.Issue(c, session.Login{UserID: "gone"}))
+		}, a.guard.Identify)
+		if rec := a.client(pageLoad).LogIn("ada").Send("POST", "/own", ""); rec.Code != http.StatusUnauthorized || !strings.Contains(rec.Body.String(), "wrong name or password") {
+			a.Errorf("%d %s; want the app's answer", rec.Code, rec.Body)
+		}
+	})
+}

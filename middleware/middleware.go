@@ -166,8 +166,11 @@ func (g *Guard) admit(c echo.Context, next echo.HandlerFunc, need nethttp.Requir
 	defer returnForm(c, original)
 	err := next(c)
 	g.core.Finish(c.Request())
-	if refused, ok := errors.AsType[unanswered](err); ok && !c.Response().Committed {
-		return g.answer(c, refused.Refusal)
+	// The app may have put another answer around the refusal: that one counts.
+	if answer, ok := errors.AsType[*echo.HTTPError](err); ok && !c.Response().Committed {
+		if refused, ok := answer.Internal.(unanswered); ok {
+			return g.answer(c, refused.Refusal)
+		}
 	}
 	return err
 }

@@ -22,13 +22,13 @@ var errTimeout = errors.New("middleware: echo's Timeout is around this handler. 
 func isInTimeout(c echo.Context) bool {
 	w := c.Response().Writer
 	for {
-		if t, ok := w.(interface{ Unwrap() http.ResponseWriter }); ok {
-			w = t.Unwrap()
-			continue
+		t, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			break
 		}
-		break
+		w = t.Unwrap()
 	}
-	if reflect.TypeOf(w).String() != "*http.timeoutWriter" {
+	if w == nil || reflect.TypeOf(w).String() != "*http.timeoutWriter" {
 		return false
 	}
 	callers := make([]uintptr, 256)

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -92,6 +93,9 @@ func (m *Manager) StepUp(r *http.Request, method string) (Verdict, error) {
 // The errors are those of StepUp. After an error the password is changed, and the user must
 // log in again.
 func (m *Manager) PasswordChanged(r *http.Request, epoch uint64) (Verdict, error) {
+	if epoch == 0 {
+		return Verdict{}, errors.New("session: PasswordChanged: the epoch is 0: pass the one that the user has now")
+	}
 	seen, ok := m.seen(r)
 	if !ok {
 		return Verdict{}, unauthenticated("no session has admitted the request")
@@ -111,8 +115,14 @@ func (m *Manager) PasswordChanged(r *http.Request, epoch uint64) (Verdict, error
 		row.UserEpoch = row.User.Epoch
 		snap.Record = &row
 	}
-	if !m.windows.judge(snap, t).goesOn() {
+	switch class := m.resolver.judge(r, snap, t); {
+	case class == classReuse:
+		m.revoker.reportReuse(c, snap.Record)
+		return Verdict{}, ErrReused
+	case !class.goesOn():
 		return Verdict{}, unauthenticated("the session has ended otherwise than by the new epoch")
+	case !m.revoker.isCurrent(snap.Record):
+		return Verdict{}, c.reportUnavailable(errStale)
 	}
 	login, err := renewed(snap, t)
 	if err != nil {

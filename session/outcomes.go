@@ -23,7 +23,11 @@ func (rs *resolver) resolveOnce(c *call, t refreshTicket) (outcome, error) {
 	if o, ok := rs.refused(id, t); ok {
 		return o, nil
 	}
-	result, err, _ := rs.flights.Do(key+rs.looks(c.r), func() (any, error) {
+	flight := key + rs.looks(c.r)
+	if c.background {
+		flight += " background" // it writes less
+	}
+	result, err, _ := rs.flights.Do(flight, func() (any, error) {
 		o, err := rs.resolve(c, t)
 		if err == nil {
 			rs.remember(id, t, o)
@@ -53,10 +57,11 @@ func (rs *resolver) refused(id store.ID, t refreshTicket) (outcome, bool) {
 }
 
 // remember keeps an outcome that may be given again without asking. A straggler's is
-// not: its short window is measured each time.
+// not: its short window is measured each time. Nor is one that was not recorded: a thief
+// would send a request of the background before each of his others.
 func (rs *resolver) remember(id store.ID, t refreshTicket, o outcome) {
 	switch {
-	case o.class == classStraggler || o.class == classDelayed:
+	case o.class == classStraggler || o.class == classDelayed || o.unrecorded:
 	case o.class.goesOn() || o.class == classForeign:
 		rs.outcomes.put(id, string(t.id[:]), o)
 	case o.endedAlone():

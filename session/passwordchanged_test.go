@@ -75,10 +75,17 @@ func TestManager_PasswordChangedRefuses(t *testing.T) {
 		"a disabled user": {after: func(w *testWorld, _ *sessiontest.Browser) { w.users.SetUser("1", store.User{Epoch: 2, Disabled: true}) }, epoch: 2, want: isUnauthenticated},
 		"another epoch":   {epoch: 3, want: disabled},
 		"the old epoch":   {epoch: 1, want: disabled},
+		"no epoch":        {epoch: 0, want: func(err error) bool { return err != nil && !disabled(err) && !isUnauthenticated(err) }},
+		"a logout that the store has not heard of": {after: func(w *testWorld, b *sessiontest.Browser) {
+			w.store.Fail(errStoreDown, "Revoke")
+			if _, err := w.Logout(page(b.CloneIgnoringExpiry())); err == nil {
+				w.Fatal("the store has heard of it")
+			}
+		}, epoch: 2, want: func(err error) bool { return isUnauthenticated(err) || isUnavailable(err) }},
 		"the store fails": {after: func(w *testWorld, _ *sessiontest.Browser) { w.store.Fail(errStoreDown) }, epoch: 2, want: isUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inTestWorld(t, anyMayImpersonate(), func(w *testWorld) {
+			inTestWorld(t, session.Config{}, func(w *testWorld) {
 				b, phone := newBrowser(), newBrowser()
 				w.login(b, session.Login{Epoch: 1})
 				kept := w.login(phone, session.Login{Epoch: 1})
@@ -111,6 +118,38 @@ func TestManager_PasswordChangedRefusesAnImpersonation(t *testing.T) {
 		w.users.SetUser("2", store.User{Epoch: 2})
 		if v, err := w.PasswordChanged(page(b), 2); !errors.Is(err, session.ErrUserDisabled) || len(v.Cookies) != 0 {
 			w.Errorf("got %v, %v; want ErrUserDisabled", v, err)
+		}
+	})
+}
+
+func TestManager_PasswordChangedRefusesAnotherFingerprint(t *testing.T) {
+	inTestWorld(t, byAgent(true), func(w *testWorld) {
+		b := newBrowser()
+		w.loginFrom("a", b)
+		w.newPassword(2)
+		if v, err := w.PasswordChanged(from("b", b), 2); !isUnauthenticated(err) || len(v.Cookies) != 0 {
+			w.Errorf("from another browser: %v, %v; want ErrUnauthenticated", v, err)
+		}
+		if _, err := w.PasswordChanged(from("a", b), 2); err != nil {
+			w.Error(err)
+		}
+	})
+}
+
+// A thief's copy is reported, although the session was about to end.
+func TestManager_PasswordChangedReportsReuse(t *testing.T) {
+	inTestWorld(t, session.Config{}, func(w *testWorld) {
+		b := newBrowser()
+		w.login(b, session.Login{Epoch: 1})
+		thief := b.CloneIgnoringExpiry()
+		for range 3 {
+			w.expireAccess()
+			w.in(b)
+		}
+		give(thief, accessCookie, valueOf(b, accessCookie))
+		w.newPassword(2)
+		if _, err := w.PasswordChanged(page(thief), 2); !errors.Is(err, session.ErrReused) || w.count(session.EventReuse) != 1 {
+			w.Errorf("got %v, %d events; want ErrReused and one", err, w.count(session.EventReuse))
 		}
 	})
 }

@@ -13,6 +13,8 @@ type outcome struct {
 	class class
 	snap  store.Snapshot
 	asked time.Time // when the store was asked, which may be a while before it answered
+
+	unrecorded bool // a late presentation by a request of the background
 }
 
 // resolver finds out what a refresh ticket is, and writes down what follows from
@@ -90,6 +92,9 @@ func (rs *resolver) resolve(c *call, t refreshTicket) (outcome, error) {
 			return outcome{}, err
 		}
 		o.class = rs.judge(c.r, o.snap, t)
+		if o.class == classLate && c.background {
+			o.class, o.unrecorded = classSame, true
+		}
 		written, lost := true, false
 		switch p := rs.windows.presented(o.snap, t); o.class {
 		case classNext, classAhead:

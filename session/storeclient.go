@@ -51,13 +51,15 @@ type call struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	r      *http.Request // that caused the call; may be nil
+
+	background bool // see Manager.AuthenticateBackground
 }
 
 // begin starts a call. Its deadline does not end with ctx: a browser that
 // closes must not leave the result of a write unknown.
 func (c *storeClient) begin(ctx context.Context, r *http.Request) *call {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
-	return &call{c, ctx, cancel, r}
+	return &call{storeClient: c, ctx: ctx, cancel: cancel, r: r}
 }
 
 func (c *call) end() { c.cancel() }

@@ -30,6 +30,11 @@ func TestBackground_PollsAloneDoNotKeepASession(t *testing.T) {
 	inApp(t, withPolls, func(a *app) {
 		a.handle("/news", who)
 		b := a.client(fetch).LogIn("ada")
+		quiet := a.Events.Count()
+		if status, after := polls(a, b.Copied(), 20*time.Minute); status != 200 || strings.Contains(a.Events.String(), "kind=suspicious") {
+			a.Errorf("%d after %v, %d events:\n%s", status, after, a.Events.Count()-quiet, a.Events)
+		}
+		b = a.client(fetch).LogIn("ada")
 		if status, after := polls(a, b.Copied(), 2*time.Hour); status != 401 || after < 30*time.Minute || after > 30*time.Minute+10*time.Second {
 			a.Errorf("%d after %v; want 401 at the idle end of 30 minutes", status, after)
 		}
@@ -75,7 +80,7 @@ func TestBackground_OtherRequestsRefresh(t *testing.T) {
 	})
 }
 
-// A thief who only polls is noticed like any other: at the victim's next visit.
+// A thief who only polls is noticed when he comes after the victim's next refresh.
 func TestBackground_ThiefWhoPollsIsNoticed(t *testing.T) {
 	inApp(t, withPolls, func(a *app) {
 		a.handle("/news", who)
@@ -88,11 +93,59 @@ func TestBackground_ThiefWhoPollsIsNoticed(t *testing.T) {
 		if status, after := polls(a, thief, 20*time.Minute); status != 200 {
 			a.Fatalf("the thief gets %d after %v, before the victim is back", status, after)
 		}
-		if rec := b.Send("GET", "/account", ""); rec.Code != 303 || strings.Count(a.Events.String(), "kind=reuse") != 1 {
-			a.Errorf("the victim comes back: %d; want the end of the session, and one event of reuse:\n%s", rec.Code, a.Events.String())
+		if rec := b.Send("GET", "/account", ""); rec.Code != 200 {
+			a.Errorf("the victim comes back: %d", rec.Code)
 		}
-		if rec := thief.Send("GET", "/news", ""); rec.Code != 401 {
-			a.Errorf("the thief goes on: %d", rec.Code)
+		time.Sleep(time.Minute)
+		if rec := thief.Send("GET", "/news", ""); rec.Code != 401 || strings.Count(a.Events.String(), "kind=reuse") != 1 {
+			a.Errorf("the thief goes on: %d; want 401, and one event of reuse:\n%s", rec.Code, a.Events)
+		}
+		expire()
+		if rec := b.Send("GET", "/account", ""); rec.Code != 303 {
+			a.Errorf("the victim: %d; want the end of the session", rec.Code)
+		}
+	})
+}
+
+// The answer to a click comes five minutes late, and the page polls meanwhile.
+func TestBackground_LateAnswerBesidePollsLogsNobodyOut(t *testing.T) {
+	inApp(t, withPolls, func(a *app) {
+		a.handle("/news", who)
+		b := a.client(pageLoad).LogIn("ada")
+		expire()
+		b.Send("GET", "/account", "")
+		expire()
+		late := b.As(pageLoad)
+		late.Send("GET", "/account", "") // its answer is still on the wire
+		polls(a, b.As(fetch), 5*time.Minute)
+		for name, value := range late.Kept() {
+			b.Plant(name, value)
+		}
+		for range 3 {
+			if rec := b.Send("GET", "/account", ""); rec.Code != 200 {
+				a.Fatalf("after the late answer: %d\n%s", rec.Code, a.Events)
+			}
+			expire()
+		}
+	})
+}
+
+// Whoever presents a ticket late is recorded, also right after a request of the background.
+func TestBackground_HidesNoOtherRequest(t *testing.T) {
+	inApp(t, withPolls, func(a *app) {
+		a.handle("/news", who)
+		b := a.client(pageLoad).LogIn("ada")
+		thief := b.As(fetch).Copied()
+		for range 6 {
+			time.Sleep(5 * time.Minute)
+			for _, path := range []string{"/news", "/account"} {
+				if rec := thief.Copied().Send("GET", path, ""); rec.Code != 200 { // he discards his answers
+					return // too late: the ticket has ended
+				}
+			}
+		}
+		if n := strings.Count(a.Events.String(), "kind=suspicious"); n < 2 {
+			a.Errorf("%d events of a ticket that is presented again and again; want some:\n%s", n, a.Events)
 		}
 	})
 }

@@ -22,13 +22,13 @@ const (
 )
 
 // circle returns the fault, or "", that makes a redirect to the login page come back here.
-func (c *Core) circle(r *http.Request, who *client, why reason) setupFault {
+func (c *Core) circle(r *http.Request, who *client) setupFault {
 	switch {
 	case who.login != http.StatusSeeOther:
 		return ""
 	case c.isLogin(r):
 		return loginAsks
-	case why == reauthenticate && c.returns.tooMany(c.sessionID(r)+" "+r.URL.Path):
+	case isDocument(r) && c.sessionID(r) != "" && c.returns.tooMany(c.sessionID(r)+" "+r.URL.RequestURI()):
 		return loginSendsOn
 	default:
 		return ""
@@ -39,18 +39,27 @@ func (c *Core) circle(r *http.Request, who *client, why reason) setupFault {
 // have changed the path before the guard, so the path that was asked for counts, too. A proxy
 // may have changed it before this app. Then the login page is asked to return to itself.
 func (c *Core) isLogin(r *http.Request) bool {
-	if isSamePage(r.URL.Path, c.cfg.LoginPath) {
+	query := r.URL.Query()
+	if isSamePage(r.URL.Path, c.cfg.LoginPath, query) {
 		return true
 	}
-	if asked, err := url.ParseRequestURI(r.RequestURI); err == nil && isSamePage(asked.Path, c.cfg.Prefix+c.cfg.LoginPath) {
+	if asked, err := url.ParseRequestURI(r.RequestURI); err == nil && isSamePage(asked.Path, c.cfg.Prefix+c.cfg.LoginPath, query) {
 		return true
 	}
-	next, err := url.Parse(r.URL.Query().Get("next"))
+	next, err := url.Parse(query.Get("next"))
 	return err == nil && next.Path == c.cfg.Prefix+r.URL.Path && strings.HasSuffix(strings.TrimSuffix(next.Path, "/"), c.cfg.LoginPath)
 }
 
-func isSamePage(path, other string) bool {
-	return strings.TrimSuffix(path, "/") == strings.TrimSuffix(other, "/")
+// isSamePage reports whether a path is that of the login page. One with a slash at its end is
+// another page, unless middleware redirects to it: then it comes with the login page's query.
+func isSamePage(path, login string, query url.Values) bool {
+	return path == login || path == login+"/" && (query.Has("next") || query.Has("reauth"))
+}
+
+// isDocument reports whether a browser may load a page of its own, not one within a frame.
+func isDocument(r *http.Request) bool {
+	dest := r.Header.Get("Sec-Fetch-Dest")
+	return dest == "" || dest == "document"
 }
 
 func (c *Core) sessionID(r *http.Request) string {
@@ -60,10 +69,11 @@ func (c *Core) sessionID(r *http.Request) string {
 	return ""
 }
 
-// Browsers follow some twenty redirects. Nobody opens one page six times in three seconds.
+// Browsers follow some twenty redirects, so they ask ten times for a page, on two nodes five
+// times for each. Nobody opens one page five times in ten seconds.
 const (
-	maxReturns  = 5
-	returnsTime = 3 * time.Second
+	maxReturns  = 4
+	returnsTime = 10 * time.Second
 )
 
 // returns counts how often a page has asked for a newer login within a moment. A login page

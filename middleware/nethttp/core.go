@@ -126,9 +126,10 @@ func (c *Core) Admit(w http.ResponseWriter, r *http.Request, need Requirement) (
 	st := known
 	if !ok {
 		st = &state{}
-		st.verdict, st.err = c.sessions.Authenticate(r)
-		if need.Background && st.err == nil {
-			st.verdict.Cookies = nil // the session goes on as if the request had not come
+		if need.Background {
+			st.verdict, st.err = c.sessions.AuthenticateBackground(r)
+		} else {
+			st.verdict, st.err = c.sessions.Authenticate(r)
 		}
 		vary(w.Header(), by)
 	}
@@ -254,6 +255,9 @@ func isSubresource(r *http.Request) bool {
 // handler must use the writer and the request that Issue returns. If the Refusal is
 // not nil, there is no new session, and the headers of the Refusal are set.
 func (c *Core) Issue(w http.ResponseWriter, r *http.Request, login session.Login) (http.ResponseWriter, *http.Request, *Refusal) {
+	if c.checkOrigin(r) == nil && !c.sessions.BrowserKeepsCookies(r) {
+		return w, r, c.refuse(w.Header(), r, withoutHTTPS, errWithoutHTTPS)
+	}
 	return c.begin(w, r, func() (session.Verdict, error) { return c.sessions.Issue(r, login) })
 }
 
@@ -285,9 +289,6 @@ func (c *Core) StopImpersonating(w http.ResponseWriter, r *http.Request) (http.R
 func (c *Core) begin(w http.ResponseWriter, r *http.Request, call func() (session.Verdict, error)) (http.ResponseWriter, *http.Request, *Refusal) {
 	if err := c.checkOrigin(r); err != nil {
 		return w, r, c.refuse(w.Header(), r, crossOrigin, err)
-	}
-	if !c.sessions.BrowserKeepsCookies(r) {
-		return w, r, c.refuse(w.Header(), r, withoutHTTPS, errWithoutHTTPS)
 	}
 	v, err := call()
 	if err != nil {

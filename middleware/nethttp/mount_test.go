@@ -1,6 +1,7 @@
 package nethttp_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/sessionkit/sessionkit/middleware/internal/guardtest"
 	"github.com/sessionkit/sessionkit/middleware/nethttp"
+	"github.com/sessionkit/sessionkit/session/store"
 )
 
 // An app behind a proxy or StripPrefix that takes a part of the path away.
@@ -46,6 +48,7 @@ func TestConfig_PrefixIsPartOfEachPathThatBrowsersSee(t *testing.T) {
 		b = a.client(pageLoad).LogIn("ada").At(mounted)
 		for next, want := range map[string]string{
 			"/app/x": "/app/x", "/app": "/app", "/app/": "/app/",
+			"/app%2Fx": "/app/home", "/%61pp/x": "/app/home",
 			"/x": "/app/home", "/application": "/app/home", "/app/login": "/app/home", "/app/logout": "/app/home", "//app/x": "/app/home",
 		} {
 			if got := b.Send("GET", "/app/after?next="+url.QueryEscape(next), "").Body.String(); got != want {
@@ -84,6 +87,15 @@ func TestProtect_WrongMountEndsInOneClearError(t *testing.T) {
 		}))
 	}
 	same := func(h http.Handler) http.Handler { return h }
+	slashRedirect := func(h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if path := r.URL.Path; !strings.HasSuffix(path, "/") {
+				http.Redirect(w, r, path+"/?"+r.URL.RawQuery, http.StatusSeeOther)
+				return
+			}
+			h.ServeHTTP(w, r)
+		})
+	}
 	for name, c := range map[string]struct {
 		cfg   nethttp.Config
 		mount func(http.Handler) http.Handler
@@ -93,6 +105,7 @@ func TestProtect_WrongMountEndsInOneClearError(t *testing.T) {
 		"the login path has the prefix":             {nethttp.Config{LoginPath: "/app/login"}, strip, "/app/account", false},
 		"the prefix is not taken away":              {nethttp.Config{Prefix: "/app"}, same, "/app/account", false},
 		"a slash is added before the guard":         {nethttp.Config{}, slash, "/account", false},
+		"a slash is added by a redirect":            {nethttp.Config{}, slashRedirect, "/account", false},
 		"a proxy adds a part":                       {nethttp.Config{}, adds, "/account", false},
 		"a proxy adds a part, and a slash is added": {nethttp.Config{}, func(h http.Handler) http.Handler { return adds(slash(h)) }, "/account", false},
 		"a guard of its own":                        {nethttp.Config{}, same, "/account", true},
@@ -112,7 +125,7 @@ func TestProtect_WrongMountEndsInOneClearError(t *testing.T) {
 					r.Header.Set(k, v)
 				}
 				handler.ServeHTTP(rec, r)
-				if rec.Code == http.StatusSeeOther && hops < 5 {
+				if rec.Code == http.StatusSeeOther && hops < 8 {
 					target = rec.Header().Get("Location")
 					continue
 				}
@@ -128,7 +141,7 @@ func TestProtect_WrongMountEndsInOneClearError(t *testing.T) {
 // A page below another one that is called login is an ordinary page.
 func TestProtect_PageWithTheNameOfTheLoginIsRedirected(t *testing.T) {
 	inApp(t, nethttp.Config{}, func(a *app) {
-		for _, target := range []string{"/staff/login", "/staff/login?next=/staff", "/account?next=/account", "/login/help"} {
+		for _, target := range []string{"/staff/login", "/staff/login?next=/staff", "/account?next=/account", "/login/help", "/login/"} {
 			if rec := a.client(pageLoad).Send("GET", target, ""); rec.Code != http.StatusSeeOther {
 				a.Errorf("GET %s: %d; want the redirect to the login page", target, rec.Code)
 			}
@@ -150,8 +163,8 @@ func TestRequireRecentLogin_NoticesALoginPageThatSendsOn(t *testing.T) {
 			time.Sleep(50 * time.Millisecond)
 			rec = b.Send("GET", "/password", "") // the login page sends it back
 		}
-		if len(statuses) != 5 || rec.Code != http.StatusUnauthorized || !strings.Contains(rec.Body.String(), "reauth=1") {
-			a.Errorf("after %d redirects: %d, %s; want five, and an error that says what to do", len(statuses), rec.Code, rec.Body)
+		if len(statuses) != 4 || rec.Code != http.StatusUnauthorized || !strings.Contains(rec.Body.String(), "reauth=1") {
+			a.Errorf("after %d redirects: %d, %s; want four, and an error that says what to do", len(statuses), rec.Code, rec.Body)
 		}
 		// Others are not disturbed, nor is the user a moment later, nor on another page.
 		a.handle("GET /other", who, a.guard.RequireRecentLogin(5*time.Minute))
@@ -163,7 +176,15 @@ func TestRequireRecentLogin_NoticesALoginPageThatSendsOn(t *testing.T) {
 				a.Errorf("another user: %d", rec.Code)
 			}
 		}
-		time.Sleep(4 * time.Second)
+		time.Sleep(11 * time.Second)
+		for i := range 8 { // pages of their own, and frames
+			if rec := b.Send("GET", fmt.Sprint("/password?", i), ""); rec.Code != http.StatusSeeOther {
+				a.Errorf("page %d: %d", i, rec.Code)
+			}
+			if rec := b.Send("GET", "/password?frame", "", "Sec-Fetch-Dest", "iframe"); rec.Code != http.StatusSeeOther {
+				a.Errorf("frame %d: %d", i, rec.Code)
+			}
+		}
 		if rec := b.Send("GET", "/password", ""); rec.Code != http.StatusSeeOther {
 			a.Errorf("a moment later: %d", rec.Code)
 		}
@@ -171,6 +192,24 @@ func TestRequireRecentLogin_NoticesALoginPageThatSendsOn(t *testing.T) {
 			if rec := b.As(fetch).Send("GET", "/password", ""); rec.Code != http.StatusUnauthorized || rec.Header().Get("WWW-Authenticate") == "" {
 				a.Errorf("a program: %d; it follows no redirect", rec.Code)
 			}
+		}
+	})
+}
+
+// RequireLive may refuse a session whose access cookie is still good. The login page is told
+// to show its form, and a circle ends.
+func TestRequireLive_SendsToALoginPageThatShowsItsForm(t *testing.T) {
+	inApp(t, nethttp.Config{}, func(a *app) {
+		a.handle("GET /pay", who, a.guard.RequireLive)
+		b := a.client(pageLoad).LogIn("ada")
+		a.Users.SetUser("ada", store.User{Epoch: 7})
+		for range 4 {
+			if rec := b.Send("GET", "/pay", ""); rec.Header().Get("Location") != "/login?next=%2Fpay&reauth=1" {
+				a.Errorf("%d to %q; want the login page with reauth=1", rec.Code, rec.Header().Get("Location"))
+			}
+		}
+		if rec := b.Send("GET", "/pay", ""); rec.Code != http.StatusUnauthorized || !strings.Contains(rec.Body.String(), "reauth=1") {
+			a.Errorf("the fifth time: %d, %s; want an error that says what to do", rec.Code, rec.Body)
 		}
 	})
 }

@@ -144,14 +144,14 @@ func (c *Core) refuse(h http.Header, r *http.Request, why reason, err error) *Re
 		why = prefetched
 	}
 	answer := refusals[why]
-	refusal := &Refusal{Status: answer.status, Text: answer.text, Err: err, who: who, again: why == reauthenticate}
+	refusal := &Refusal{Status: answer.status, Text: answer.text, Err: err, who: who, again: why == reauthenticate || why == unauthenticated && c.sessionID(r) != ""}
 	h.Set("Cache-Control", "no-store")
 	if name := who.also[0]; name != "" {
 		h.Set(name, who.also[1])
 	}
 	switch answer.does {
 	case asksForLogin:
-		if fault := c.circle(r, who, why); fault != "" {
+		if fault := c.circle(r, who); fault != "" {
 			refusal.Err, refusal.Text = errors.Join(err, fault), string(fault)
 			break
 		}

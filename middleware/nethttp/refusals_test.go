@@ -41,7 +41,7 @@ var refusalCases = func() []refusalCase {
 	return []refusalCase{
 		{"no session", none, "GET", "/account", nil, 401, login, true, false, session.ErrUnauthenticated, ""},
 		{"the session is revoked", func(a *app, _ *client) { a.end() }, "GET", "/account", nil, 401, login, true, false, session.ErrUnauthenticated, ""},
-		{"the session has just been revoked", func(a *app, _ *client) { a.revoke("ada") }, "GET", "/live", nil, 401, login, true, false, session.ErrUnauthenticated, ""},
+		{"the session has just been revoked", func(a *app, _ *client) { a.revoke("ada") }, "GET", "/live", nil, 401, login, true, true, session.ErrUnauthenticated, ""},
 		{"the login is too old", func(_ *app, b *client) { refreshFor(b, 3) }, "GET", "/password", nil, 401, tooOld, true, true, nil, "too old"},
 		{"the wrong role", same, "GET", "/admin", nil, 403, "You may not do this.", false, false, nil, "none of the roles"},
 		{"credentials of a disabled user", none, "GET", "/account", []string{"Authorization", "gone"}, 403, "This account cannot log in.", false, false, session.ErrUserDisabled, ""},

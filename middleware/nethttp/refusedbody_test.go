@@ -1,6 +1,7 @@
 package nethttp_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -73,6 +74,10 @@ func TestGuard_ReadsTheBodyOfARefusedRequest(t *testing.T) {
 			r.Header.Set("Expect", "100-continue")
 			return w
 		}, 303, 0},
+		"HTTP/2, where the answer may come first": {"/account", mb, func(r *http.Request, w *deadlineWriter) http.ResponseWriter {
+			r.ProtoMajor, r.ProtoMinor = 2, 0
+			return w
+		}, 303, 0},
 		"a writer without a deadline": {"/account", mb, func(_ *http.Request, w *deadlineWriter) http.ResponseWriter { return w.ResponseRecorder }, 303, 0},
 		"a writer behind another": {"/account", mb, func(_ *http.Request, w *deadlineWriter) http.ResponseWriter {
 			return wrapped{ResponseWriter: w}
@@ -123,6 +128,23 @@ func TestGuard_ReadsARefusedBodyForHalfAMinute(t *testing.T) {
 		default:
 		}
 	})
+}
+
+// A server that limits the time for its answers must still be able to write this one.
+func TestGuard_ReadsARefusedBodyForHalfOfTheServersWriteTimeout(t *testing.T) {
+	for timeout, want := range map[time.Duration]time.Duration{10 * time.Second: 5 * time.Second, 5 * time.Minute: 30 * time.Second, 0: 30 * time.Second} {
+		inApp(t, nethttp.Config{}, func(a *app) {
+			w := &deadlineWriter{httptest.NewRecorder(), make(chan struct{})}
+			r := httptest.NewRequest("POST", "https://app.test/account", &sender{left: 1000, hangs: w.ended})
+			r = r.WithContext(context.WithValue(r.Context(), http.ServerContextKey, &http.Server{WriteTimeout: timeout}))
+			r.ContentLength = 2000
+			begin := time.Now()
+			a.handler.ServeHTTP(w, r)
+			if took := time.Since(begin); w.Code != 401 || took != want {
+				a.Errorf("with a WriteTimeout of %v: %d after %v; want 401 after %v", timeout, w.Code, took, want)
+			}
+		})
+	}
 }
 
 // On a real connection a client that sends everything before it reads gets the answer.

@@ -46,7 +46,7 @@ func (c *Core) isGoodNext(p string) bool {
 	path, _, _ := strings.Cut(p, "?")
 	path, _, _ = strings.Cut(path, "#")
 	decoded, err := url.PathUnescape(path)
-	return err == nil && within(decoded, c.cfg.Prefix) && !within(decoded, c.cfg.Prefix+c.cfg.LoginPath) && !within(decoded, c.cfg.Prefix+c.cfg.LogoutPath)
+	return err == nil && within(path, c.cfg.Prefix) && within(decoded, c.cfg.Prefix) && !within(decoded, c.cfg.Prefix+c.cfg.LoginPath) && !within(decoded, c.cfg.Prefix+c.cfg.LogoutPath)
 }
 
 func within(path, root string) bool {
