@@ -76,12 +76,6 @@ func TestManager_PasswordChangedRefuses(t *testing.T) {
 		"another epoch":   {epoch: 3, want: disabled},
 		"the old epoch":   {epoch: 1, want: disabled},
 		"no epoch":        {epoch: 0, want: func(err error) bool { return err != nil && !disabled(err) && !isUnauthenticated(err) }},
-		"a logout that the store has not heard of": {after: func(w *testWorld, b *sessiontest.Browser) {
-			w.store.Fail(errStoreDown, "Revoke")
-			if _, err := w.Logout(page(b.CloneIgnoringExpiry())); err == nil {
-				w.Fatal("the store has heard of it")
-			}
-		}, epoch: 2, want: func(err error) bool { return isUnauthenticated(err) || isUnavailable(err) }},
 		"the store fails": {after: func(w *testWorld, _ *sessiontest.Browser) { w.store.Fail(errStoreDown) }, epoch: 2, want: isUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -102,6 +96,9 @@ func TestManager_PasswordChangedRefuses(t *testing.T) {
 					w.Errorf("got %v, %v", v, err)
 				}
 				w.store.Fail(nil)
+				if n := w.count(session.EventReuse); name != "a superseded refresh cookie" && n != 0 {
+					w.Errorf("%d events of reuse", n)
+				}
 				if name != "a session revoked elsewhere" && !w.row(kept.ID).RevokedAt.IsZero() {
 					w.Error("the session of another device was revoked")
 				}
@@ -118,6 +115,29 @@ func TestManager_PasswordChangedRefusesAnImpersonation(t *testing.T) {
 		w.users.SetUser("2", store.User{Epoch: 2})
 		if v, err := w.PasswordChanged(page(b), 2); !errors.Is(err, session.ErrUserDisabled) || len(v.Cookies) != 0 {
 			w.Errorf("got %v, %v; want ErrUserDisabled", v, err)
+		}
+	})
+}
+
+// A logout beside the request counts, although the store has not heard of it yet.
+func TestManager_PasswordChangedRevivesNoSession(t *testing.T) {
+	inTestWorld(t, session.Config{}, func(w *testWorld) {
+		b := newBrowser()
+		w.login(b, session.Login{Epoch: 1})
+		r := page(b)
+		v, err := w.Authenticate(r)
+		if err != nil {
+			w.Fatal(err)
+		}
+		r = r.WithContext(withVerdict(r.Context(), v)) // as a guard admits it
+		w.store.Fail(errStoreDown, "Revoke")
+		if _, err := w.Logout(page(b)); err == nil {
+			w.Fatal("the store has heard of the logout")
+		}
+		w.repairStore()
+		w.newPassword(2)
+		if v, err := w.PasswordChanged(r, 2); !isUnavailable(err) || len(v.Cookies) != 0 {
+			w.Errorf("after the logout: %v, %v; want ErrStoreUnavailable", v, err)
 		}
 	})
 }
