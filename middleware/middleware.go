@@ -320,7 +320,8 @@ func (g *Guard) Logout(c echo.Context) error {
 }
 
 // ReturnTo returns the page to show after a login: the form or query value "next" if it
-// is a path of this app and neither the login nor the logout, else fallback.
+// is a path of this app and neither the login nor the logout, else fallback, as it is: with
+// Config.Prefix, write "/app/".
 func (g *Guard) ReturnTo(c echo.Context, fallback string) string {
 	return g.core.ReturnTo(c.Request(), fallback)
 }

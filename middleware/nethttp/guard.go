@@ -288,7 +288,8 @@ func (g *Guard) Logout(w http.ResponseWriter, r *http.Request) {
 }
 
 // ReturnTo returns the page to show after a login: the form or query value "next" if it
-// is a path of this app and neither the login nor the logout, else fallback.
+// is a path of this app and neither the login nor the logout, else fallback, as it is: with
+// Config.Prefix, write "/app/".
 func (g *Guard) ReturnTo(r *http.Request, fallback string) string {
 	return g.core.ReturnTo(r, fallback)
 }

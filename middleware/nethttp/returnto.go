@@ -54,8 +54,8 @@ func within(path, root string) bool {
 }
 
 // ReturnTo returns the form or query value "next" if it is a path of this app and neither
-// the login nor the logout, else fallback. It checks the path on each use, because any
-// client can set it.
+// the login nor the logout, else fallback, as it is: with a Prefix, write "/app/". It checks
+// the path on each use, because any client can set it.
 func (c *Core) ReturnTo(r *http.Request, fallback string) string {
 	if next := r.FormValue("next"); c.isGoodNext(next) {
 		return next
