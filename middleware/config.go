@@ -1,11 +1,7 @@
 package middleware
 
 import (
-	"errors"
-	"fmt"
 	"net/http"
-	"slices"
-	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -100,90 +96,4 @@ type Config struct {
 	// guard's own answer is sent. It is not called for an answer that nobody sees,
 	// such as that to a prefetch: see nethttp.Refusal.
 	Answer func(c echo.Context, refusal *echo.HTTPError) error
-}
-
-// faults returns an error that names every fault of a list of routes. The field is that of
-// Config.
-func faults(field string, entries []string) error {
-	var faults []error
-	wrong := func(format string, args ...any) {
-		faults = append(faults, fmt.Errorf("guard: Config."+field+" has "+format, args...))
-	}
-	for _, route := range entries {
-		method, at := splitRoute(route)
-		if method != strings.ToUpper(method) {
-			wrong("%q: write the method in capitals, or leave it out", route)
-		}
-		if !strings.HasPrefix(at.path, "/") || at.host != "" && strings.HasPrefix(at.path, "//") || strings.ContainsAny(at.host, " \t") {
-			wrong("%q: use the path of a route as it was registered with echo, such as /static*, on a virtual host after its name, such as shop.example.com/static*", route)
-		}
-		if strings.ContainsAny(at.host+at.path, "?#") {
-			wrong("%q: a route has no query and no fragment", route)
-		}
-		if at.host == "" && at.path == "/*" {
-			wrong("%q: it holds for every path that matches no other route", route)
-		}
-	}
-	return errors.Join(faults...)
-}
-
-// route is a route of an Echo, without its method.
-type route struct {
-	host string // of Echo.Host; "": the default host
-	path string // as echo.Context.Path returns it
-}
-
-// splitRoute splits an entry of a list. The method may be empty.
-func splitRoute(entry string) (method string, at route) {
-	if before, after, ok := strings.Cut(entry, " "); ok {
-		method, entry = before, after
-	}
-	begin := max(strings.Index(entry, "/"), 0)
-	return method, route{host: entry[:begin], path: entry[begin:]}
-}
-
-// unused returns the entries of a list that match no route of an Echo. GET opens
-// HEAD, too, and echo itself answers OPTIONS on each route.
-func unused(entries []string, e *echo.Echo) (unused []string) {
-	routes := map[string][]*echo.Route{"": e.Routes()} // by host
-	for host, router := range e.Routers() {
-		routes[host] = router.Routes()
-	}
-	for _, entry := range entries {
-		method, at := splitRoute(entry)
-		if !slices.ContainsFunc(routes[at.host], func(r *echo.Route) bool {
-			return r.Path == at.path && (method == "" || method == r.Method || method == http.MethodOptions || method == http.MethodGet && r.Method == http.MethodHead)
-		}) {
-			unused = append(unused, entry)
-		}
-	}
-	return unused
-}
-
-// routes holds the methods of each route of a list. nil means all.
-type routes map[route][]string
-
-func routesOf(entries ...string) routes {
-	listed := routes{}
-	for _, entry := range entries {
-		switch method, at := splitRoute(entry); method {
-		case "":
-		case http.MethodGet:
-			listed[at] = append(listed[at], method, http.MethodHead)
-		default:
-			listed[at] = append(listed[at], method)
-		}
-	}
-	// A path alone includes every method, so it replaces the entries above.
-	for _, entry := range entries {
-		if method, at := splitRoute(entry); method == "" {
-			listed[at] = nil
-		}
-	}
-	return listed
-}
-
-func (rs routes) has(at route, method string) bool {
-	methods, ok := rs[at]
-	return ok && (methods == nil || slices.Contains(methods, method))
 }

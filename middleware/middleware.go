@@ -9,10 +9,8 @@ package middleware
 
 import (
 	"errors"
-	"fmt"
-	"log/slog"
+	"iter"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 
@@ -25,15 +23,10 @@ import (
 // Guard decides which requests reach the handlers of an echo app, and identifies the
 // user. It is safe for concurrent use. Make one with New.
 type Guard struct {
-	core   *nethttp.Core
-	custom func(echo.Context, *echo.HTTPError) error // Config.Answer
-	public routes
-
-	background routes
-
-	entries   map[string][]string // Config.Public and Config.Background, by the name of the field
-	reporting sync.Once           // of the entries that match no route
-	timeout   sync.Once           // of the report of echo's Timeout
+	core    *nethttp.Core
+	routes  *nethttp.Routes
+	custom  func(echo.Context, *echo.HTTPError) error // Config.Answer
+	timeout sync.Once                                 // of the report of echo's Timeout
 }
 
 // New returns a Guard for the sessions of a Manager. If the Config is faulty, the error
@@ -47,16 +40,11 @@ func New(sessions *session.Manager, cfg Config) (*Guard, error) {
 		Credentials:   cfg.Credentials,
 		OnLogoutError: cfg.OnLogoutError,
 	})
-	if err := errors.Join(err, faults("Public", cfg.Public), faults("Background", cfg.Background)); err != nil {
+	routes, routesErr := core.Routes(nethttp.RoutesConfig{Public: cfg.Public, Background: cfg.Background, Hosts: true})
+	if err := errors.Join(err, routesErr); err != nil {
 		return nil, err
 	}
-	return &Guard{
-		core:       core,
-		custom:     cfg.Answer,
-		public:     routesOf(append(slices.Clone(cfg.Public), core.LoginPath())...),
-		background: routesOf(cfg.Background...),
-		entries:    map[string][]string{"Public": slices.Clone(cfg.Public), "Background": slices.Clone(cfg.Background)},
-	}, nil
+	return &Guard{core: core, routes: routes, custom: cfg.Answer}, nil
 }
 
 // Protect admits only requests with a session. On the login page and the public routes
@@ -70,35 +58,42 @@ func New(sessions *session.Manager, cfg Config) (*Guard, error) {
 // answer sets cookies.
 func (g *Guard) Protect(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		g.reporting.Do(func() { g.reportUnused(c.Echo()) })
-		at := routeOf(c)
-		if at == (route{path: g.core.LogoutPath()}) {
+		g.routes.ReportUnmatched(func() iter.Seq2[string, string] { return registered(c.Echo()) })
+		need, guarded := g.routes.Requirement(routeOf(c), c.Request().Method)
+		if !guarded {
 			return next(c)
 		}
-		method := c.Request().Method
-		return g.admit(c, next, nethttp.Requirement{Public: g.public.has(at, method), Background: g.background.has(at, method)})
+		return g.admit(c, next, need)
 	}
 }
 
-// reportUnused warns of the entries of Config that match no route. The Echo has all its
-// routes when it serves, and has few or none of them when New runs.
-func (g *Guard) reportUnused(e *echo.Echo) {
-	for field, entries := range g.entries {
-		if unused := unused(entries, e); len(unused) > 0 {
-			slog.Warn(fmt.Sprintf("middleware: Config.%s has entries that match no route, and do nothing: %q; write the path as it was registered with echo, and on a virtual host after its name", field, unused))
+// registered yields the routes of an Echo, and their methods. Those of a virtual host begin
+// with its name.
+func registered(e *echo.Echo) iter.Seq2[string, string] {
+	return func(yield func(route, method string) bool) {
+		for _, r := range e.Routes() {
+			if !yield(r.Path, r.Method) {
+				return
+			}
+		}
+		for host, router := range e.Routers() {
+			for _, r := range router.Routes() {
+				if !yield(host+r.Path, r.Method) {
+					return
+				}
+			}
 		}
 	}
 }
 
-// routeOf returns the route that echo has chosen for a request. Echo compares the Host
-// header with the name of a virtual host byte by byte. So the header "SHOP.example.com" is
-// the default host, and so are the routes that it reaches.
-func routeOf(c echo.Context) route {
-	at := route{path: c.Path()}
+// routeOf returns the route that echo has chosen for a request, after the name of its virtual
+// host. Echo compares the Host header with that name byte by byte. So the header
+// "SHOP.example.com" is the default host, and so are the routes that it reaches.
+func routeOf(c echo.Context) string {
 	if host := c.Request().Host; c.Echo().Routers()[host] != nil {
-		at.host = host
+		return host + c.Path()
 	}
-	return at
+	return c.Path()
 }
 
 // Identify admits requests with and without a session. The handler gets the session

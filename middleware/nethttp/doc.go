@@ -40,8 +40,9 @@
 // # Guards for other frameworks
 //
 // A guard for another framework builds on [Core], which has the same rules, and adds the
-// framework's signatures and route matching. Package middleware is the guard for echo. A
-// guard calls Core.Admit before the handler and Core.Finish after it, and passes the
+// framework's signatures and route matching. Package middleware is the guard for echo v4.
+// Where the framework's router tells the route of a request, Core.Routes reads Config.Public
+// and Config.Background, and its Requirement says what to require. A guard calls Core.Admit before the handler and Core.Finish after it, and passes the
 // writer and the request that Admit returns to the handler. If its Issue cannot put a new
 // writer in place of the handler's, it wraps that with Core.Watch. It calls ReturnForm when
 // the handler has returned or panicked. The login page is always public, and requests to
