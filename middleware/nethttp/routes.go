@@ -59,7 +59,7 @@ func (rs *Routes) Requirement(route, method string) (need Requirement, guarded b
 // ReportUnmatched logs a warning, with slog's default logger, of the entries for which the
 // framework has no route: they open nothing, and may be misspelt. It does so once. Call it at
 // the first request: the framework has all its routes then. registered is only called then,
-// and yields each route and its method.
+// and yields each route and its method; "" stands for all methods.
 func (rs *Routes) ReportUnmatched(registered func() iter.Seq2[string, string]) {
 	rs.reporting.Do(func() {
 		for _, list := range []struct {
@@ -151,9 +151,9 @@ func (l routeList) unmatched(registered iter.Seq2[string, string]) (unmatched []
 	}
 	for _, entry := range l.entries {
 		method, route := splitEntry(entry)
-		known := methods[route]
-		if len(known) == 0 || method != "" && method != http.MethodOptions && !slices.Contains(known, method) &&
-			!(method == http.MethodGet && slices.Contains(known, http.MethodHead)) {
+		if !slices.ContainsFunc(methods[route], func(known string) bool {
+			return method == "" || known == "" || method == known || method == http.MethodOptions || method == http.MethodGet && known == http.MethodHead
+		}) {
 			unmatched = append(unmatched, entry)
 		}
 	}

@@ -1,0 +1,66 @@
+package gin
+
+import (
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/sessionkit/sessionkit/middleware/nethttp"
+	"github.com/sessionkit/sessionkit/session"
+)
+
+// Config describes an app to New. The zero Config has the login page at /login, the
+// logout at /logout, and no other public page. The fields that nethttp.Config has, too, mean
+// the same; its documentation has the details.
+type Config struct {
+	_ [0]func() // named fields only
+
+	// LoginPath is the path of the login page, which is public. Its query tells the page what
+	// it may want to know: see nethttp.Config.LoginPath. Default "/login".
+	LoginPath string
+
+	// LogoutPath is the route of Guard.Logout. Protect admits each request to it. Default
+	// "/logout".
+	LogoutPath string
+
+	// Public lists the routes that need no session, as they were registered with gin and
+	// as c.FullPath() returns them: "/", "/static/*filepath", "/articles/:id". A path alone is
+	// open to every method, "GET /articles/:id" to GET and HEAD only. Gin's
+	// Static("/static", dir) registers "/static/*filepath". Everything else is protected, also
+	// paths that match no route.
+	Public []string
+
+	// Background lists the routes whose requests do not show that the user is there, such as
+	// a poll for news, in the syntax of Public: see nethttp.Config.Background. Give it no page
+	// that users open.
+	Background []string
+
+	// Engine is the app's. If it is set, the first request that Protect gets logs the entries
+	// of Public and Background that match none of its routes, as a warning, with slog's
+	// default logger: such an entry opens nothing, and may be misspelt.
+	Engine *gin.Engine
+
+	// Prefix is the part of each path that browsers see and this app does not, such as
+	// "/app": see nethttp.Config.Prefix. Default: none.
+	Prefix string
+
+	// CrossOrigin refuses unsafe requests and WebSockets from other sites, before any other
+	// check. Default: the zero http.CrossOriginProtection. Mount CORS, if any, before the
+	// guard.
+	CrossOrigin *http.CrossOriginProtection
+
+	// Credentials, if not nil, logs programs in by a password or a token, on protected
+	// routes: see nethttp.Config.Credentials and nethttp.BasicAuth. Any client can make it
+	// run: limit the rate and the cost of hashing in it.
+	Credentials func(r *http.Request) (session.Login, error)
+
+	// OnLogoutError, if not nil, is called by Logout if the store cannot be told that the
+	// session has ended: see nethttp.Config.OnLogoutError.
+	OnLogoutError func(r *http.Request, err error)
+
+	// Answer, if not nil, writes refusals in place of the guard's own small pages. The
+	// headers, such as Location, HX-Redirect and Retry-After, are set. Answer cannot admit a
+	// request: if it neither writes nor sets a status, the guard's own answer is sent. It is
+	// not called for an answer that nobody sees: see nethttp.Refusal.Fixed.
+	Answer func(c *gin.Context, refusal *nethttp.Refusal)
+}

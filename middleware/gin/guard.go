@@ -1,0 +1,255 @@
+// Package gin protects the handlers of an app on gin with sessions.
+//
+//	guard, err := sessiongin.New(sessions, sessiongin.Config{Public: []string{"/", "/static/*filepath"}})
+//	engine.Use(guard.Protect)
+//
+// It adds gin's signatures and route matching to package nethttp. That package holds
+// the rules, and its documentation describes the answers that clients get.
+package gin
+
+import (
+	"errors"
+	"iter"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/sessionkit/sessionkit/middleware/nethttp"
+	"github.com/sessionkit/sessionkit/session"
+)
+
+// Guard decides which requests reach the handlers of a gin app, and identifies the user. It
+// is safe for concurrent use. Make one with New.
+type Guard struct {
+	core   *nethttp.Core
+	routes *nethttp.Routes
+	engine *gin.Engine                          // Config.Engine
+	custom func(*gin.Context, *nethttp.Refusal) // Config.Answer
+}
+
+// New returns a Guard for the sessions of a Manager. If the Config is faulty, the error
+// names every fault.
+func New(sessions *session.Manager, cfg Config) (*Guard, error) {
+	core, err := nethttp.NewCore(sessions, nethttp.CoreConfig{
+		LoginPath:     cfg.LoginPath,
+		LogoutPath:    cfg.LogoutPath,
+		Prefix:        cfg.Prefix,
+		CrossOrigin:   cfg.CrossOrigin,
+		Credentials:   cfg.Credentials,
+		OnLogoutError: cfg.OnLogoutError,
+	})
+	routes, routesErr := core.Routes(nethttp.RoutesConfig{Public: cfg.Public, Background: cfg.Background})
+	if err := errors.Join(err, routesErr); err != nil {
+		return nil, err
+	}
+	return &Guard{core: core, routes: routes, engine: cfg.Engine, custom: cfg.Answer}, nil
+}
+
+// Protect admits only requests with a session. On the login page and the public routes
+// it does what Identify does. It admits each request to Config.LogoutPath: Guard.Logout
+// makes its own checks.
+//
+// Mount Protect with Use before the first route is registered: gin gives middleware only to
+// the routes that are registered after it, and serves the others to everybody. A route of
+// another Engine that this one calls is the route of the outer one here.
+//
+// Protect sets Cache-Control: no-store on each answer to a request with a session, also on
+// public pages. The handler may replace it, unless the answer sets cookies.
+func (g *Guard) Protect(c *gin.Context) {
+	if g.engine != nil {
+		g.routes.ReportUnmatched(g.registered)
+	}
+	if need, guarded := g.routes.Requirement(c.FullPath(), c.Request.Method); guarded {
+		g.admit(c, need)
+	}
+}
+
+// registered yields the routes of the Engine, and their methods.
+func (g *Guard) registered() iter.Seq2[string, string] {
+	return func(yield func(route, method string) bool) {
+		for _, r := range g.engine.Routes() {
+			if !yield(r.Path, r.Method) {
+				return
+			}
+		}
+	}
+}
+
+// Identify admits requests with and without a session. The handler gets the session
+// from session.FromContext, with c.Request.Context(). See nethttp.Guard.Identify.
+func (g *Guard) Identify(c *gin.Context) { g.admit(c, nethttp.Requirement{Public: true}) }
+
+// RequireRole admits only users who have the role or one of the others. Other users get
+// a 403. The roles come from the access cookie, which is up to session.Config.AccessTTL
+// old. RequireLive, before or behind it, makes the store decide.
+func (g *Guard) RequireRole(role string, or ...string) gin.HandlerFunc {
+	return g.require(nethttp.Requirement{Roles: append([]string{role}, or...)})
+}
+
+// RequireRecentLogin admits only users who logged in less than d ago, and no impersonation.
+// Other users are sent to the login page, with reauth=1 in its query, and return after the
+// login. If d is zero or negative, it admits nobody.
+func (g *Guard) RequireRecentLogin(d time.Duration) gin.HandlerFunc {
+	return g.require(nethttp.Requirement{Recent: max(d, 1)})
+}
+
+// RequireMethod admits only users who have proved who they are by the method or one of the
+// others, and no impersonation: see nethttp.Guard.RequireMethod and StepUp.
+func (g *Guard) RequireMethod(method string, or ...string) gin.HandlerFunc {
+	return g.require(nethttp.Requirement{Methods: append([]string{method}, or...)})
+}
+
+// RequireLive admits only browsers that hold a session that is live now. It asks the store,
+// with one statement for each request: see nethttp.Guard.RequireLive.
+func (g *Guard) RequireLive(c *gin.Context) { g.admit(c, nethttp.Requirement{Live: true}) }
+
+func (g *Guard) require(need nethttp.Requirement) gin.HandlerFunc {
+	return func(c *gin.Context) { g.admit(c, need) }
+}
+
+func (g *Guard) admit(c *gin.Context, need nethttp.Requirement) {
+	original := c.Request
+	w, r, refusal := g.core.Admit(c.Writer, original, need)
+	g.use(c, w, r)
+	if refusal != nil {
+		g.answer(c, refusal)
+		return
+	}
+	defer returnForm(c, original)
+	c.Next()
+	g.core.Finish(c.Request) // gin sends an empty answer without a call of c.Writer
+}
+
+// use makes the rest of the chain use a request, and a writer that checks the header if the
+// Core has set cookies.
+func (g *Guard) use(c *gin.Context, w http.ResponseWriter, r *http.Request) {
+	if w != http.ResponseWriter(c.Writer) {
+		c.Writer = &writer{c.Writer, func() { g.core.Finish(c.Request) }}
+	}
+	c.Request = r
+}
+
+func returnForm(c *gin.Context, original *http.Request) { nethttp.ReturnForm(original, c.Request) }
+
+// answer sends a refusal, and ends the chain.
+func (g *Guard) answer(c *gin.Context, refusal *nethttp.Refusal) {
+	c.Abort()
+	if g.custom != nil && !refusal.Fixed {
+		before := c.Writer.Status()
+		if g.custom(c, refusal); c.Writer.Written() || c.Writer.Status() != before {
+			return
+		}
+	}
+	if err := refusal.Write(c.Writer); err != nil {
+		_ = c.Error(err)
+	}
+}
+
+// Err returns nil if the request has a session, else why it has none: see nethttp.Core.Err.
+// It is for public pages. If the error Is session.ErrStoreUnavailable, the user may be logged
+// in.
+func (g *Guard) Err(c *gin.Context) error { return g.core.Err(c.Request) }
+
+// WriteError answers with an error of Issue or of the session.Manager, in the form that
+// suits the client, and ends the chain: see nethttp.Core.Refuse for the status. The answer to
+// any other error is a 500 that does not show the error. Config.Answer writes it, if it is
+// set.
+func (g *Guard) WriteError(c *gin.Context, err error) {
+	g.answer(c, g.core.Refuse(c.Writer.Header(), c.Request, err))
+}
+
+// Issue begins a session for a user whose credentials the app has verified, and sets its
+// cookies in the answer. It ends the session that the browser had. Call it before the
+// first byte of the answer. If there is an error, pass it to WriteError. It is a
+// *nethttp.Refusal, whose status is 403 if the user may not log in or the request came from
+// another site, 503 if the store does not answer, and 500 if the user does not fit into a
+// cookie; or it says that the answer has begun.
+//
+// The list of devices shows the address that session.Config.ClientIP returns. It does not use
+// c.ClientIP(), which believes every client unless Engine.SetTrustedProxies says otherwise.
+func (g *Guard) Issue(c *gin.Context, login session.Login) error {
+	return g.begin(c, func(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, *http.Request, *nethttp.Refusal) {
+		return g.core.Issue(w, r, login)
+	})
+}
+
+// StepUp begins a new session for the request's user, who has just proved who they are by
+// one more method, such as a second factor, which the app has verified. The old session
+// ends: see session.Manager.StepUp. It is used like Issue, and its errors are the same.
+func (g *Guard) StepUp(c *gin.Context, method string) error {
+	return g.begin(c, func(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, *http.Request, *nethttp.Refusal) {
+		return g.core.StepUp(w, r, method)
+	})
+}
+
+// PasswordChanged renews the request's session, and ends all others of the user, after the app
+// has stored a new password and raised the user's session epoch: see
+// session.Manager.PasswordChanged. It is used like Issue.
+func (g *Guard) PasswordChanged(c *gin.Context, epoch uint64) error {
+	return g.begin(c, func(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, *http.Request, *nethttp.Refusal) {
+		return g.core.PasswordChanged(w, r, epoch)
+	})
+}
+
+// Update replaces the Data of the request's session: see session.Manager.Update. It is used
+// like Issue.
+func (g *Guard) Update(c *gin.Context, data map[string]string) error {
+	return g.begin(c, func(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, *http.Request, *nethttp.Refusal) {
+		return g.core.Update(w, r, data)
+	})
+}
+
+// StopImpersonating puts the actor's own session in place of the request's impersonation: see
+// session.Login.Actor and session.Manager.StopImpersonating. It is used like Issue.
+func (g *Guard) StopImpersonating(c *gin.Context) error {
+	return g.begin(c, g.core.StopImpersonating)
+}
+
+// begin lets the handler go on with the session that a call of the Core begins.
+func (g *Guard) begin(c *gin.Context, call func(http.ResponseWriter, *http.Request) (http.ResponseWriter, *http.Request, *nethttp.Refusal)) error {
+	if c.Writer.Written() {
+		return errTooLate
+	}
+	w, r, refusal := call(c.Writer, c.Request)
+	if refusal != nil {
+		return refusal
+	}
+	g.use(c, w, r)
+	return nil
+}
+
+// errTooLate is the error of Issue after the first byte of the answer, when the cookies would
+// be lost.
+var errTooLate = errors.New("gin: the answer has begun and can carry no cookies: call Issue and Logout before writing")
+
+// Logout is a handler that ends the request's session and deletes its cookies. Browsers
+// get a 303 to ReturnTo(c, LoginPath), programs a 204: see nethttp.Guard.Logout. A method
+// other than POST gets a 405. If the answer has begun, the session stays, and c.Errors says
+// so.
+func (g *Guard) Logout(c *gin.Context) {
+	if c.Writer.Written() {
+		_ = c.Error(errTooLate)
+		c.Abort()
+		return
+	}
+	original := c.Request
+	w, r, refusal := g.core.Logout(c.Writer, original)
+	if refusal != nil {
+		g.answer(c, refusal)
+		return
+	}
+	g.use(c, w, r)
+	defer returnForm(c, original)
+	// AfterLogout reads the form. This is safe now: a request of another site was refused.
+	if err := nethttp.Redirect(c.Writer, r, g.core.AfterLogout(r)); err != nil {
+		_ = c.Error(err)
+	}
+}
+
+// ReturnTo returns the page to show after a login: the form or query value "next" if it
+// is a path of this app and neither the login nor the logout, else fallback, as it is: with
+// Config.Prefix, write "/app/".
+func (g *Guard) ReturnTo(c *gin.Context, fallback string) string {
+	return g.core.ReturnTo(c.Request, fallback)
+}
