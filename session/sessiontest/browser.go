@@ -26,8 +26,8 @@ type Browser struct {
 	// UserAgent is what the browser says it is; empty: nothing.
 	UserAgent string
 
-	// Transport carries the requests. NewBrowser calls a handler in this process;
-	// http.DefaultTransport makes real requests.
+	// Transport carries the requests. NewBrowser calls a handler in this process, and
+	// NewServerBrowser makes real requests.
 	Transport http.RoundTripper
 }
 
@@ -36,6 +36,13 @@ type Browser struct {
 // Receive.
 func NewBrowser(app http.Handler) *Browser {
 	return &Browser{Jar: &Jar{}, Origin: Origin, Transport: handlerTransport{app}}
+}
+
+// NewServerBrowser returns a browser without cookies that makes real requests to a server,
+// over TLS if httptest.NewTLSServer has started it. The server sees them as it would a
+// browser's, so that a handler can hijack or flush the connection.
+func NewServerBrowser(server *httptest.Server) *Browser {
+	return &Browser{Jar: &Jar{}, Origin: server.URL, Transport: server.Client().Transport}
 }
 
 // Clone returns an independent browser with a copy of the cookies.
@@ -111,17 +118,14 @@ func (b *Browser) Do(r *http.Request) *http.Response {
 // app. The test fails if Issue returns an error.
 func (b *Browser) Login(t testing.TB, sessions *session.Manager, login session.Login) session.Session {
 	t.Helper()
-	v, err := sessions.Issue(b.NewRequest(http.MethodPost, "/login", nil), login)
-	if err != nil {
-		t.Fatalf("sessiontest: logging in user %q: %v", login.UserID, err)
-	}
+	v := issue(t, sessions, b.NewRequest(http.MethodPost, "/login", nil), login)
 	b.Receive(v.Cookies)
 	return v.Session()
 }
 
 // ExpireAccess deletes the access cookie, as the browser does when its Max-Age
-// is over: the next request takes the refresh path. A Manager answers a refresh
-// cookie that it has just seen from memory, for up to a second.
+// is over: the next request takes the refresh path. A Manager answers a refresh cookie that
+// it has just seen from memory, for up to a second, even if the store fails.
 func (b *Browser) ExpireAccess() { b.Delete(isAccessCookie) }
 
 func (b *Browser) url(path string) *url.URL {

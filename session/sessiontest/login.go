@@ -1,6 +1,7 @@
 package sessiontest
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -8,17 +9,21 @@ import (
 	"github.com/sessionkit/sessionkit/session"
 )
 
-// LoginAs begins a session of a user and puts both its cookies into r. They replace the
-// cookies of an earlier login, so a handler behind a guard of the same Manager sees the
-// user, also behind RequireLive. The user must be in the Manager's store. The user's
-// epoch is not checked, which session.EventMisconfigured reports. The test fails if
-// Issue returns an error.
+// LoginAs is Login for a user of whom the test needs no more than the id.
 func LoginAs(t testing.TB, sessions *session.Manager, r *http.Request, userID string) session.Session {
 	t.Helper()
-	v, err := sessions.Issue(r, session.Login{UserID: userID})
-	if err != nil {
-		t.Fatalf("sessiontest: logging in user %q: %v", userID, err)
-	}
+	return Login(t, sessions, r, session.Login{UserID: userID})
+}
+
+// Login begins a session and puts its cookies into r, which replace those of an earlier
+// login. So a handler behind a guard of the same Manager sees the user, also behind
+// RequireLive. The user must be in the Manager's store, which also has the roles and the
+// attributes. Login.Methods, Login.Data and the like are the session's facts. If Login.Epoch
+// is 0, the user's epoch is not checked, which session.EventMisconfigured reports. The test
+// fails if Issue returns an error.
+func Login(t testing.TB, sessions *session.Manager, r *http.Request, login session.Login) session.Session {
+	t.Helper()
+	v := issue(t, sessions, r, login)
 	for _, c := range v.Cookies {
 		removeCookies(r, func(name string) bool { return name == c.Name })
 		if c.MaxAge >= 0 { // else it deletes
@@ -26,6 +31,20 @@ func LoginAs(t testing.TB, sessions *session.Manager, r *http.Request, userID st
 		}
 	}
 	return v.Session()
+}
+
+// issue begins a session, or fails the test and says what to do.
+func issue(t testing.TB, sessions *session.Manager, r *http.Request, login session.Login) session.Verdict {
+	t.Helper()
+	v, err := sessions.Issue(r, login)
+	if err != nil {
+		remedy := ""
+		if errors.Is(err, session.ErrUserDisabled) && login.Actor == "" {
+			remedy = ": put the user into the store first, with Kit.Users.SetUser or a row of your users table, and leave Login.Epoch at 0 or set it to the user's"
+		}
+		t.Fatalf("sessiontest: logging in user %q: %v%s", login.UserID, err, remedy)
+	}
+	return v
 }
 
 // ExpireAccess removes the access cookie from r, as a browser does when its Max-Age is
@@ -48,8 +67,8 @@ func isAccessCookie(name string) bool {
 	return strings.HasSuffix(name, "-session")
 }
 
-// Revoke revokes a session, as the user can do on another device. The test fails if
-// Manager.Revoke returns an error.
+// Revoke revokes a session, as the user can do on another device. Its next request is
+// refused. The test fails if Manager.Revoke returns an error.
 func Revoke(t testing.TB, sessions *session.Manager, s session.Session) {
 	t.Helper()
 	if err := sessions.Revoke(t.Context(), s.UserID, s.ID); err != nil {

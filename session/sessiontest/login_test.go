@@ -1,6 +1,7 @@
 package sessiontest_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -107,12 +108,7 @@ type stopped struct{}
 
 func (f *failingTB) Helper() {}
 func (f *failingTB) Fatalf(format string, args ...any) {
-	f.fatal = strings.TrimSpace(format)
-	for _, arg := range args {
-		if err, ok := arg.(error); ok {
-			f.fatal += ": " + err.Error()
-		}
-	}
+	f.fatal = fmt.Sprintf(format, args...)
 	panic(stopped{})
 }
 
@@ -127,6 +123,7 @@ func TestHelpers_FailTheTestOnErrors(t *testing.T) {
 		want error
 	}{
 		"LoginAs":       {func(t testing.TB) { sessiontest.LoginAs(t, w.sessions, r, "nobody") }, session.ErrUserDisabled},
+		"Login":         {func(t testing.TB) { sessiontest.Login(t, w.sessions, r, session.Login{UserID: "1", Epoch: 9}) }, session.ErrUserDisabled},
 		"Browser.Login": {func(t testing.TB) { b.Login(t, w.sessions, session.Login{UserID: "nobody"}) }, session.ErrUserDisabled},
 		"Revoke": {func(t testing.TB) {
 			other := s

@@ -68,7 +68,9 @@ func (s *Store) After(hook Hook) {
 }
 
 // Fail makes each call of the named methods, or of all methods if none is named, return
-// err without reaching the store. It replaces the hook of Before. A nil err removes it.
+// err without reaching the store: an outage. It replaces the hook of Before. A nil err removes
+// it. Access cookies stay good, and a Manager answers a refresh cookie that it has seen within
+// the last second from memory: expire the access cookie of a login that made no request since.
 func (s *Store) Fail(err error, methods ...string) {
 	s.Before(failing(err, methods))
 }
@@ -108,8 +110,8 @@ func (s *Store) SetClock(offset time.Duration) {
 }
 
 // AgeLogin moves the login of a session back by d, for tests of RequireRecentLogin.
-// Several calls add up. The browser's access cookie keeps the old time: see
-// ExpireAccess.
+// Several calls add up. The access cookie keeps the old time: expire it, too, with
+// ExpireAccess. In a bubble of testing/synctest, time.Sleep ages a login as well.
 func (s *Store) AgeLogin(sessionID string, d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
