@@ -176,8 +176,8 @@ func (g *Guard) admit(w http.ResponseWriter, original *http.Request, next http.H
 	}
 	w = g.core.Watch(w, r) // so that Issue can still set cookies of its own
 	defer ReturnForm(original, r)
+	defer g.core.Finish(r) // also after a panic, for the answer of who recovers
 	next.ServeHTTP(w, r)
-	g.core.Finish(r)
 }
 
 func (g *Guard) answer(w http.ResponseWriter, r *http.Request, refusal *Refusal) {

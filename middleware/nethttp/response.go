@@ -54,8 +54,8 @@ func (c *Core) Watch(w http.ResponseWriter, r *http.Request) http.ResponseWriter
 
 // Finish checks the header of an answer that bypasses the guard's writer: an empty one,
 // which the server sends without calling a writer, and one that another middleware writes
-// to its own writer. Call Finish after the handler. It may also be called any number of
-// times before the first byte.
+// to its own writer. Call Finish after the handler, also after a panic. It may also be called
+// any number of times before the first byte.
 func (c *Core) Finish(r *http.Request) {
 	if st, ok := c.stateOf(r); ok && st.writer != nil {
 		st.writer.checkHeader()
