@@ -123,9 +123,8 @@ func (g *Guard) admit(c *echo.Context, next echo.HandlerFunc, need nethttp.Requi
 	if refusal != nil {
 		return g.answer(c, refusal)
 	}
-	defer returnForm(c, original)
+	defer g.finish(c, original)
 	err := next(c)
-	g.core.Finish(c.Request())
 	// The app may have put another answer around the refusal: that one counts.
 	if answer, ok := errors.AsType[*echo.HTTPError](err); ok && !committed(c) {
 		if refused, ok := answer.Unwrap().(unanswered); ok {
@@ -154,7 +153,11 @@ func committed(c *echo.Context) bool {
 	return err == nil && response.Committed
 }
 
-func returnForm(c *echo.Context, original *http.Request) { nethttp.ReturnForm(original, c.Request()) }
+// finish is called when the handler has returned or panicked.
+func (g *Guard) finish(c *echo.Context, original *http.Request) {
+	g.core.Finish(c.Request())
+	nethttp.ReturnForm(original, c.Request())
+}
 
 func (g *Guard) answer(c *echo.Context, refusal *nethttp.Refusal) error {
 	if g.custom != nil && !refusal.Fixed {
@@ -274,7 +277,7 @@ func (g *Guard) Logout(c *echo.Context) error {
 		return g.answer(c, refusal)
 	}
 	g.use(c, w, r)
-	defer returnForm(c, original)
+	defer g.finish(c, original)
 	// AfterLogout reads the form. This is safe now: a request of another site was refused.
 	return nethttp.Redirect(c.Response(), r, g.core.AfterLogout(r))
 }

@@ -116,9 +116,8 @@ func (g *Guard) admit(c *gin.Context, need nethttp.Requirement) {
 		g.answer(c, refusal)
 		return
 	}
-	defer returnForm(c, original)
+	defer g.finish(c, original)
 	c.Next()
-	g.core.Finish(c.Request) // gin sends an empty answer without a call of c.Writer
 }
 
 // use makes the rest of the chain use a request, and a writer that checks the header if the
@@ -130,7 +129,14 @@ func (g *Guard) use(c *gin.Context, w http.ResponseWriter, r *http.Request) {
 	c.Request = r
 }
 
-func returnForm(c *gin.Context, original *http.Request) { nethttp.ReturnForm(original, c.Request) }
+// finish is called when the handlers have returned or panicked. Gin sends an empty answer
+// without a call of c.Writer.
+func (g *Guard) finish(c *gin.Context, original *http.Request) {
+	if !c.Writer.Written() {
+		g.core.Finish(c.Request)
+	}
+	nethttp.ReturnForm(original, c.Request)
+}
 
 // answer sends a refusal, and ends the chain.
 func (g *Guard) answer(c *gin.Context, refusal *nethttp.Refusal) {
@@ -240,7 +246,7 @@ func (g *Guard) Logout(c *gin.Context) {
 		return
 	}
 	g.use(c, w, r)
-	defer returnForm(c, original)
+	defer g.finish(c, original)
 	// AfterLogout reads the form. This is safe now: a request of another site was refused.
 	if err := nethttp.Redirect(c.Writer, r, g.core.AfterLogout(r)); err != nil {
 		_ = c.Error(err)

@@ -41,18 +41,32 @@ type listed struct {
 }
 
 // load reads and type-checks the packages of all trees, without their tests.
-func load(root string) ([]*pkg, error) {
-	args := []string{"list", "-export", "-deps", "-json=ImportPath,Dir,Export,GoFiles,DepOnly"}
+func load(root string) (pkgs []*pkg, err error) {
+	core := []string{}
 	for _, t := range trees {
-		args = append(args, "./"+t.root+"/...")
+		if !t.module {
+			core = append(core, "./"+t.root+"/...")
+			continue
+		}
+		more, err := loadModule(root, filepath.Join(root, filepath.FromSlash(t.root)), "./...")
+		if err != nil {
+			return nil, err
+		}
+		pkgs = append(pkgs, more...)
 	}
-	cmd := exec.Command("go", args...)
-	cmd.Dir = root
+	more, err := loadModule(root, root, core...)
+	return append(pkgs, more...), err
+}
+
+// loadModule reads and type-checks packages of the module in dir.
+func loadModule(root, dir string, patterns ...string) (pkgs []*pkg, err error) {
+	cmd := exec.Command("go", append([]string{"list", "-export", "-deps", "-json=ImportPath,Dir,Export,GoFiles,DepOnly"}, patterns...)...)
+	cmd.Dir = dir
 	var trouble bytes.Buffer
 	cmd.Stderr = &trouble
 	out, err := cmd.Output()
 	if err != nil {
-		return nil, fmt.Errorf("go list: %w\n%s", err, &trouble)
+		return nil, fmt.Errorf("go list in %s: %w\n%s", dir, err, &trouble)
 	}
 	exports := map[string]string{}
 	var mine []listed
@@ -61,7 +75,7 @@ func load(root string) ([]*pkg, error) {
 		if err := d.Decode(&l); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
-			return nil, fmt.Errorf("go list: %w", err)
+			return nil, fmt.Errorf("go list in %s: %w", dir, err)
 		}
 		exports[l.ImportPath] = l.Export
 		if !l.DepOnly {
@@ -70,7 +84,6 @@ func load(root string) ([]*pkg, error) {
 	}
 	fset := token.NewFileSet()
 	imports := importer.ForCompiler(fset, "gc", func(path string) (io.ReadCloser, error) { return os.Open(exports[path]) })
-	var pkgs []*pkg
 	for _, l := range mine {
 		dir, err := filepath.Rel(root, l.Dir)
 		if err != nil {

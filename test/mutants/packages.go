@@ -17,10 +17,16 @@ const module = "github.com/sessionkit/sessionkit"
 type tree struct {
 	root   string
 	except []string // packages that only tests use
+	tests  string   // a directory of another module whose tests run, too; "": none
+
+	// module says that the root has a go.mod of its own. Otherwise it is in the core module.
+	module bool
 }
 
 // trees is the place to edit when directories move.
 var trees = []tree{
+	{root: "middleware/echov5", module: true, tests: "test/skins"},
+	{root: "middleware/gin", module: true, tests: "test/skins"},
 	{root: "session", except: []string{"session/store/storetest", "session/sessiontest"}},
 	{root: "middleware", except: []string{"middleware/internal/guardtest"}},
 	{root: "sqlstore"},
@@ -33,7 +39,7 @@ var elsewhere = map[string]string{
 	"sqlstore/sqlite.go": "test/stores",
 }
 
-// treeOf returns the tree that a package's directory belongs to.
+// treeOf returns the tree that a package's directory belongs to, the first of them.
 func treeOf(dir string) (tree, bool) {
 	for _, t := range trees {
 		if (dir == t.root || strings.HasPrefix(dir, t.root+"/")) && !slices.Contains(t.except, dir) {
@@ -53,6 +59,9 @@ func testDirs(root, file string) ([]string, error) {
 	}
 	var dirs []string
 	candidates := slices.Compact([]string{dir, t.root})
+	if t.tests != "" {
+		candidates = append(candidates, t.tests)
+	}
 	if other, ok := elsewhere[file]; ok {
 		candidates = slices.Insert(candidates, 0, other)
 	}
