@@ -15,6 +15,8 @@ import (
 	"github.com/sessionkit/sessionkit/middleware/echov5"
 	"github.com/sessionkit/sessionkit/middleware/internal/guardtest"
 	"github.com/sessionkit/sessionkit/session"
+	"github.com/sessionkit/sessionkit/session/sessiontest"
+	"github.com/sessionkit/sessionkit/session/store"
 )
 
 // app is an echo app behind a guard. The suite in test/skins tests what all guards share.
@@ -204,6 +206,22 @@ func TestIssue_ShowsTheAddressOfTheIPExtractor(t *testing.T) {
 		if err != nil || len(list) != 1 || list[0].IP != c.ip {
 			t.Errorf("the devices are %+v, %v; want the address %s", list, err, c.ip)
 		}
+	}
+}
+
+// Without an IPExtractor, session.Config.ClientIP decides.
+func TestIssue_LeavesTheAddressToTheManager(t *testing.T) {
+	kit := sessiontest.New(t, session.Config{ClientIP: func(*http.Request) string { return "203.0.113.9" }}, map[string]store.User{"ada": {}})
+	guard, err := echov5.New(kit.Sessions, echov5.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := echo.New()
+	e.POST("/issue", func(c *echo.Context) error { return guard.Issue(c, session.Login{UserID: "ada"}) })
+	guardtest.NewClient(t, e, guardtest.Fetch).Send("POST", "/issue", "")
+	list, err := kit.Sessions.List(t.Context(), "ada", "")
+	if err != nil || len(list) != 1 || list[0].IP != "203.0.113.9" {
+		t.Errorf("the devices are %+v, %v; want the address of ClientIP", list, err)
 	}
 }
 
