@@ -60,5 +60,8 @@ type user struct {
 	Epoch uint64
 }
 
-// checkPassword takes the place of the app's own code.
-func checkPassword(_, _ string) (user, bool) { return user{}, false }
+// checkPassword takes the place of the app's own code, which compares the password with the
+// hash in the user's row, and returns the epoch of the same row.
+func checkPassword(email, password string) (user, bool) {
+	return user{ID: "1", Epoch: 1}, email == "ada@example.com" && password == "secret"
+}

@@ -13,9 +13,19 @@ import (
 
 // exampleSessions returns a Manager whose users are "1", and "2", an admin.
 func exampleSessions(cfg session.Config) *session.Manager {
-	users := store.NewMemory() // in an app: sqlstore.New
-	users.SetUser("1", store.User{Epoch: 1})
-	users.SetUser("2", store.User{Epoch: 1, Roles: []string{"admin"}})
+	return exampleSessionsOn(exampleUsers(), cfg)
+}
+
+// exampleUsers takes the place of the app's database.
+func exampleUsers() *store.Memory {
+	users := store.NewMemory()
+	users.SetUser("1", store.User{Epoch: 1, Attrs: map[string]string{"name": "Ada"}})
+	users.SetUser("2", store.User{Epoch: 1, Attrs: map[string]string{"name": "Grace"}, Roles: []string{"admin"}})
+	return users
+}
+
+// exampleSessionsOn returns a Manager on a store. In an app, sqlstore.New makes the store.
+func exampleSessionsOn(users store.Store, cfg session.Config) *session.Manager {
 	keys, err := session.ParseKeys("b3Xr1vGmU0n1n0kqYw0m6j5l9g1s5o9yJ8y0kXo0Zkc=") // in an app: from the environment
 	if err != nil {
 		panic(err)
