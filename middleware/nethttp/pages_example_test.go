@@ -207,3 +207,33 @@ func ExampleGuard_RequireLive() {
 	// /cart 200
 	// /pay 403
 }
+
+// Pages for everybody, in the patterns of http.ServeMux. An article is public for reading only,
+// and another host is public as a whole.
+func ExampleConfig_public() {
+	guard, err := nethttp.New(exampleSessions(session.Config{}), nethttp.Config{
+		Public: []string{"/{$}", "/static/", "GET /articles/{id}", "status.example.com/"},
+		Hosts:  []string{"app.test"}, // because the app has pages on several hosts
+	})
+	if err != nil {
+		panic(err)
+	}
+	page := func(http.ResponseWriter, *http.Request) {}
+	mux := http.NewServeMux()
+	for _, pattern := range []string{"/{$}", "/static/", "/articles/{id}", "/orders", "status.example.com/"} {
+		mux.HandleFunc(pattern, page)
+	}
+	app := guard.Protect(mux)
+
+	b := sessiontest.NewBrowser(app)
+	show(b, "/articles/7", nil)
+	show(b, "/articles/7", url.Values{"text": {"new"}})
+	show(b, "/orders", nil)
+	b.Origin = "https://status.example.com"
+	show(b, "/today", nil)
+	// Output:
+	// /articles/7 200
+	// /articles/7 303 to /login
+	// /orders 303 to /login?next=%2Forders
+	// /today 200
+}
