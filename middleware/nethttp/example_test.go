@@ -2,43 +2,58 @@ package nethttp_test
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"log"
 	"net/http"
 	"os"
 	"time"
 
+	_ "github.com/go-sql-driver/mysql"
+
 	"github.com/sessionkit/sessionkit/middleware/nethttp"
 	"github.com/sessionkit/sessionkit/session"
-	"github.com/sessionkit/sessionkit/session/store"
+	"github.com/sessionkit/sessionkit/sqlstore"
 )
 
-// An app on http.ServeMux. The same guard protects chi's router, or any other
-// http.Handler.
-func Example() {
-	keys, err := session.ParseKeys(os.Getenv("SESSION_KEYS"))
+// must ends the program if the app cannot start.
+func must[T any](v T, err error) T {
 	if err != nil {
 		log.Fatal(err)
 	}
-	users := store.NewMemory() // in an app: sqlstore.New
-	sessions, err := session.New(keys, users, session.Config{})
-	if err != nil {
-		log.Fatal(err)
-	}
-	guard, err := nethttp.New(sessions, nethttp.Config{Public: []string{"/{$}", "/static/"}})
-	if err != nil {
-		log.Fatal(err)
-	}
-	go sessions.Run(context.Background())
+	return v
+}
 
-	page := func(w http.ResponseWriter, r *http.Request) {
-		s, _ := session.FromContext(r.Context())
-		fmt.Fprintf(w, "Hello, user %s.", s.UserID)
-	}
+// admin and account are pages of the app. They read the session from the request's context.
+var admin, account, form, change http.HandlerFunc = page, page, page, page
+
+func page(w http.ResponseWriter, r *http.Request) {
+	s, _ := session.FromContext(r.Context())
+	fmt.Fprintf(w, "Hello, user %s.", s.UserID)
+}
+
+// This is all that an app on http.ServeMux adds. Its users table needs the columns
+// session_epoch, disabled and roles, or others that sqlstore.Config names. The same guard
+// protects chi's router, or any other http.Handler.
+func Example() {
+	ctx := context.Background()
 	mux := http.NewServeMux()
-	mux.HandleFunc("/account", page)
-	mux.Handle("/admin", guard.RequireRole("admin")(http.HandlerFunc(page)))
-	mux.Handle("/password", guard.RequireRecentLogin(5*time.Minute)(http.HandlerFunc(page)))
+	db := must(sql.Open("mysql", os.Getenv("DSN")))
+
+	keys := must(session.ParseKeys(os.Getenv("SESSION_KEYS")))
+	store := must(sqlstore.New(db, sqlstore.Config{}))
+	if err := store.Migrate(ctx); err != nil { // creates the kit's two tables, checks yours
+		log.Fatal(err)
+	}
+	sessions := must(session.New(keys, store, session.Config{}))
+	guard := must(nethttp.New(sessions, nethttp.Config{Public: []string{"/{$}", "/static/"}}))
+	go sessions.Run(ctx) // learns of revocations on other nodes, removes dead rows
+
+	recent := guard.RequireRecentLogin(5 * time.Minute)
+	mux.HandleFunc("GET /account", account)
+	mux.Handle("GET /admin", guard.RequireRole("admin")(admin))
+	mux.Handle("GET /password", recent(form))
+	mux.Handle("POST /password", recent(change))
 	mux.HandleFunc("POST /logout", guard.Logout)
 	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
 		user, ok := checkPassword(r.FormValue("email"), r.FormValue("password"))
@@ -52,7 +67,8 @@ func Example() {
 		}
 		http.Redirect(w, r, guard.ReturnTo(r, "/account"), http.StatusSeeOther)
 	})
-	log.Fatal(http.ListenAndServeTLS(":443", "cert.pem", "key.pem", guard.Protect(mux)))
+	server := &http.Server{Addr: ":443", Handler: guard.Protect(mux), MaxHeaderBytes: 32 << 10}
+	log.Fatal(server.ListenAndServeTLS("cert.pem", "key.pem"))
 }
 
 type user struct {

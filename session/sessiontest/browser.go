@@ -61,12 +61,15 @@ func (b *Browser) CloneIgnoringExpiry() *Browser {
 
 // NewRequest returns a request for a page load of path, with the cookies that the
 // browser sends now. It has the form that a server receives. Change its headers for
-// other kinds of requests.
+// other kinds of requests. As in browsers, it has no Sec-Fetch headers if the Origin is plain
+// HTTP on a host that is not loopback.
 func (b *Browser) NewRequest(method, path string, body io.Reader) *http.Request {
 	r := httptest.NewRequest(method, b.Origin+path, body)
-	r.Header.Set("Sec-Fetch-Mode", "navigate")
-	r.Header.Set("Sec-Fetch-Dest", "document")
-	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	if trustworthy(r.URL) { // Fetch Metadata, section 2
+		r.Header.Set("Sec-Fetch-Mode", "navigate")
+		r.Header.Set("Sec-Fetch-Dest", "document")
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+	}
 	r.Header.Set("Accept", "text/html")
 	if b.UserAgent != "" {
 		r.Header.Set("User-Agent", b.UserAgent)

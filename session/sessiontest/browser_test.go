@@ -245,6 +245,18 @@ func TestBrowser_ClonesAreIndependent(t *testing.T) {
 	})
 }
 
+// Browsers send Sec-Fetch headers to trustworthy origins only.
+func TestBrowser_SendsFetchMetadataWhereBrowsersDo(t *testing.T) {
+	for origin, want := range map[string]string{"https://app.test": "same-origin", "http://localhost:8080": "same-origin", "http://127.0.0.1": "same-origin", "http://192.0.2.1": "", "http://app.test": ""} {
+		b := sessiontest.NewBrowser(nil)
+		b.Origin = origin
+		r := b.NewRequest(http.MethodGet, "/", nil)
+		if got := r.Header.Get("Sec-Fetch-Site"); got != want || r.Header.Get("Accept") != "text/html" {
+			t.Errorf("%s: Sec-Fetch-Site %q; want %q", origin, got, want)
+		}
+	}
+}
+
 func TestBrowser_SaysWhatItIs(t *testing.T) {
 	var got []string
 	b := sessiontest.NewBrowser(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = append(got, r.UserAgent()) }))
