@@ -46,7 +46,7 @@ func newExample(sessions *session.Manager) *gin.Engine {
 func Example() {
 	kit := sessiontest.New(t, session.Config{}, map[string]store.User{"ada": {}})
 	b := sessiontest.NewBrowser(newExample(kit.Sessions))
-	show := func(answer *http.Response) { fmt.Println(answer.StatusCode, answer.Header.Get("Location")) }
+	show := func(answer *http.Response) { fmt.Printf("%d %q\n", answer.StatusCode, answer.Header.Get("Location")) }
 	show(b.Get("/account"))
 	show(b.PostForm("/login?next=%2Faccount", url.Values{"user": {"ada"}}))
 	show(b.Get("/account"))
@@ -54,12 +54,12 @@ func Example() {
 	show(b.PostForm("/logout", nil))
 	show(b.Get("/account"))
 	// Output:
-	// 303 /login?next=%2Faccount
-	// 303 /account
-	// 200
-	// 403
-	// 303 /login
-	// 303 /login?next=%2Faccount
+	// 303 "/login?next=%2Faccount"
+	// 303 "/account"
+	// 200 ""
+	// 403 ""
+	// 303 "/login"
+	// 303 "/login?next=%2Faccount"
 }
 
 // A test of a handler needs no login page: LoginAs puts a session into the request.

@@ -24,10 +24,10 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// admin and account are pages of the app. They read the session from the request's context.
-var admin, account, form, change http.HandlerFunc = page, page, page, page
+// The handlers of the app read the session from the request's context.
+var admin, account, passwordForm, newPassword http.HandlerFunc = hello, hello, hello, hello
 
-func page(w http.ResponseWriter, r *http.Request) {
+func hello(w http.ResponseWriter, r *http.Request) {
 	s, _ := session.FromContext(r.Context())
 	fmt.Fprintf(w, "Hello, user %s.", s.UserID)
 }
@@ -52,8 +52,8 @@ func Example() {
 	recent := guard.RequireRecentLogin(5 * time.Minute)
 	mux.HandleFunc("GET /account", account)
 	mux.Handle("GET /admin", guard.RequireRole("admin")(admin))
-	mux.Handle("GET /password", recent(form))
-	mux.Handle("POST /password", recent(change))
+	mux.Handle("GET /password", recent(passwordForm))
+	mux.Handle("POST /password", recent(newPassword))
 	mux.HandleFunc("POST /logout", guard.Logout)
 	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
 		user, ok := checkPassword(r.FormValue("email"), r.FormValue("password"))
