@@ -135,7 +135,7 @@ func TestGuard_EveryOrderOfMountingIsSafe(t *testing.T) {
 	inApp(t, middleware.Config{}, func(a *app) {
 		forged := func(next echo.HandlerFunc) echo.HandlerFunc {
 			return func(c echo.Context) error {
-				ctx := session.NewContext(c.Request().Context(), session.Session{UserID: "ada", Roles: []string{"admin"}, AuthTime: time.Now()})
+				ctx := session.Session{UserID: "ada", Roles: []string{"admin"}, AuthTime: time.Now()}.NewContext(c.Request().Context())
 				c.SetRequest(c.Request().WithContext(ctx))
 				return next(c)
 			}
@@ -218,7 +218,7 @@ func TestIssue_AndLogoutChangeTheRequestOfTheContext(t *testing.T) {
 // A test of a handler alone needs no guard.
 func TestHandler_SeesTheSessionOfNewContext(t *testing.T) {
 	r := httptest.NewRequest("GET", "/", nil)
-	r = r.WithContext(session.NewContext(r.Context(), session.Session{UserID: "ada"}))
+	r = r.WithContext(session.Session{UserID: "ada"}.NewContext(r.Context()))
 	rec := httptest.NewRecorder()
 	if err := who(echo.New().NewContext(r, rec)); err != nil || rec.Body.String() != "ada" {
 		t.Errorf("%v, %q", err, rec.Body)

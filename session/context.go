@@ -7,7 +7,7 @@ type contextKey struct{}
 
 // NewContext returns a context that carries s, for tests of handlers. Guards
 // ignore it.
-func NewContext(ctx context.Context, s Session) context.Context {
+func (s Session) NewContext(ctx context.Context) context.Context {
 	return context.WithValue(ctx, contextKey{}, &Verdict{ticket: &accessTicket{Session: s}})
 }
 

@@ -14,7 +14,7 @@ func TestNewContext_CarriesTheSession(t *testing.T) {
 		ID: "0a", UserID: "1", Roles: []string{"staff", "admin"}, Attrs: map[string]string{"name": "Ada"},
 		AuthTime: time.Unix(1, 0), IssuedAt: time.Unix(2, 0), ExpiresAt: time.Unix(3, 0), EndsAt: time.Unix(4, 0),
 	}
-	ctx := session.NewContext(t.Context(), want)
+	ctx := want.NewContext(t.Context())
 	if got, ok := session.FromContext(ctx); !ok || !reflect.DeepEqual(got, want) {
 		t.Errorf("FromContext: %+v, %v; want %+v", got, ok, want)
 	}
@@ -40,7 +40,7 @@ func TestVerdict_ValueCarriesTheSession(t *testing.T) {
 // The users of an outer guard may be others than those of an inner one. A request that
 // is unauthenticated for the inner guard must not get the session of the outer guard.
 func TestVerdict_UnauthenticatedHidesTheSessionOfAnOuterGuard(t *testing.T) {
-	outer := session.NewContext(t.Context(), session.Session{UserID: "1"})
+	outer := session.Session{UserID: "1"}.NewContext(t.Context())
 	inTestWorld(t, session.Config{}, func(w *testWorld) {
 		inner := withVerdict(outer, session.Verdict{})
 		if s, ok := session.FromContext(inner); ok {

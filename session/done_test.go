@@ -133,7 +133,7 @@ func TestDone_IsClosedWhenTheRequestEnds(t *testing.T) {
 		w.login(b, session.Login{})
 		ctx, cancel := context.WithCancel(w.Context())
 		done := w.stream(ctx, b)
-		test := w.Done(session.NewContext(ctx, session.Session{UserID: "1"}))
+		test := w.Done(session.Session{UserID: "1"}.NewContext(ctx))
 		if closed(done) || closed(test) {
 			w.Error("closed while the request went on")
 		}

@@ -24,7 +24,7 @@ type Event struct {
 	Actor     string // who acts as UserID, see Login.Actor; empty if nobody does, or it is not known
 	IP        string // the request's, see Config.ClientIP; empty if no request caused the event
 	UserAgent string // the request's, at most 255 bytes; may be empty
-	Err       error  // for EventStoreError, EventStoreDown, EventSuspicious, EventMisconfigured, and EventEnded of a deleted user
+	Err       error  // for EventRefused, EventStoreError, EventStoreDown, EventSuspicious, EventMisconfigured, and EventEnded of a deleted user
 
 	// LoginUserAgent is the user agent at the login of the session, at most 255 bytes,
 	// for EventReuse and EventSuspicious. With IP the app can tell UserID: somebody has used a copy of
@@ -45,6 +45,7 @@ type EventKind string
 // and a row there.
 const (
 	EventIssued         EventKind = "issued"
+	EventRefused        EventKind = "refused"
 	EventRefreshed      EventKind = "refreshed"
 	EventGrace          EventKind = "grace"
 	EventSuspicious     EventKind = "suspicious"
@@ -83,6 +84,7 @@ var eventTable = []struct {
 	meaning string
 }{
 	{EventIssued, slog.LevelInfo, each, "a user logged in"},
+	{EventRefused, slog.LevelInfo, loggedOncePerSecond, "the store refused a login that the app allowed: the error says whether the user is unknown or disabled, or has another session epoch"},
 	{EventRefreshed, slog.LevelDebug, each, "the store was asked, and the session goes on"},
 	{EventGrace, slog.LevelDebug, each, "a request was served that was in flight while its refresh cookie was replaced"},
 	{EventSuspicious, slog.LevelWarn, each, "a refresh cookie may have been copied: the error says what looks like it"},
@@ -140,7 +142,7 @@ func (k EventKind) rate() rate {
 // and the error. It does not log the user agent.
 //
 // Of the kinds that a stranger can cause at will (EventUndecodable, EventAmbiguous,
-// EventOldKey) it writes at most one line a second for each kind. The attribute
+// EventOldKey, EventRefused) it writes at most one line a second for each kind. The attribute
 // omitted of the next line is the number of events that were left out before it. To
 // see each of them, use a function of your own: OnEvent receives them all.
 //

@@ -102,6 +102,7 @@ func TestLogEvents_LevelFollowsTheUrgency(t *testing.T) {
 		session.EventRefreshed:      slog.LevelDebug,
 		session.EventGrace:          slog.LevelDebug,
 		session.EventIssued:         slog.LevelInfo,
+		session.EventRefused:        slog.LevelInfo,
 		session.EventEnded:          slog.LevelInfo,
 		session.EventRevoked:        slog.LevelInfo,
 		session.EventUndecodable:    slog.LevelInfo,

@@ -67,6 +67,34 @@ func TestManager_IssueMakesOnlyTheNecessaryStoreCalls(t *testing.T) {
 	})
 }
 
+// An operator sees why a login is refused after the right password. The client does not: the
+// errors of all are ErrUserDisabled.
+func TestManager_RefusedLoginSaysWhyInAnEvent(t *testing.T) {
+	inTestWorld(t, session.Config{}, func(w *testWorld) {
+		w.users.SetUser("disabled", store.User{Epoch: 2, Disabled: true})
+		for name, c := range map[string]struct {
+			login session.Login
+			want  error
+		}{
+			"unknown":                    {session.Login{UserID: "3"}, store.ErrUserUnknown},
+			"disabled":                   {session.Login{UserID: "disabled"}, store.ErrUserBanned},
+			"disabled, of another epoch": {session.Login{UserID: "disabled", Epoch: 1}, store.ErrUserBanned},
+			"the password has changed":   {session.Login{UserID: "1", Epoch: 9}, store.ErrEpochMoved},
+		} {
+			before := len(w.eventsOf(session.EventRefused))
+			_, err := w.Issue(page(newBrowser()), c.login)
+			events := w.eventsOf(session.EventRefused)[before:]
+			if !errors.Is(err, session.ErrUserDisabled) || len(events) != 1 || events[0].UserID != c.login.UserID || !errors.Is(events[0].Err, c.want) {
+				w.Errorf("%s: %v, events %+v; want one with %v", name, err, events, c.want)
+			}
+		}
+		w.login(newBrowser(), session.Login{})
+		if n := len(w.eventsOf(session.EventRefused)); n != 4 {
+			w.Errorf("%d events after a good login; want 4", n)
+		}
+	})
+}
+
 func TestManager_FailedLoginKeepsTheOldSession(t *testing.T) {
 	inTestWorld(t, session.Config{}, func(w *testWorld) {
 		w.users.SetUser("disabled", store.User{Disabled: true})

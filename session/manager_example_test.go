@@ -275,13 +275,13 @@ func ExampleIsPrefetch() {
 }
 
 // A test of one handler, without a guard. Package sessiontest tests a handler behind its guard.
-func ExampleNewContext() {
+func ExampleSession_NewContext() {
 	orders := func(w http.ResponseWriter, r *http.Request) {
 		s, _ := session.FromContext(r.Context())
 		fmt.Fprintf(w, "orders of user %s", s.UserID)
 	}
 	r := httptest.NewRequest("GET", "/orders", nil)
-	r = r.WithContext(session.NewContext(r.Context(), session.Session{UserID: "1"}))
+	r = r.WithContext(session.Session{UserID: "1"}.NewContext(r.Context()))
 	answer := httptest.NewRecorder()
 	orders(answer, r)
 	fmt.Println(answer.Body)

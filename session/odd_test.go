@@ -250,7 +250,7 @@ func TestManager_OddInputDoesNotPanic(t *testing.T) {
 		try("Done test session", func() {
 			ctx, cancel := context.WithCancel(context.Background())
 			cancel()
-			<-w.Done(session.NewContext(ctx, session.Session{UserID: "1"}))
+			<-w.Done(session.Session{UserID: "1"}.NewContext(ctx))
 		})
 		try("List", func() {
 			_, _ = w.List(context.Background(), "", "x")

@@ -212,6 +212,8 @@ func (v *validator) source(field, value, byDefault string) source {
 	}
 	if fault := checkExpression(value, v.dialect.quoteMarks); fault != "" {
 		v.fail(field, "%q %s", value, fault)
+	} else if field != "Disabled" && !namesUser(value, v.dialect.quoteMarks) {
+		v.fail(field, "%q has a subquery that does not mention u, the user's row, and so gives every user the same value: compare with a column of the user's row, such as u.id", value)
 	}
 	// Another pair, because "(a) OR (b)" has a parenthesis at both ends as well.
 	return source{field, "", "(" + value + ")"}

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"regexp"
 	"strings"
 	"unicode/utf8"
 )
@@ -24,6 +25,31 @@ func checkExpression(expression, quoteMarks string) (fault string) {
 	}
 	return s.end(expression)
 }
+
+// namesUser reports whether an expression that passes checkExpression has a subquery only with
+// a mention of u, the user's row, outside of quotes. A subquery without one gives each user the
+// same value: in "WHERE r.account_id = account_id" both are columns of r.
+func namesUser(expression, quoteMarks string) bool {
+	words, quote := []byte{}, byte(0) // what stands outside of quotes; quoted names of one byte stay
+	for i := range len(expression) {
+		switch c := expression[i]; {
+		case quote == 0 && strings.IndexByte(quoteMarks, c) >= 0:
+			quote = c
+		case c == quote:
+			quote = 0
+		case quote == 0:
+			words = append(words, c)
+		case c == 'u' && expression[i-1] == quote && expression[i+1] == quote: // "u" or `u`
+			words = append(words, c)
+		}
+	}
+	return !subquery.Match(words) || userColumn.Match(words)
+}
+
+var (
+	subquery   = regexp.MustCompile(`(?i)\bselect\b`)
+	userColumn = regexp.MustCompile(`(?i)\bu\s*\.`)
+)
 
 const (
 	escapedQuote = "has a backslash before a quote, which is an escape in some databases only: write the quote twice, or CHAR(92)"

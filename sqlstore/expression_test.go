@@ -79,6 +79,33 @@ func TestConfig_AcceptsExpressionsThatStayWithinTheirParentheses(t *testing.T) {
 	}
 }
 
+// A subquery that does not mention the user's row gives each user the same value: if that is
+// the roles, everybody is an administrator.
+func TestConfig_RefusesSubqueriesThatAreTheSameForEachUser(t *testing.T) {
+	for expression, refused := range map[string]bool{
+		"(SELECT JSON_ARRAYAGG(r.role) FROM account_roles r WHERE r.account_id = account_id)":   true,
+		"(SELECT JSON_ARRAYAGG(r.role) FROM account_roles r WHERE r.account_id = u.account_id)": false,
+		"(select r.role from user_roles r where r.user_id = U.id)":                              false,
+		"(SELECT r.role FROM user_roles r WHERE r.user_id = `u`.`id`)":                          false,
+		`(SELECT r.role FROM user_roles r WHERE r.user_id = "u"."id")`:                          false,
+		"(SELECT r.role FROM user_roles r WHERE r.user_id = u . id)":                            false,
+		"(SELECT r.role FROM user_roles r WHERE r.user_id = xu.id)":                             true,
+		"(SELECT r.role FROM user_roles r WHERE r.user_id = 'u.id')":                            true,
+		"(SELECT r.role FROM user_roles r WHERE r.user_id = `xu`.id)":                           true,
+		"(COALESCE(a, (SELECT b FROM c)))":                                                      true,
+		"('SELECT')":                                                                            false,
+		"(selected)":                                                                            false,
+		"(`select`)":                                                                            false,
+	} {
+		inEveryField(t, expression, func(field string, err error) {
+			want := refused && field != "Disabled" // all users may be refused by one row
+			if (err != nil) != want || want && !strings.Contains(err.Error(), "such as u.id") {
+				t.Errorf("%s = %q: %v; want it refused: %v", field, expression, err, want)
+			}
+		})
+	}
+}
+
 // Databases differ in the meaning of every other ASCII character.
 func TestConfig_AcceptsOnlyLettersDigitsAndOperatorsOutsideQuotes(t *testing.T) {
 	const accepted = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_ \t\r\n,.+-*/%<>=!|&^~"

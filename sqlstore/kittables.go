@@ -78,9 +78,16 @@ func compareColumns(t table, defs []definition, found []column) error {
 	if len(faults) == 0 {
 		return nil
 	}
-	return fmt.Errorf("the table %s is not the kit's: %s; if it belongs to another program, give Config.Sessions another name, "+
-		"else drop it, which logs everybody out, and run Migrate again", t, strings.Join(faults, "; "))
+	if more := len(faults) - maxDifferences; more > 0 {
+		faults = append(faults[:maxDifferences], fmt.Sprintf("and %d more", more))
+	}
+	return fmt.Errorf("the table %s is not the kit's: if it belongs to another program, give Config.Sessions another name, such as login_sessions, "+
+		"else drop it, which logs everybody out, and run Migrate again; it differs in this: %s", t, strings.Join(faults, "; "))
 }
+
+// maxDifferences is how many differences of a table an error lists. A table of another program
+// has dozens.
+const maxDifferences = 5
 
 // checkPrivileges has the database explain a statement for each privilege, which
 // fails if this account lacks it, and writes nothing. On a connection that must not

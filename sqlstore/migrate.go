@@ -32,9 +32,10 @@ import (
 // UPDATE and DELETE on the sessions table, and SELECT and UPDATE on the epoch table.
 //
 // What may be intended is not a fault but a warning, to slog's default logger: a server
-// that may lose commits in a crash, and a table of users in which the id of a deleted
-// user may be given to a later one, with the declaration that prevents it. Only SQLite's
-// INTEGER PRIMARY KEY without AUTOINCREMENT is known to do so. See Config.Epoch.
+// that may lose commits in a crash; a Config.Disabled that refuses all of the first 100 users;
+// and a table of users in which the id of a deleted user may be given to a later one, with the
+// declaration that prevents it. Only SQLite's INTEGER PRIMARY KEY without AUTOINCREMENT is
+// known to do so. See Config.Epoch.
 func (s *Store) Migrate(ctx context.Context) error {
 	connection, err := s.dialect.checkConnection(ctx, s.db)
 	if err != nil {
@@ -69,7 +70,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 	if err := cmp.Or(migrateError(slices.Concat(connection, kit, app, reading)...), migrateError(unread)); err != nil {
 		return err
 	}
-	if err := s.warnOfRepeatedIDs(ctx); err != nil {
+	if err := cmp.Or(s.warnOfRepeatedIDs(ctx), s.warnIfAllDisabled(ctx)); err != nil {
 		return migrateError(err)
 	}
 	return s.addEpochRow(ctx, schema)
@@ -94,6 +95,23 @@ func (s *Store) warnOfRepeatedIDs(ctx context.Context) error {
 	}
 	return nil
 }
+
+// warnIfAllDisabled warns if Config.Disabled refuses every one of the users with the lowest
+// ids, as it does if it names a column that is true for the users who may log in.
+func (s *Store) warnIfAllDisabled(ctx context.Context) error {
+	var users, disabled int
+	if err := s.queryRow(ctx, s.sql.countDisabled, disabledSample).Scan(&users, &disabled); err != nil {
+		return fmt.Errorf("counting the users of %s whom Config.Disabled refuses: %w", s.names.users, err)
+	}
+	if users > 0 && disabled == users {
+		slog.WarnContext(ctx, fmt.Sprintf("sqlstore: Config.Disabled %s refuses all of the first %d users of %s: if it says who may log in, write the opposite, such as (NOT u.is_active)",
+			s.names.disabled.sql, users, s.names.users))
+	}
+	return nil
+}
+
+// disabledSample is how many users warnIfAllDisabled reads: few, however large the table is.
+const disabledSample = 100
 
 // migrateError joins faults. It returns nil if there are none.
 func migrateError(faults ...error) error {

@@ -53,11 +53,11 @@ func faults() []fault {
 		{name: "text for disabled", breaks: []string{"DELETE FROM users", "ALTER TABLE users MODIFY disabled ENUM('no', 'yes')"}, says: []string{"disabled is enum", "not a number", "Config.Disabled"}},
 		{name: "number for roles", breaks: []string{"DELETE FROM users", "ALTER TABLE users MODIFY roles INT"}, says: []string{"roles is int", "not a text", "Config.Roles"}},
 		{name: "expression over a missing column", cfg: sqlstore.Config{Disabled: "(u.banned)"}, says: []string{"Config.Disabled", "u.banned"}},
-		{name: "expression with a syntax error", cfg: sqlstore.Config{Roles: "(SELECT)"}, says: []string{"Config.Roles", "cannot read"}},
+		{name: "expression with a syntax error", cfg: sqlstore.Config{Roles: "(SELECT u.)"}, says: []string{"Config.Roles", "cannot read"}},
 		{name: "ambiguous expression", cfg: sqlstore.Config{Attrs: map[string]string{"a": "(id)"}}, says: []string{`Config.Attrs["a"]`, "ambiguous"}},
 
 		// The kit's tables.
-		{name: "table of another program", breaks: []string{"DROP TABLE sessions", "CREATE TABLE sessions (id VARCHAR(36) PRIMARY KEY, data TEXT)"}, says: []string{"`sessions` is not the kit's: id is varchar(36)", "Config.Sessions"}},
+		{name: "table of another program", breaks: []string{"DROP TABLE sessions", "CREATE TABLE sessions (id VARCHAR(36) PRIMARY KEY, data TEXT)"}, says: []string{"`sessions` is not the kit's: if it belongs to another program, give Config.Sessions another name", "differs in this: id is varchar(36)", "not binary(16); there is no user_id", "; and 24 more"}},
 		{name: "missing column", breaks: []string{"ALTER TABLE sessions DROP previous"}, says: []string{"there is no previous (BINARY(32) NULL)", "drop it"}},
 		{name: "number too narrow", breaks: []string{"ALTER TABLE sessions MODIFY generation INT UNSIGNED NOT NULL"}, says: []string{"generation is int unsigned, not bigint unsigned"}},
 		{name: "time in a time zone", breaks: []string{"ALTER TABLE sessions MODIFY ends_at DATETIME(6) NOT NULL"}, says: []string{"ends_at is datetime(6), not bigint"}},
@@ -71,7 +71,7 @@ func faults() []fault {
 		{name: "no index by external id", breaks: []string{"ALTER TABLE sessions DROP KEY by_external"}, says: []string{"CREATE INDEX sessions_external_id ON `sessions` (external_id)"}},
 		{name: "no index by change", breaks: []string{"ALTER TABLE sessions DROP KEY by_change"}, says: []string{"CREATE INDEX sessions_changed_at ON `sessions` (changed_at)"}},
 		{name: "no index by expiry", breaks: []string{"ALTER TABLE sessions DROP KEY by_expiry"}, says: []string{"CREATE INDEX sessions_expires_at ON `sessions` (expires_at)"}},
-		{name: "no epoch column", breaks: []string{"ALTER TABLE sessions_epoch DROP epoch"}, says: []string{"`sessions_epoch` is not the kit's: there is no epoch"}},
+		{name: "no epoch column", breaks: []string{"ALTER TABLE sessions_epoch DROP epoch"}, says: []string{"`sessions_epoch` is not the kit's", "it differs in this: there is no epoch"}},
 		{name: "epochs not unique", breaks: []string{"ALTER TABLE sessions_epoch DROP PRIMARY KEY"}, says: []string{"`sessions_epoch` has no unique index on id", "CREATE UNIQUE INDEX sessions_epoch_id"}},
 
 		// The account's rights.

@@ -3,6 +3,8 @@ package sqlstore_test
 import (
 	"bytes"
 	"log/slog"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -64,7 +66,7 @@ func TestMigrate_NamesAllFaultsAtOnce(t *testing.T) {
 	says := []string{
 		"sql_mode is", "autocommit is off",
 		"`users` has no unique index on id", "session_epoch is varchar(9)", "no column roles", "no column email", "Config.Disabled", `Config.Attrs["none"]`,
-		"`sessions` has no index on user_id", "`sessions` has no index on changed_at", "`sessions_epoch` is not the kit's: epoch is int",
+		"`sessions` has no index on user_id", "`sessions` has no index on changed_at", "`sessions_epoch` is not the kit's",
 	}
 	wantFaults(t, broken, says...)
 	if after := root.usersTable(t); after != before {
@@ -145,6 +147,39 @@ func TestMigrate_WarnsOfADatabaseThatMayLoseCommits(t *testing.T) {
 		}
 		if n := strings.Count(log.String(), "level=WARN"); n != want || want > 0 && !strings.Contains(log.String(), "innodb_flush_log_at_trx_commit="+setting) {
 			t.Errorf("%s: %d warnings, want %d: %s", setting, n, want, log)
+		}
+	}
+}
+
+// A Disabled that names the opposite refuses every user. It may be intended, so it is a
+// warning.
+func TestMigrate_WarnsIfEveryUserIsDisabled(t *testing.T) {
+	for name, c := range map[string]struct {
+		disabled string
+		users    []string // the values of is_active
+		want     int
+	}{
+		"nobody":                  {"is_active", nil, 0},
+		"everybody":               {"is_active", []string{"1", "1"}, 1},
+		"all but one":             {"is_active", []string{"1", "0", "1"}, 0},
+		"the opposite":            {"(NOT u.is_active)", []string{"1", "1"}, 0},
+		"NULL":                    {"is_active", []string{"NULL", "1"}, 0},
+		"more than it looks at":   {"is_active", append(slices.Repeat([]string{"1"}, 100), "0"), 1},
+		"the last it looks at":    {"is_active", append(slices.Repeat([]string{"1"}, 99), "0", "1"), 0},
+		"an expression of a text": {"(u.state = 'open')", []string{"1"}, 1},
+	} {
+		a := newApp(t, `CREATE TABLE users (id BIGINT UNSIGNED PRIMARY KEY AUTO_INCREMENT, session_epoch BIGINT NOT NULL DEFAULT 1,
+			is_active BOOLEAN, state VARCHAR(9) DEFAULT 'open', roles VARCHAR(20) NOT NULL DEFAULT '')`, sqlstore.Config{Disabled: c.disabled})
+		if len(c.users) > 0 {
+			a.exec(t, "INSERT INTO users (is_active) VALUES ("+strings.Join(c.users, "), (")+")")
+		}
+		log := new(bytes.Buffer)
+		before := slog.Default()
+		slog.SetDefault(slog.New(slog.NewTextHandler(log, nil)))
+		err := a.Migrate(t.Context())
+		slog.SetDefault(before)
+		if n := strings.Count(log.String(), "refuses all of the first "+strconv.Itoa(min(len(c.users), 100))+" users"); err != nil || n != c.want || strings.Count(log.String(), "level=WARN") != c.want {
+			t.Errorf("%s: %v, the log is %q; want %d warnings", name, err, log, c.want)
 		}
 	}
 }

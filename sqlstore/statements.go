@@ -13,7 +13,8 @@ import (
 // The number of changed rows does not depend on clientFoundRows, because an UPDATE
 // changes every row that it matches.
 type statements struct {
-	create, find, changes             string
+	create, mayLogIn, find, changes   string
+	countDisabled                     string // of the users with the lowest ids
 	list, listAfter, newest           string
 	confirm, recordLate, revokeReused string
 	revoke, andUser                   string
@@ -109,6 +110,11 @@ INSERT INTO {sessions} ` + insertCreated + `
 FROM {epochs} g JOIN {users} u ON g.id = 1
 WHERE {u.id = ?} AND NOT {disabled} AND (? = 0 OR {epoch} = ?)
 {on conflict}`),
+
+		mayLogIn: r.Replace(`SELECT {disabled}, {epoch} FROM {users} u WHERE {u.id = ?}`),
+
+		countDisabled: r.Replace(`SELECT COUNT(*), COALESCE(SUM(x.disabled), 0) FROM (
+	SELECT CASE WHEN {disabled} THEN 1 ELSE 0 END AS disabled FROM {users} u ORDER BY {u.id} LIMIT ?) x`),
 
 		find: r.Replace(`
 SELECT {now}, g.epoch, g.refresh_epoch, {record}, {u.id} IS NOT NULL, {epoch}, {disabled}, {roles}{, attrs}

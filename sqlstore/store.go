@@ -128,7 +128,7 @@ func failed(action string, err error) error {
 func (s *Store) Create(ctx context.Context, n store.NewSession) error {
 	user, ok := s.userKey(n.UserID)
 	if !ok {
-		return fmt.Errorf("sqlstore: creating a session: no user has this id: %w", store.ErrUserDisabled)
+		return failed("creating a session", store.ErrUserUnknown)
 	}
 	args := append(createdArgs(&n), user...)
 	args = append(args, n.UserEpoch, n.UserEpoch)
@@ -140,7 +140,24 @@ func (s *Store) Create(ctx context.Context, n store.NewSession) error {
 	if err != nil || snap.Record != nil {
 		return err
 	}
-	return failed("creating a session", store.ErrUserDisabled)
+	return failed("creating a session", s.refusal(ctx, user, n.UserEpoch))
+}
+
+// refusal returns why a user may not log in.
+func (s *Store) refusal(ctx context.Context, user []any, loginEpoch uint64) error {
+	var (
+		disabled sql.Null[bool]
+		epoch    sql.Null[uint64]
+	)
+	switch err := s.queryRow(ctx, s.sql.mayLogIn, user...).Scan(&disabled, &epoch); {
+	case errors.Is(err, sql.ErrNoRows):
+		return store.ErrUserUnknown
+	case err != nil:
+		return err
+	case !disabled.V && epoch.V != loginEpoch:
+		return store.ErrEpochMoved
+	}
+	return store.ErrUserBanned // now, or a moment ago
 }
 
 // Find implements store.Store.

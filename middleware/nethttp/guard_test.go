@@ -126,7 +126,7 @@ func TestGuard_EveryOrderOfMountingIsSafe(t *testing.T) {
 		}
 		forged := func(next http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				ctx := session.NewContext(r.Context(), session.Session{UserID: "ada", Roles: []string{"admin"}, AuthTime: time.Now()})
+				ctx := session.Session{UserID: "ada", Roles: []string{"admin"}, AuthTime: time.Now()}.NewContext(r.Context())
 				next.ServeHTTP(w, r.WithContext(ctx))
 			})
 		}

@@ -109,8 +109,13 @@ func (s *Memory) Create(_ context.Context, n NewSession) error {
 	if _, there := s.sessions[n.ID]; there {
 		return nil
 	}
-	if !ok || u.Disabled || n.UserEpoch != 0 && n.UserEpoch != u.Epoch {
-		return ErrUserDisabled
+	switch {
+	case !ok:
+		return ErrUserUnknown
+	case u.Disabled:
+		return ErrUserBanned
+	case n.UserEpoch != 0 && n.UserEpoch != u.Epoch:
+		return ErrEpochMoved
 	}
 	now := clock()
 	s.sessions[n.ID] = &memoryRow{

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -10,6 +11,15 @@ import (
 // the user is disabled, does not exist, or has another epoch than
 // NewSession.UserEpoch.
 var ErrUserDisabled = errors.New("session: the user may not log in")
+
+// The reasons of ErrUserDisabled, for logs. An error that Is one of them also Is
+// ErrUserDisabled. A user who is disabled is so whatever the epoch. Do not tell the reasons
+// apart to whoever logs in.
+var (
+	ErrUserUnknown = fmt.Errorf("%w: no user has this id", ErrUserDisabled)
+	ErrUserBanned  = fmt.Errorf("%w: the user is disabled", ErrUserDisabled)
+	ErrEpochMoved  = fmt.Errorf("%w: the user's session epoch is not that of the login: it was raised after the app had read it, as after a new password", ErrUserDisabled)
+)
 
 // A Store keeps one row per session beside the app's users table. It stores rows and
 // applies conditions. Package session makes all decisions.
@@ -19,14 +29,15 @@ var ErrUserDisabled = errors.New("session: the user may not log in")
 // was lost. All times come from one clock, the store's own, never from a node's. A
 // method returns soon after its context is done.
 //
-// A lost race is not an error. An error other than ErrUserDisabled means that the
+// A lost race is not an error. An error that is not ErrUserDisabled means that the
 // store has no definite answer: the request gets a 503, and nobody is logged out. A
 // user id that this store cannot contain names no user.
 type Store interface {
 	// Create adds the row of a new session, with generation 0 and the current
 	// epochs of the user and of everybody. It adds nothing and returns an error
-	// that Is ErrUserDisabled when the user does not exist, is disabled, or has
-	// another epoch than a UserEpoch other than 0. When the row exists already,
+	// that Is ErrUserUnknown when the user does not exist, ErrUserBanned when they
+	// are disabled, and ErrEpochMoved when they have another epoch than a
+	// UserEpoch other than 0. When the row exists already,
 	// Create leaves it as it is and returns nil.
 	Create(ctx context.Context, s NewSession) error
 

@@ -45,23 +45,25 @@ func (s *suite) createBegins() {
 }
 
 func (s *suite) createRefuses() {
-	refused := func(why string, n store.NewSession) {
+	refused := func(why string, n store.NewSession, want error) {
 		s.Helper()
 		n.ID, n.Lifetime, n.RetainFor = random[store.ID](), lifetime, keepFor
-		if err := s.Store.Create(s.ctx(), n); !errors.Is(err, session.ErrUserDisabled) {
-			s.Errorf("%s: got %v; want ErrUserDisabled", why, err)
+		if err := s.Store.Create(s.ctx(), n); !errors.Is(err, session.ErrUserDisabled) || !errors.Is(err, want) {
+			s.Errorf("%s: got %v; want %v", why, err, want)
 		}
 		if s.find(n.ID).Record != nil {
 			s.Errorf("%s: a row was added", why)
 		}
 	}
-	refused("a stale epoch", store.NewSession{UserID: s.Alice, UserEpoch: alice.Epoch - 1})
-	refused("a later epoch", store.NewSession{UserID: s.Alice, UserEpoch: alice.Epoch + 1})
+	refused("a stale epoch", store.NewSession{UserID: s.Alice, UserEpoch: alice.Epoch - 1}, store.ErrEpochMoved)
+	refused("a later epoch", store.NewSession{UserID: s.Alice, UserEpoch: alice.Epoch + 1}, store.ErrEpochMoved)
 	s.SetUser(s.T, s.Bob, store.User{Epoch: 1, Disabled: true})
-	refused("a disabled user", store.NewSession{UserID: s.Bob})
-	refused("a disabled user of this epoch", store.NewSession{UserID: s.Bob, UserEpoch: 1})
+	refused("a disabled user", store.NewSession{UserID: s.Bob}, store.ErrUserBanned)
+	refused("a disabled user of this epoch", store.NewSession{UserID: s.Bob, UserEpoch: 1}, store.ErrUserBanned)
+	refused("a disabled user of another epoch", store.NewSession{UserID: s.Bob, UserEpoch: 2}, store.ErrUserBanned)
 	s.RemoveUser(s.T, s.Bob)
-	refused("an unknown user", store.NewSession{UserID: s.Bob})
+	refused("an unknown user", store.NewSession{UserID: s.Bob}, store.ErrUserUnknown)
+	refused("an id that the store cannot contain", store.NewSession{UserID: s.Nobody}, store.ErrUserUnknown)
 	s.must(s.Store.Create(s.ctx(), store.NewSession{ID: random[store.ID](), UserID: s.Alice, UserEpoch: alice.Epoch, Lifetime: lifetime, RetainFor: keepFor}))
 }
 
