@@ -37,7 +37,7 @@ bench:
 scaling:
 	@go test -C test/scaling -count=1 -timeout=30m -full $(SCALING)
 
-# Runs the tests that SECURITY.md names, and prints how often each attack was tried.
+# Runs the tests that docs/security.md names, and prints how often each attack was tried.
 attacks: deps
 	@./.ci/attacks
 

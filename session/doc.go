@@ -56,7 +56,7 @@
 //
 // Proxies may allow less. By default nginx answers a login with a 502 if its header exceeds
 // 4096 bytes. The access cookie may have 3200 of them, if the app sets no header of its own;
-// 2000, such as 1000 letters of attributes, are safe. .github/PROXIES.md has the line that
+// 2000, such as 1000 letters of attributes, are safe. docs/proxies.md has the line that
 // lets 4096 pass. The first login that exceeds 2000 bytes raises EventMisconfigured.
 //
 // A user who does not fit cannot log in: see [ErrTooLarge]. A session whose user no

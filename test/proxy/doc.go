@@ -1,6 +1,6 @@
 // Package proxy tests the kit behind a real nginx, with a real Chromium in front. The
 // tests read the lines of nginx's configuration from the page that recommends them,
-// .github/PROXIES.md, and fail if the page says something else than the browser sees.
+// docs/proxies.md, and fail if the page says something else than the browser sees.
 //
 //	go test -C test/proxy
 //

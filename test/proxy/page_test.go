@@ -9,7 +9,7 @@ import (
 // readPage returns the page that says how to run the kit behind a proxy.
 func readPage(t *testing.T) string {
 	t.Helper()
-	page, err := os.ReadFile("../../.github/PROXIES.md")
+	page, err := os.ReadFile("../../docs/proxies.md")
 	if err != nil {
 		t.Fatal(err)
 	}
