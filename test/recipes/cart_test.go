@@ -64,10 +64,8 @@ func newCartShop(guard *nethttp.Guard, carts *scs.SessionManager) http.Handler {
 }
 
 func TestCart_IsKeptOverALoginAndEndsWithALogout(t *testing.T) {
-	users := store.NewMemory()
-	users.SetUser("ada", store.User{Epoch: 1})
-	sessions := newSessions(t, users)
-	guard, err := nethttp.New(sessions, nethttp.Config{Public: []string{"/cart"}})
+	kit := sessiontest.New(t, session.Config{}, map[string]store.User{"ada": {Epoch: 1}})
+	guard, err := nethttp.New(kit.Sessions, nethttp.Config{Public: []string{"/cart"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,12 +36,8 @@ func newConnectApp(guard *nethttp.Guard) http.Handler {
 }
 
 func TestConnect_AuthenticatesAtHTTP(t *testing.T) {
-	users := store.NewMemory()
-	users.SetUser("ada", store.User{Epoch: 1})
-	users.SetUser("grace", store.User{Epoch: 1, Roles: []string{"admin"}})
-	failing := sessiontest.NewStore(users)
-	sessions := newSessions(t, failing)
-	guard, err := nethttp.New(sessions, nethttp.Config{})
+	kit := sessiontest.New(t, session.Config{}, map[string]store.User{"ada": {}, "grace": {Roles: []string{"admin"}}})
+	guard, err := nethttp.New(kit.Sessions, nethttp.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,8 +51,7 @@ func TestConnect_AuthenticatesAtHTTP(t *testing.T) {
 		option connect.ClientOption
 	}{{"Connect", connect.WithProtoJSON()}, {"gRPC-Web", connect.WithGRPCWeb()}, {"gRPC", connect.WithGRPC()}} {
 		t.Run(protocol.name, func(t *testing.T) {
-			b := sessiontest.NewBrowser(nil)
-			b.Origin = server.URL
+			b := sessiontest.NewServerBrowser(server)
 			client := *server.Client()
 			client.Jar = b.Jar
 			call := func(service string) (string, error) {
@@ -71,7 +66,7 @@ func TestConnect_AuthenticatesAtHTTP(t *testing.T) {
 			if _, err := call("AccountService"); connect.CodeOf(err) != connect.CodeUnauthenticated {
 				t.Errorf("a stranger: %v", err)
 			}
-			b.Login(t, sessions, session.Login{UserID: "ada", Epoch: 1})
+			b.Login(t, kit.Sessions, session.Login{UserID: "ada"})
 			if user, err := call("AccountService"); err != nil || user != "ada" {
 				t.Errorf("ada: %q, %v", user, err)
 			}
@@ -79,12 +74,12 @@ func TestConnect_AuthenticatesAtHTTP(t *testing.T) {
 				t.Errorf("ada at the administrators' service: %v", err)
 			}
 			b.ExpireAccess()
-			failing.Fail(context.DeadlineExceeded)
+			kit.Store.Fail(context.DeadlineExceeded)
 			if _, err := call("AccountService"); connect.CodeOf(err) != connect.CodeUnavailable {
 				t.Errorf("in an outage: %v", err)
 			}
-			failing.Fail(nil)
-			b.Login(t, sessions, session.Login{UserID: "grace", Epoch: 1})
+			kit.Store.Fail(nil)
+			b.Login(t, kit.Sessions, session.Login{UserID: "grace"})
 			if user, err := call("AdminService"); err != nil || user != "grace" {
 				t.Errorf("grace: %q, %v", user, err)
 			}

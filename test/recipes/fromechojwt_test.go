@@ -60,7 +60,7 @@ func moveEchoJWT(guard *sessionmw.Guard) echo.MiddlewareFunc {
 
 func newEchoShop(t *testing.T) *shop {
 	s, key := newStore(t), newJWTKey()
-	guard, err := sessionmw.New(s.sessions, sessionmw.Config{})
+	guard, err := sessionmw.New(s.Sessions, sessionmw.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func newEchoShop(t *testing.T) *shop {
 		return c.Redirect(http.StatusSeeOther, "/login")
 	}, acceptJWT(key))
 	s.both = pages(func(c echo.Context) error {
-		verdict, err := s.sessions.Logout(c.Request()) // a browser never has two users
+		verdict, err := s.Sessions.Logout(c.Request()) // a browser never has two users
 		if err != nil {
 			return guard.WriteError(c, err)
 		}

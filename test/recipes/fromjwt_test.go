@@ -111,7 +111,7 @@ func bearer(key []byte) func(r *http.Request) (session.Login, error) {
 func TestCredentials_TakeTheTokensOfPrograms(t *testing.T) {
 	key := newJWTKey()
 	s := newShop(t, library{oldLogins: loginsOfJWT(key)})
-	guard, err := nethttp.New(s.sessions, nethttp.Config{Credentials: bearer(key)})
+	guard, err := nethttp.New(s.Sessions, nethttp.Config{Credentials: bearer(key)})
 	if err != nil {
 		t.Fatal(err)
 	}

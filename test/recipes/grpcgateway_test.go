@@ -42,10 +42,8 @@ func newGateway() *runtime.ServeMux {
 // the request itself, as RegisterServiceHandlerServer does. The other calls AnnotateContext, as
 // RegisterServiceHandlerClient does before it calls a gRPC server.
 func TestGRPCGateway_AuthenticatesAtHTTP(t *testing.T) {
-	users := store.NewMemory()
-	users.SetUser("ada", store.User{Epoch: 1})
-	sessions := newSessions(t, users)
-	guard, err := nethttp.New(sessions, nethttp.Config{})
+	kit := sessiontest.New(t, session.Config{}, map[string]store.User{"ada": {}})
+	guard, err := nethttp.New(kit.Sessions, nethttp.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +72,7 @@ func TestGRPCGateway_AuthenticatesAtHTTP(t *testing.T) {
 	if answer := b.Do(r); answer.StatusCode != http.StatusUnauthorized {
 		t.Errorf("a stranger: %s", answer.Status)
 	}
-	b.Login(t, sessions, session.Login{UserID: "ada", Epoch: 1})
+	b.Login(t, kit.Sessions, session.Login{UserID: "ada"})
 	for path, want := range map[string]string{"/v1/in-process": "ada", "/v1/remote": "[ada] 0"} {
 		r := b.NewRequest("GET", path, nil)
 		for _, name := range []string{"Grpc-Metadata-User-Id", "Grpc-Metadata-user-id", "User-Id"} {

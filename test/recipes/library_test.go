@@ -27,10 +27,8 @@ type library struct {
 // shop is an app of which several releases run side by side, on one store.
 type shop struct {
 	library
-	users    *store.Memory
-	store    *sessiontest.Store
-	sessions *session.Manager
-	guard    *nethttp.Guard
+	*sessiontest.Kit
+	guard *nethttp.Guard
 
 	// original uses the old library alone, both takes either login, moving has logins in
 	// sessions and moves the others, and moved knows nothing of the old library.
@@ -40,11 +38,7 @@ type shop struct {
 // newStore returns a shop without releases. Its user is ada.
 func newStore(t *testing.T) *shop {
 	t.Helper()
-	s := &shop{users: store.NewMemory()}
-	s.users.SetUser("ada", store.User{Epoch: 1})
-	s.store = sessiontest.NewStore(s.users)
-	s.sessions = newSessions(t, s.store)
-	return s
+	return &shop{Kit: sessiontest.New(t, session.Config{}, map[string]store.User{"ada": {Epoch: 1}})}
 }
 
 func newShop(t *testing.T, old library) *shop {
@@ -52,7 +46,7 @@ func newShop(t *testing.T, old library) *shop {
 	s := newStore(t)
 	s.library = old
 	var err error
-	if s.guard, err = nethttp.New(s.sessions, nethttp.Config{}); err != nil {
+	if s.guard, err = nethttp.New(s.Sessions, nethttp.Config{}); err != nil {
 		t.Fatal(err)
 	}
 	mount := s.mount
@@ -112,7 +106,7 @@ func (s *shop) logoutBefore(w http.ResponseWriter, r *http.Request) {
 // loginBoth begins an old login, because the release before runs, too. It ends the session that
 // the browser may have, so that a browser never has two users.
 func (s *shop) loginBoth(w http.ResponseWriter, r *http.Request) {
-	verdict, err := s.sessions.Logout(r)
+	verdict, err := s.Sessions.Logout(r)
 	if err != nil {
 		s.guard.WriteError(w, r, err)
 		return
@@ -216,7 +210,7 @@ func testMoveOver(t *testing.T, newShop func(*testing.T) *shop) {
 		ada.isLoggedIn(false, s.original, "with the old library alone")
 		ada.isLoggedIn(true, s.both, "back at the release before")
 		ada.isLoggedIn(true, s.moving, "again")
-		if n := s.store.Calls("Create"); n != 1 {
+		if n := s.Store.Calls("Create"); n != 1 {
 			t.Errorf("%d sessions have begun; want 1", n)
 		}
 		ada.isLoggedIn(true, s.moved, "without the old library")
@@ -226,7 +220,7 @@ func testMoveOver(t *testing.T, newShop func(*testing.T) *shop) {
 		ada.loginAt(s.moving)
 		ada.loginAt(s.original) // after a step back by two releases
 		ada.isLoggedIn(true, s.moving, "with both")
-		if n := s.store.Calls("Create"); n != 1 {
+		if n := s.Store.Calls("Create"); n != 1 {
 			t.Errorf("%d sessions have begun; want 1", n)
 		}
 	})
@@ -269,7 +263,7 @@ func testMoveOver(t *testing.T, newShop func(*testing.T) *shop) {
 		s, phone, laptop, tablet := newShop(t), newVisitor(t), newVisitor(t), newVisitor(t)
 		phone.loginAt(s.original)
 		tablet.loginAt(s.both)
-		s.users.SetUser("ada", store.User{Epoch: 2})
+		s.Users.SetUser("ada", store.User{Epoch: 2})
 		laptop.loginAt(s.both, "epoch", "2")
 		for range 2 {
 			phone.isLoggedIn(false, s.moving, "a login from before the column existed")
@@ -280,24 +274,24 @@ func testMoveOver(t *testing.T, newShop func(*testing.T) *shop) {
 	t.Run("a user who is banned is not moved", func(t *testing.T) {
 		s, ada := newShop(t), newVisitor(t)
 		ada.loginAt(s.both)
-		s.users.SetUser("ada", store.User{Epoch: 1, Disabled: true})
+		s.Users.SetUser("ada", store.User{Epoch: 1, Disabled: true})
 		ada.isLoggedIn(false, s.moving, "banned")
 	})
 	t.Run("an outage ends no old login", func(t *testing.T) {
 		s, ada := newShop(t), newVisitor(t)
 		ada.loginAt(s.original)
-		s.store.Fail(errors.New("connection refused"))
+		s.Store.Fail(errors.New("connection refused"))
 		if answer := ada.at(s.moving).Get("/orders"); answer.StatusCode != http.StatusServiceUnavailable {
 			t.Errorf("in the outage: %s; want 503", answer.Status)
 		}
-		s.store.Fail(nil)
+		s.Store.Fail(nil)
 		ada.isLoggedIn(true, s.moving, "after the outage")
 	})
 	t.Run("what ends a session is not undone", func(t *testing.T) {
 		s, ada := newShop(t), newVisitor(t)
 		ada.loginAt(s.both)
 		ada.isLoggedIn(true, s.moving, "before")
-		if err := s.sessions.RevokeUser(t.Context(), "ada"); err != nil {
+		if err := s.Sessions.RevokeUser(t.Context(), "ada"); err != nil {
 			t.Fatal(err)
 		}
 		ada.isLoggedIn(false, s.moving, "after RevokeUser")

@@ -41,22 +41,19 @@ func newsSocket(sessions *session.Manager, news <-chan string) http.HandlerFunc 
 }
 
 func TestWebSocket_EndsWithItsSession(t *testing.T) {
-	users := store.NewMemory()
-	users.SetUser("ada", store.User{Epoch: 1})
-	sessions := newSessions(t, users)
-	guard, err := nethttp.New(sessions, nethttp.Config{})
+	kit := sessiontest.New(t, session.Config{}, map[string]store.User{"ada": {}})
+	guard, err := nethttp.New(kit.Sessions, nethttp.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	news := make(chan string, 1)
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /news", newsSocket(sessions, news))
+	mux.HandleFunc("GET /news", newsSocket(kit.Sessions, news))
 	mux.HandleFunc("POST /logout", guard.Logout)
 	server := httptest.NewTLSServer(guard.Protect(mux))
 	defer server.Close()
 
-	b := sessiontest.NewBrowser(nil)
-	b.Origin, b.Transport = server.URL, server.Client().Transport
+	b := sessiontest.NewServerBrowser(server)
 	client := server.Client()
 	client.Jar = b.Jar
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -68,7 +65,7 @@ func TestWebSocket_EndsWithItsSession(t *testing.T) {
 	if _, answer, err := dial(server.URL); err == nil || answer.StatusCode != http.StatusUnauthorized {
 		t.Fatalf("a stranger: %v, %v", answer, err)
 	}
-	b.Login(t, sessions, session.Login{UserID: "ada", Epoch: 1})
+	b.Login(t, kit.Sessions, session.Login{UserID: "ada"})
 	if _, answer, err := dial("https://evil.example"); err == nil || answer.StatusCode != http.StatusForbidden {
 		t.Fatalf("another site: %v, %v", answer, err)
 	}
