@@ -97,14 +97,15 @@ func newEchoShop(t *testing.T) *shop {
 		endEchoJWT(c)
 		return c.Redirect(http.StatusSeeOther, guard.ReturnTo(c, "/orders"))
 	}
-	s.original = pages(func(c echo.Context) error {
+	loginBefore := func(c echo.Context) error {
 		setToken(c, 0)
 		return c.Redirect(http.StatusSeeOther, "/orders")
-	}, func(c echo.Context) error {
+	}
+	logoutBefore := func(c echo.Context) error {
 		endEchoJWT(c)
 		return c.Redirect(http.StatusSeeOther, "/login")
-	}, acceptJWT(key))
-	s.both = pages(func(c echo.Context) error {
+	}
+	loginBoth := func(c echo.Context) error {
 		verdict, err := s.Sessions.Logout(c.Request()) // a browser never has two users
 		if err != nil {
 			return guard.WriteError(c, err)
@@ -116,7 +117,9 @@ func newEchoShop(t *testing.T) *shop {
 		}
 		setToken(c, epoch)
 		return c.Redirect(http.StatusSeeOther, "/orders")
-	}, logoutBoth, guard.Identify, acceptJWT(key))
+	}
+	s.original = pages(loginBefore, logoutBefore, acceptJWT(key))
+	s.both = pages(loginBoth, logoutBoth, guard.Identify, acceptJWT(key))
 	s.moving = pages(loginMoved, logoutBoth, guard.Identify, acceptJWT(key), moveEchoJWT(guard), guard.Protect)
 	s.moved = pages(loginMoved, guard.Logout, guard.Protect)
 	return s

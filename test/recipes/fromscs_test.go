@@ -24,24 +24,38 @@ func loginsOfSCS(old *scs.SessionManager) oldLogins {
 	}
 }
 
+// loginsBesideACart leave what else is in the scs session where it is.
+func loginsBesideACart(old *scs.SessionManager) oldLogins {
+	logins := loginsOfSCS(old)
+	logins.end = func(_ http.ResponseWriter, r *http.Request) error {
+		old.Remove(r.Context(), "userID")
+		return nil
+	}
+	return logins
+}
+
 func TestMoveOver_FromSCS(t *testing.T) {
-	old := scs.New()
-	old.Cookie.Secure = true
-	testMoveOver(t, func(t *testing.T) *shop {
-		return newShop(t, library{
-			oldLogins: loginsOfSCS(old),
-			begin: func(_ http.ResponseWriter, r *http.Request, userID string, epoch int64) error {
-				if err := old.RenewToken(r.Context()); err != nil {
-					return err
-				}
-				old.Put(r.Context(), "userID", userID)
-				if epoch != 0 {
-					old.Put(r.Context(), "epoch", epoch)
-				}
-				return nil
-			},
-			mount:         old.LoadAndSave,
-			endsForCopies: true,
+	for name, logins := range map[string]func(*scs.SessionManager) oldLogins{"alone": loginsOfSCS, "with a cart": loginsBesideACart} {
+		t.Run(name, func(t *testing.T) {
+			testMoveOver(t, func(t *testing.T) *shop {
+				old := scs.New()
+				old.Cookie.Secure = true
+				return newShop(t, library{
+					oldLogins: logins(old),
+					begin: func(_ http.ResponseWriter, r *http.Request, userID string, epoch int64) error {
+						if err := old.RenewToken(r.Context()); err != nil {
+							return err
+						}
+						old.Put(r.Context(), "userID", userID)
+						if epoch != 0 {
+							old.Put(r.Context(), "epoch", epoch)
+						}
+						return nil
+					},
+					mount:         old.LoadAndSave,
+					endsForCopies: true,
+				})
+			})
 		})
-	})
+	}
 }
