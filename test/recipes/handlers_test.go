@@ -169,6 +169,25 @@ func TestAccount_InAnOutage(t *testing.T) {
 	}
 }
 
+// The Manager answers a refresh of the last second from memory, so a test lets it pass.
+func TestAccount_InAnOutageRightAfterARefresh(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app, kit := newTestApp(t)
+		b := sessiontest.NewBrowser(app)
+		b.Login(t, kit.Sessions, session.Login{UserID: "ada"})
+		b.ExpireAccess()
+		b.Get("/account")
+		kit.Store.Fail(errors.New("connection refused"))
+		for _, want := range []int{http.StatusOK, http.StatusServiceUnavailable} {
+			b.ExpireAccess()
+			if answer := b.Get("/account"); answer.StatusCode != want {
+				t.Errorf("%s; want %d", answer.Status, want)
+			}
+			time.Sleep(2 * time.Second)
+		}
+	})
+}
+
 // In a bubble of testing/synctest hours pass at once.
 func TestSession_EndsHalfAnHourAfterTheLastRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
