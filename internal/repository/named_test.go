@@ -12,8 +12,8 @@ import (
 const root = "../.."
 
 var (
-	declaredTest = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
-	namedTest    = regexp.MustCompile("`((?:Test|Fuzz)\\w+)`")
+	declaredTest = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Example)\w+)\(`)
+	namedTest    = regexp.MustCompile("`((?:Test|Fuzz|Example)\\w+)`")
 )
 
 func TestDocuments_NameTestsThatExist(t *testing.T) {
