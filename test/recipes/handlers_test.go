@@ -245,7 +245,7 @@ func TestLogout_OfAnotherSite(t *testing.T) {
 // A handler alone, without a guard.
 func TestAccount_Alone(t *testing.T) {
 	r := httptest.NewRequest(http.MethodGet, "/account", nil)
-	r = r.WithContext(session.NewContext(r.Context(), session.Session{UserID: "ada"}))
+	r = r.WithContext(session.Session{UserID: "ada"}.NewContext(r.Context()))
 	answer := httptest.NewRecorder()
 	account(answer, r)
 	if got, want := answer.Body.String(), "Hello, ada."; got != want {
