@@ -2,7 +2,7 @@
 # Chromium and nginx. It installs what is missing from Debian's packages. If it cannot, it
 # says what to install, and fails: it never skips a test silently.
 
-.PHONY: test lint deps run bench scaling drill drill-cluster attacks fuzz mutants vulncheck
+.PHONY: test lint deps run bench scaling drill drill-cluster attacks fuzz mutants vulncheck release
 
 # The folders of all modules.
 MODULES := $(sort $(patsubst %/go.mod,%,$(shell find . -name go.mod -not -path '*/.*')))
@@ -66,3 +66,8 @@ vulncheck:
 # fault every two minutes. Run nothing else meanwhile.
 drill:
 	@go test -C test/drill -count=1 -timeout=2h -full $(DRILL) .
+
+# Tags VERSION, such as v0.1.0, of every module in a temporary clone, proves that users can
+# get them, and prints the commands that publish them. It changes nothing here.
+release:
+	@go run -C test ./release -repository .. -version "$(VERSION)"
