@@ -1,0 +1,7 @@
+//go:build !linux
+
+package newcomer
+
+import "syscall"
+
+func diesWithTests() *syscall.SysProcAttr { return nil }
