@@ -1,13 +1,13 @@
 # make test runs every test, on real parts. It needs a MariaDB (or MySQL) server,
-# Chromium and nginx. It installs what is missing from Debian's packages. If it cannot, it
-# says what to install, and fails: it never skips a test silently.
+# Chromium and nginx. It says what is missing, and installs it from Debian's packages. If it
+# cannot, it says what to install, and fails: it never skips a test silently.
 
-.PHONY: test lint deps run bench scaling drill drill-cluster attacks fuzz mutants vulncheck release
+.PHONY: test lint deps run bench scaling drill drill-cluster attacks fuzz mutants vulncheck release help
 
 # The folders of all modules.
 MODULES := $(sort $(patsubst %/go.mod,%,$(shell find . -name go.mod -not -path '*/.*')))
 
-test: deps lint
+test: deps lint ## every test, as CI runs them
 	@export SESSIONKIT_REPORTS=$$(mktemp -d); \
 	for m in $(MODULES); do echo "test $$m"; go -C $$m test -race -shuffle=on -timeout=20m ./... || exit 1; done; \
 	for r in "$$SESSIONKIT_REPORTS"/*; do echo; echo "$${r##*/}:"; cat "$$r"; done; rm -rf "$$SESSIONKIT_REPORTS"
@@ -16,58 +16,62 @@ test: deps lint
 	go run -C test ./mutants -sample 8
 	./.ci/fuzz 30s
 
-lint:
+lint: ## gofmt, go vet and staticcheck
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }
 	@for m in $(MODULES); do echo "lint $$m"; go -C $$m vet ./... || exit 1; \
 		(cd $$m && go tool -modfile=$(CURDIR)/.ci/tools.mod staticcheck ./...) || exit 1; done
 
-deps:
+deps: ## install what the tests need: a database server, Chromium, nginx, npm packages
 	@./.ci/deps
 
-run:
+run: ## the example app, on SQLite
 	go run -C example .
 
 # Compares the cost of a request with other libraries, in up to ten minutes;
 # BENCH=-short takes one. Run nothing else meanwhile.
-bench:
+bench: ## what a request costs, compared with other libraries
 	@go run -C test/benchmark . $(BENCH)
 
 # Counts in simulated time what many users ask of the database, and measures a
 # MariaDB of its own, in some minutes.
-scaling:
+scaling: ## what many users ask of the database
 	@go test -C test/scaling -count=1 -timeout=30m -full $(SCALING)
 
 # Runs the tests that docs/security.md names, and prints how often each attack was tried.
-attacks: deps
+attacks: deps ## the tests that docs/security.md names, with their counts
 	@./.ci/attacks
 
 # Runs every fuzz target for longer than make test does.
-fuzz:
+fuzz: ## every fuzz target, each for FUZZTIME=5m
 	@./.ci/fuzz $(or $(FUZZTIME),5m)
 
 # Breaks the rules one at a time, which takes long: every mutant of
 # test/mutants/reference.txt must be killed, and 95 % of those that are drawn from
 # the syntax tree. MUTANTS='-run feed' tries some, MUTANTS=-list shows them.
-mutants: deps
+mutants: deps ## break the rules one at a time: which test fails
 	@go run -C test ./mutants $(MUTANTS)
 
 # Kills nodes of a Galera cluster of three under load, in some three minutes. It
 # installs galera-4.
-drill-cluster:
+drill-cluster: ## three database nodes that take writes and die (Galera)
 	@./.ci/deps cluster
 	@go test -C test/cluster -race -count=1 -timeout=15m -cluster
 
 # Looks for known vulnerabilities in the code that each module reaches.
-vulncheck:
+vulncheck: ## known vulnerabilities in what each module reaches
 	@./.ci/vulncheck
 
 # Puts the example under every load and fault, and checks the history of all that
 # happened, in a quarter of an hour. DRILL='-soak 30m' adds half an hour of load with a
 # fault every two minutes. Run nothing else meanwhile.
-drill:
+drill: ## nodes under load and faults, with the history of all that happened checked
 	@go test -C test/drill -count=1 -timeout=2h -full $(DRILL) .
 
 # Tags VERSION, such as v0.1.0, of every module in a temporary clone, proves that users can
 # get them, and prints the commands that publish them. It changes nothing here.
-release:
+release: ## tag VERSION=v0.1.0 of every module in a temporary clone, and prove that users can get them
 	@go run -C test ./release -repository .. -version "$(VERSION)"
+
+# A target is listed if a comment with ## follows it on its line.
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
