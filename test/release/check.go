@@ -70,7 +70,7 @@ func checkGoMod(root string, m moduleproxy.Module) (faults []error) {
 		faults = append(faults, fmt.Errorf("%s names another module than %s", m.GoMod(), m.Path()))
 	}
 	for _, r := range mod.Replace {
-		if m.Dir == "" || r.Old.Path != moduleproxy.Core {
+		if r.Old.Path != moduleproxy.Core {
 			faults = append(faults, fmt.Errorf("%s replaces %s: users do not get that, so require a version that has what you need", m.GoMod(), r.Old.Path))
 		}
 	}

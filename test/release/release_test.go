@@ -145,6 +145,18 @@ func TestRelease_RefusesACheckout(t *testing.T) {
 	}
 }
 
+func TestHasHeading_TakesTheVersionAndNoOther(t *testing.T) {
+	t.Parallel()
+	for heading, want := range map[string]bool{
+		"## 0.1.0": true, "## v0.1.0": true, "## [0.1.0]": true, "## [v0.1.0] - 2026-12-01": true, "## 0.1.0 - 2026-12-01": true,
+		"## 0.1.01": false, "## 0.1.0-rc.1": false, "## 10.1.0": false, "## [0.1.0": false, "### 0.1.0": false, "## 0x1.0": false, "See ## 0.1.0": false,
+	} {
+		if got := hasHeading("# Changelog\n\n"+heading+"\n\nText.\n", version); got != want {
+			t.Errorf("%q is a heading of %s: %v; want %v", heading, version, got, want)
+		}
+	}
+}
+
 // The tags are judged by themselves, whoever has made them.
 func TestVerify_RefusesTags(t *testing.T) {
 	t.Parallel()
