@@ -52,9 +52,12 @@ func release(ctx context.Context, root, version string) (err error) {
 			return err
 		}
 	}
-	remote, err := moduleproxy.Git(ctx, root, "remote", "get-url", "origin")
-	if err != nil {
-		remote = "REMOTE" // the checkout has none
+	// The clone's origin is the checkout. The maintainer pushes to where that pushes.
+	remote := "origin"
+	if url, err := moduleproxy.Git(ctx, root, "remote", "get-url", "--push", "origin"); err != nil {
+		remote = "REMOTE" // the checkout has no origin
+	} else if _, err := moduleproxy.Git(ctx, clone, "remote", "set-url", "origin", url); err != nil {
+		return err
 	}
 	fmt.Printf("\n%s is ready. Publish it with these commands, the core first:\n\n", version)
 	for _, m := range published {
