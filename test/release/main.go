@@ -97,7 +97,7 @@ func prepare(ctx context.Context, root, version, dir, clone string) ([]modulepro
 		if err != nil {
 			return nil, fmt.Errorf("a user cannot get %s %s: %w", m.Path(), version, err)
 		}
-		fmt.Printf("go get %s@%s, from an empty folder: %d packages build\n", m.Path(), version, packages)
+		fmt.Printf("go get %s@%s, from an empty folder; packages that build: %d\n", m.Path(), version, packages)
 	}
 	return published, nil
 }
