@@ -150,14 +150,10 @@ func chiWith(sessions *session.Manager, before, behind func(http.Handler) http.H
 
 func muxRoutes(r *mux.Router) *mux.Router {
 	for _, path := range privatePaths { // first, because mux takes the first that matches
-		r.Handle(path, says("private"))
+		muxRoute(r, path).Handler(says("private"))
 	}
 	for _, path := range publicPaths {
-		if path == "/static/" {
-			r.PathPrefix(path).Handler(says("public"))
-		} else {
-			r.Handle(path, open(path))
-		}
+		muxRoute(r, path).Handler(open(path))
 	}
 	return r
 }
