@@ -13,7 +13,7 @@ import (
 // wait for each other, and should use the write-ahead log, so that readers do not
 // wait. With modernc.org/sqlite:
 //
-//	file:app.db?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)
+//	file:app.db?_pragma=busy_timeout(1500)&_pragma=journal_mode(WAL)
 const SQLite Dialect = 1
 
 //go:embed sqlite.sql
