@@ -73,7 +73,8 @@ type Config struct {
 	Epoch string
 
 	// Disabled is true for a user who may not log in. It may be a boolean, a number
-	// (0 is false) or a time such as banned_at. NULL is false. Empty: "disabled".
+	// (0 is false) or a time such as banned_at; if it is a text, write
+	// "(u.banned_at IS NOT NULL)". NULL is false. Empty: "disabled".
 	// "(FALSE)": there is none.
 	Disabled string
 

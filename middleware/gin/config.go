@@ -35,9 +35,10 @@ type Config struct {
 	// that users open.
 	Background []string
 
-	// Engine is the app's. If it is set, the first request that Protect gets logs the entries
-	// of Public and Background that match none of its routes, as a warning, with slog's
-	// default logger: such an entry opens nothing, and may be misspelt.
+	// Engine is the app's. If it is set, warnings are logged with slog's default logger: by
+	// New, of the routes that the Engine has already, which gin serves without the guard; and
+	// by the first request that Protect gets, of the entries of Public and Background that
+	// match no route, which open nothing, and may be misspelt.
 	Engine *gin.Engine
 
 	// Prefix is the part of each path that browsers see and this app does not, such as

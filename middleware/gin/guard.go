@@ -9,8 +9,11 @@ package gin
 
 import (
 	"errors"
+	"fmt"
 	"iter"
+	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -43,7 +46,22 @@ func New(sessions *session.Manager, cfg Config) (*Guard, error) {
 	if err := errors.Join(err, routesErr); err != nil {
 		return nil, err
 	}
+	if cfg.Engine != nil {
+		warnOfEarlier(cfg.Engine)
+	}
 	return &Guard{core: core, routes: routes, engine: cfg.Engine, custom: cfg.Answer}, nil
+}
+
+// warnOfEarlier warns of routes that no middleware of a later Use reaches.
+func warnOfEarlier(engine *gin.Engine) {
+	var earlier []string
+	for _, r := range engine.Routes() {
+		earlier = append(earlier, r.Method+" "+r.Path)
+	}
+	if len(earlier) > 0 {
+		slices.Sort(earlier)
+		slog.Warn(fmt.Sprintf("gin: these routes were registered before the guard was made, and gin serves them to everybody without it: %q; call Use with guard.Protect before the first route", earlier))
+	}
 }
 
 // Protect admits only requests with a session. On the login page and the public routes

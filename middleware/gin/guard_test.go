@@ -155,6 +155,28 @@ func TestProtect_ReportsEntriesThatMatchNoRoute(t *testing.T) {
 	}
 }
 
+// Routes that are there before the guard are served without it: gin gives middleware only to
+// later routes.
+func TestNew_WarnsOfEarlierRoutes(t *testing.T) {
+	log, before := &bytes.Buffer{}, slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(log, nil)))
+	t.Cleanup(func() { slog.SetDefault(before) })
+	newApp(t, sessiongin.Config{Engine: gin.New()})
+	if log.Len() > 0 {
+		t.Errorf("without earlier routes: %s", log)
+	}
+	engine := gin.New()
+	engine.POST("/early", who)
+	engine.GET("/early", who)
+	a := newApp(t, sessiongin.Config{Engine: engine})
+	if text := strings.ReplaceAll(log.String(), `\"`, `"`); strings.Count(text, "\n") != 1 || !strings.Contains(text, `["GET /early" "POST /early"]`) {
+		t.Errorf("the log is %s", text)
+	}
+	if rec := a.client(guardtest.Fetch).Send("GET", "/early", ""); rec.Code != http.StatusOK {
+		t.Errorf("gin guards earlier routes now (%d): mend the documentation", rec.Code)
+	}
+}
+
 // Issue and Logout refuse an answer that has begun: the cookies would be lost. A status alone
 // has not begun it.
 func TestGuard_RefusesAnAnswerThatHasBegun(t *testing.T) {

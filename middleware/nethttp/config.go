@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/sessionkit/sessionkit/session"
@@ -40,7 +41,8 @@ type Config struct {
 	//
 	// A pattern that matches no route opens nothing, and may be misspelt. If Protect is given
 	// an *http.ServeMux, the first request logs such patterns as a warning, with slog's default
-	// logger. The guard cannot know the routes of another handler.
+	// logger, but for those of whole subtrees, such as "/static/": a ServeMux does not say
+	// which routes it has. The guard cannot know the routes of another handler.
 	Public []string
 
 	// Background lists the pages whose requests do not show that the user is there, such as
@@ -174,23 +176,30 @@ func listed(field string, patterns []string) (mux *http.ServeMux, err error) {
 	return mux, errors.Join(faults...)
 }
 
-// unmatched returns the patterns for which a ServeMux has no route.
+// unmatched returns the patterns for which a ServeMux has no route, without those of subtrees:
+// these may match a route whose path nobody can guess.
 func unmatched(patterns []string, mux *http.ServeMux) (unmatched []string) {
 	for _, pattern := range patterns {
-		if _, route := mux.Handler(requestFor(pattern)); route == "" {
+		if strings.HasSuffix(pattern, "/") || strings.HasSuffix(pattern, "...}") {
+			continue
+		}
+		methods := []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions}
+		if method, _, ok := strings.Cut(pattern, " "); ok {
+			methods = []string{method}
+		}
+		if !slices.ContainsFunc(methods, func(method string) bool {
+			_, route := mux.Handler(requestFor(method, withoutMethod(pattern)))
+			return route != ""
+		}) {
 			unmatched = append(unmatched, pattern)
 		}
 	}
 	return unmatched
 }
 
-// requestFor returns a request that a pattern of http.ServeMux matches.
-func requestFor(pattern string) *http.Request {
-	r := &http.Request{Method: http.MethodGet, URL: &url.URL{}}
-	at := withoutMethod(pattern)
-	if method, _, ok := strings.Cut(pattern, " "); ok {
-		r.Method = method
-	}
+// requestFor returns a request that a pattern of http.ServeMux without a method matches.
+func requestFor(method, at string) *http.Request {
+	r := &http.Request{Method: method, URL: &url.URL{}}
 	begin := strings.Index(at, "/")
 	r.Host = at[:begin]
 	r.URL.Path = wildcard.ReplaceAllString(strings.TrimSuffix(at[begin:], "{$}"), "x")

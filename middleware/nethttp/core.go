@@ -166,14 +166,21 @@ func (c *Core) Admit(w http.ResponseWriter, r *http.Request, need Requirement) (
 
 // Err returns nil if a guard of this Core has found a session for the request, else why there
 // is none. An error that Is session.ErrStoreUnavailable says that nobody knows: a handler of
-// a public page must not greet the user as a stranger. Any other user is logged out: the
-// error Is session.ErrUnauthenticated, also if no guard stands before the handler.
+// a public page must not greet the user as a stranger. If the error Is
+// session.ErrUnauthenticated, the user is logged out, or no guard stands before the handler.
+// Any other error says that no guard has read the cookies, because they do not matter for a
+// style sheet, script, font or image of a public route.
 func (c *Core) Err(r *http.Request) error {
 	if st, ok := c.stateOf(r); ok {
 		return st.err
 	}
+	if isRead(r) && isSubresource(r) {
+		return errUnread
+	}
 	return session.ErrUnauthenticated
 }
+
+var errUnread = errors.New("guard: the cookies of this request were not read: it loads a style sheet, script, font or image of a public route")
 
 // checkLive asks the store about the session if the requirement says so, at most once
 // for a request. It returns a state with what the store says, and judges again what

@@ -1,12 +1,14 @@
 package nethttp_test
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/sessionkit/sessionkit/middleware/internal/guardtest"
 	"github.com/sessionkit/sessionkit/middleware/nethttp"
+	"github.com/sessionkit/sessionkit/session"
 )
 
 // Style sheets, scripts, fonts and images of a public route are served without
@@ -88,6 +90,29 @@ func TestProtect_RefusesSubresourcesOfProtectedRoutes(t *testing.T) {
 				if rec := a.client(fetch).Send("GET", path, "", "Sec-Fetch-Dest", dest); rec.Code != http.StatusUnauthorized {
 					a.Errorf("%s as %s: %d; want 401", path, dest, rec.Code)
 				}
+			}
+		}
+	})
+}
+
+// Err tells a request whose cookies were not read from one of a user who is logged out: an app
+// must not begin a session in place of one that nobody has looked at.
+func TestErr_OfAPublicSubresourceIsNoLogout(t *testing.T) {
+	inApp(t, nethttp.Config{}, func(a *app) {
+		var got error
+		ask := func(_ http.ResponseWriter, r *http.Request) { got = a.guard.Err(r) }
+		a.handle("/static/ask", ask)
+		for _, b := range []*guardtest.Client{a.client(pageLoad), a.client(pageLoad).LogIn("ada")} {
+			user := b.Kept()[accessName] != ""
+			for destination, read := range map[string]bool{"document": true, "image": false, "style": false, "script": false, "font": false, "": true} {
+				b.Send("GET", "/static/ask", "", "Sec-Fetch-Dest", destination)
+				if read != (got == nil || errors.Is(got, session.ErrUnauthenticated)) || read && user != (got == nil) {
+					a.Errorf("%q, logged in %v: %v", destination, user, got)
+				}
+			}
+			b.Send("POST", "/static/ask", "", "Sec-Fetch-Dest", "image")
+			if user != (got == nil) {
+				a.Errorf("POST, logged in %v: %v", user, got)
 			}
 		}
 	})

@@ -23,7 +23,9 @@ func TestProtect_ReportsPatternsThatMatchNoRoute(t *testing.T) {
 	}{
 		{nil, nil, nil},
 		{[]string{"/{$}", "/static/", "/docs/{file...}", "GET /articles/{id}", "POST /articles", "shop.test/", "/docs"}, []string{"GET /news"}, nil},
-		{[]string{"/statc/", "GET /article/{id}", "/{$}"}, nil, []string{`Config.Public`, `"/statc/" "GET /article/{id}"`}},
+		{[]string{"/statc/", "GET /article/{id}", "/stat/{file...}", "/{$}"}, nil, []string{`Config.Public`, `["GET /article/{id}"]`}},
+		{[]string{"/articles", "/hook/{id}", "/put", "/patch", "/delete", "/options", "/docs/", "/hooks/"}, nil, nil},
+		{[]string{"GET /articles", "/articles/", "GET /hook/{id}"}, nil, []string{`["GET /articles" "GET /hook/{id}"]`}},
 		{nil, []string{"POST /news", "/nws"}, []string{`Config.Background`, `"POST /news" "/nws"`}},
 		{[]string{"other.test/x"}, nil, []string{`"other.test/x"`}},
 	} {
@@ -39,7 +41,7 @@ func TestProtect_ReportsPatternsThatMatchNoRoute(t *testing.T) {
 				next = http.HandlerFunc(mux.ServeHTTP)
 			}
 			h := guard.Protect(next) // before the routes are registered
-			for _, pattern := range []string{"/{$}", "/static/", "GET /articles/{id}", "POST /articles", "GET /news", "shop.test/", "/docs/"} {
+			for _, pattern := range []string{"/{$}", "/static/", "GET /articles/{id}", "POST /articles", "GET /news", "shop.test/", "/docs/", "POST /hook/{id}", "POST /hooks/stripe", "PUT /put", "PATCH /patch", "DELETE /delete", "OPTIONS /options"} {
 				mux.HandleFunc(pattern, func(http.ResponseWriter, *http.Request) {})
 			}
 			for range 2 {

@@ -69,7 +69,8 @@ func (s *Store) After(hook Hook) {
 
 // Fail makes each call of the named methods, or of all methods if none is named, return
 // err without reaching the store: an outage. It replaces the hook of Before. A nil err removes
-// it. Access cookies stay good, and a Manager answers a refresh cookie that it has seen within
+// it; a Manager that has given the store up finds it within a second, so let a test wait in a
+// bubble of testing/synctest. Access cookies stay good, and a Manager answers a refresh cookie that it has seen within
 // the last second from memory: expire the access cookie of a login that made no request since.
 func (s *Store) Fail(err error, methods ...string) {
 	s.Before(failing(err, methods))
