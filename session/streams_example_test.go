@@ -22,12 +22,16 @@ func ExampleManager_Done() {
 	sessions := exampleSessions(exampleUsers(), session.Config{})
 	guard, mux := exampleApp(sessions)
 	messages := make(chan string, 1) // in an app: a subscription for this user
+	closing := make(chan struct{})   // so that a shutdown does not wait for the streams
 	mux.HandleFunc("GET /events", func(w http.ResponseWriter, r *http.Request) {
 		over := sessions.Done(r.Context()) // also when the client has gone
 		w.Header().Set("Content-Type", "text/event-stream")
+		_ = http.NewResponseController(w).Flush() // the client knows now that the stream is open
 		for {
 			select {
 			case <-over:
+				return
+			case <-closing:
 				return
 			case message := <-messages:
 				fmt.Fprintf(w, "data: %s\n\n", message)
@@ -36,6 +40,7 @@ func ExampleManager_Done() {
 		}
 	})
 	server := httptest.NewTLSServer(guard.Protect(mux))
+	server.Config.RegisterOnShutdown(func() { close(closing) })
 	defer server.Close()
 
 	b := browserOf(server)

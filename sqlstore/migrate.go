@@ -39,7 +39,7 @@ import (
 func (s *Store) Migrate(ctx context.Context) error {
 	connection, err := s.dialect.checkConnection(ctx, s.db)
 	if err != nil {
-		return migrateError(fmt.Errorf("reading the connection's settings: %w", err))
+		return migrateError(fmt.Errorf("reading the connection's settings, as %s has them (Config.Dialect says which database it is): %w", s.dialect.name, err))
 	}
 	users, err := s.columns(ctx, s.names.users)
 	if err != nil {

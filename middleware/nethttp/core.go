@@ -292,10 +292,28 @@ func (c *Core) StopImpersonating(w http.ResponseWriter, r *http.Request) (http.R
 	return c.begin(w, r, func() (session.Verdict, error) { return c.sessions.StopImpersonating(r) })
 }
 
+// errTooLate refuses a change of the session after the first byte of the answer, when its
+// cookies would be lost.
+var errTooLate = errors.New("guard: the answer has begun and can carry no cookies: call Issue, Logout and the like before writing")
+
+func tooLate() *Refusal {
+	return &Refusal{Status: refusals[broken].status, Text: refusals[broken].text, Err: errTooLate}
+}
+
+// hasBegun reports whether the answer of a request has begun, as far as the Core's writer has
+// seen it.
+func (c *Core) hasBegun(r *http.Request) bool {
+	st, ok := c.stateOf(r)
+	return ok && st.writer != nil && st.writer.begun
+}
+
 // begin puts the session that a call of the Manager returns in place of the request's.
 func (c *Core) begin(w http.ResponseWriter, r *http.Request, call func() (session.Verdict, error)) (http.ResponseWriter, *http.Request, *Refusal) {
 	if err := c.checkOrigin(r); err != nil {
 		return w, r, c.refuse(w.Header(), r, crossOrigin, err)
+	}
+	if c.hasBegun(r) {
+		return w, r, tooLate()
 	}
 	v, err := call()
 	if err != nil {
@@ -318,6 +336,9 @@ func (c *Core) Logout(w http.ResponseWriter, r *http.Request) (http.ResponseWrit
 		// A link or an image on another site could trigger a GET.
 		w.Header().Set("Allow", http.MethodPost)
 		return w, r, c.refuse(w.Header(), r, notPost, nil)
+	}
+	if c.hasBegun(r) {
+		return w, r, tooLate()
 	}
 	v, err := c.sessions.Logout(r)
 	if err != nil {

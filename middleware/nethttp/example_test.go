@@ -41,8 +41,8 @@ func Example() {
 	db := must(sql.Open("mysql", os.Getenv("DSN")))
 
 	keys := must(session.ParseKeys(os.Getenv("SESSION_KEYS")))
-	store := must(sqlstore.New(db, sqlstore.Config{}))
-	if err := store.Migrate(ctx); err != nil { // creates the kit's two tables, checks yours
+	store := must(sqlstore.New(db, sqlstore.Config{})) // MySQL or MariaDB; else name the Dialect
+	if err := store.Migrate(ctx); err != nil {         // creates the kit's two tables, checks yours
 		log.Fatal(err)
 	}
 	sessions := must(session.New(keys, store, session.Config{}))

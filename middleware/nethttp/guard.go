@@ -217,7 +217,7 @@ func (w *wroteWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 //
 // The error, if any, is a *Refusal. Pass it to WriteError. Its status is 403 if the user
 // may not log in or the request came from another site, 503 if the store does not answer,
-// and 500 if the user does not fit into a cookie.
+// and 500 if the user does not fit into a cookie or, behind a guard, the answer has begun.
 func (g *Guard) Issue(w http.ResponseWriter, r *http.Request, login session.Login) error {
 	return continued(r)(g.core.Issue(w, r, login))
 }
@@ -265,7 +265,7 @@ func (g *Guard) Err(r *http.Request) error { return g.core.Err(r) }
 
 // WriteError answers with an error of Issue or of the session.Manager, in the form that
 // suits the client: see Core.Refuse for the status. The answer to any other error is a 500
-// that does not show the error.
+// that does not show the error. WriteError logs nothing: log such an error first.
 func (g *Guard) WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	g.answer(w, r, g.core.Refuse(w.Header(), r, err))
 }

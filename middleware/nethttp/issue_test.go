@@ -238,3 +238,41 @@ func TestIssue_IsRefusedWhereTheBrowserWouldNotKeepIt(t *testing.T) {
 		})
 	}
 }
+
+// After the first byte the cookies would be lost: nothing changes, and the error says so.
+func TestIssue_AndTheLikeRefuseAnAnswerThatHasBegun(t *testing.T) {
+	inApp(t, nethttp.Config{Public: []string{"/in", "/out"}}, func(a *app) {
+		for name, begin := range map[string]func(w http.ResponseWriter){
+			"Write":       func(w http.ResponseWriter) { _, _ = w.Write([]byte("begun")) },
+			"WriteHeader": func(w http.ResponseWriter) { w.WriteHeader(http.StatusOK) },
+			"Flush":       func(w http.ResponseWriter) { _ = http.NewResponseController(w).Flush() },
+			"nothing":     func(http.ResponseWriter) {},
+			"a hint":      func(w http.ResponseWriter) { w.WriteHeader(http.StatusEarlyHints) },
+		} {
+			late := name != "nothing" && name != "a hint"
+			var err error
+			a.mux = http.NewServeMux()
+			a.handler = a.guard.Protect(a.mux)
+			a.handle("POST /in", func(w http.ResponseWriter, r *http.Request) {
+				begin(w)
+				err = a.guard.Issue(w, r, session.Login{UserID: "ada"})
+			})
+			a.handle("POST /out", func(w http.ResponseWriter, r *http.Request) {
+				begin(w)
+				a.guard.Logout(w, r)
+			})
+			a.handle("POST /login", a.postLogin)
+			before := len(a.LiveSessions(a))
+			a.client(fetch).Send("POST", "/in", "")
+			if refused := err != nil && strings.Contains(err.Error(), "before writing"); refused != late || len(a.LiveSessions(a)) != before && late {
+				a.Errorf("%s: Issue: %v, %d sessions more", name, err, len(a.LiveSessions(a))-before)
+			}
+			b := a.client(pageLoad).LogIn("grace")
+			before = len(a.LiveSessions(a))
+			b.Send("POST", "/out", "")
+			if ended := len(a.LiveSessions(a)) < before; ended == late {
+				a.Errorf("%s: Logout has ended the session: %v", name, ended)
+			}
+		}
+	})
+}
