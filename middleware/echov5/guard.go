@@ -10,7 +10,9 @@ package echov5
 import (
 	"errors"
 	"iter"
+	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v5"
@@ -22,9 +24,10 @@ import (
 // Guard decides which requests reach the handlers of an echo app, and identifies the
 // user. It is safe for concurrent use. Make one with New.
 type Guard struct {
-	core   *nethttp.Core
-	routes *nethttp.Routes
-	custom func(*echo.Context, *echo.HTTPError) error // Config.Answer
+	core    *nethttp.Core
+	routes  *nethttp.Routes
+	custom  func(*echo.Context, *echo.HTTPError) error // Config.Answer
+	timeout sync.Once                                  // of the report of a timeout middleware
 }
 
 // New returns a Guard for the sessions of a Manager. If the Config is faulty, the error
@@ -117,8 +120,11 @@ func (g *Guard) require(need nethttp.Requirement) echo.MiddlewareFunc {
 }
 
 func (g *Guard) admit(c *echo.Context, next echo.HandlerFunc, need nethttp.Requirement) error {
+	if err := g.checkTimeout(c); err != nil {
+		return err
+	}
 	original := c.Request()
-	w, r, refusal := g.core.Admit(c.Response(), original, need)
+	w, r, refusal := g.core.Admit(writer(c), original, need)
 	g.use(c, w, r)
 	if refusal != nil {
 		return g.answer(c, refusal)
@@ -134,15 +140,22 @@ func (g *Guard) admit(c *echo.Context, next echo.HandlerFunc, need nethttp.Requi
 	return err
 }
 
-// use makes the rest of the chain use a writer and a request. Gzip outside the guard
-// restores its own writer when a handler returns an error, so the answer to the error
-// bypasses the guard's writer. The Before hook checks that answer, too.
+// writer returns what echo's Response writes to. The guard's writer stands there, below all
+// hooks and all writers of middleware, and so checks the header last.
+func writer(c *echo.Context) http.ResponseWriter {
+	if response, err := echo.UnwrapResponse(c.Response()); err == nil {
+		return response.ResponseWriter
+	}
+	return c.Response()
+}
+
+// use makes the rest of the chain use a writer, which stands in place of that of writer, and a
+// request.
 func (g *Guard) use(c *echo.Context, w http.ResponseWriter, r *http.Request) {
-	if w != c.Response() {
+	if response, err := echo.UnwrapResponse(c.Response()); err == nil {
+		response.ResponseWriter = w
+	} else {
 		c.SetResponse(w)
-		if response, err := echo.UnwrapResponse(w); err == nil {
-			response.Before(func() { g.core.Finish(c.Request()) })
-		}
 	}
 	c.SetRequest(r)
 }
@@ -151,6 +164,19 @@ func (g *Guard) use(c *echo.Context, w http.ResponseWriter, r *http.Request) {
 func committed(c *echo.Context) bool {
 	response, err := echo.UnwrapResponse(c.Response())
 	return err == nil && response.Committed
+}
+
+// errTimeout refuses what runs within a timeout middleware: see nethttp.RunsApart.
+var errTimeout = errors.New("echov5: a timeout middleware is around this handler. It can give the session of one user to another: use echo's ContextTimeout, or http.TimeoutHandler around the whole Echo")
+
+// checkTimeout returns an error within a timeout middleware, and logs the first one with slog's
+// default logger.
+func (g *Guard) checkTimeout(c *echo.Context) error {
+	if !nethttp.RunsApart(c.Response(), "github.com/labstack/echo/v5.(*Echo).ServeHTTP") {
+		return nil
+	}
+	g.timeout.Do(func() { slog.Error(errTimeout.Error()) })
+	return echo.ErrInternalServerError.Wrap(errTimeout)
 }
 
 // finish is called when the handler has returned or panicked.
@@ -247,14 +273,25 @@ func (g *Guard) StopImpersonating(c *echo.Context) error {
 
 // begin lets the handler go on with the session that a call of the Core begins.
 func (g *Guard) begin(c *echo.Context, call func(http.ResponseWriter, *http.Request) (http.ResponseWriter, *http.Request, *nethttp.Refusal)) error {
-	if committed(c) {
-		return tooLate()
+	if err := g.mayBegin(c); err != nil {
+		return err
 	}
-	w, r, refusal := call(c.Response(), c.Request())
+	w, r, refusal := call(writer(c), c.Request())
 	if refusal != nil {
 		return httpError(refusal, unanswered{refusal})
 	}
 	g.use(c, w, r)
+	return nil
+}
+
+// mayBegin returns an error if the answer to a request cannot carry cookies safely.
+func (g *Guard) mayBegin(c *echo.Context) error {
+	if err := g.checkTimeout(c); err != nil {
+		return err
+	}
+	if committed(c) {
+		return tooLate()
+	}
 	return nil
 }
 
@@ -268,11 +305,11 @@ func tooLate() error {
 // get a 303 to ReturnTo(c, LoginPath), programs a 204: see nethttp.Guard.Logout. A method
 // other than POST gets a 405.
 func (g *Guard) Logout(c *echo.Context) error {
-	if committed(c) {
-		return tooLate()
+	if err := g.mayBegin(c); err != nil {
+		return err
 	}
 	original := c.Request()
-	w, r, refusal := g.core.Logout(c.Response(), original)
+	w, r, refusal := g.core.Logout(writer(c), original)
 	if refusal != nil {
 		return g.answer(c, refusal)
 	}

@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -29,6 +30,8 @@ type Guard struct {
 	routes *nethttp.Routes
 	engine *gin.Engine                          // Config.Engine
 	custom func(*gin.Context, *nethttp.Refusal) // Config.Answer
+
+	timeout sync.Once // of the report of a timeout middleware
 }
 
 // New returns a Guard for the sessions of a Manager. If the Config is faulty, the error
@@ -68,15 +71,21 @@ func warnOfEarlier(engine *gin.Engine) {
 // it does what Identify does. It admits each request to Config.LogoutPath: Guard.Logout
 // makes its own checks.
 //
-// Mount Protect with Use before the first route is registered: gin gives middleware only to
-// the routes that are registered after it, and serves the others to everybody. A route of
-// another Engine that this one calls is the route of the outer one here.
+// Mount Protect with Use before the first route and the first group are made: gin gives
+// middleware only to those that are made after it, and serves the others to everybody. Mount
+// gin.Recovery before the guard, which then hides the cookies from what Recovery logs. Do not
+// call HandleContext in middleware before the guard: gin takes the route that it has served
+// for that of the request.
 //
 // Protect sets Cache-Control: no-store on each answer to a request with a session, also on
 // public pages. The handler may replace it, unless the answer sets cookies.
 func (g *Guard) Protect(c *gin.Context) {
 	if g.engine != nil {
 		g.routes.ReportUnmatched(g.registered)
+	}
+	if c.Writer.Written() { // by middleware, which should have ended the chain
+		c.Abort()
+		return
 	}
 	if need, guarded := g.routes.Requirement(c.FullPath(), c.Request.Method); guarded {
 		g.admit(c, need)
@@ -127,38 +136,68 @@ func (g *Guard) require(need nethttp.Requirement) gin.HandlerFunc {
 }
 
 func (g *Guard) admit(c *gin.Context, need nethttp.Requirement) {
+	if g.runsApart(c) {
+		_ = c.AbortWithError(http.StatusInternalServerError, errTimeout)
+		return
+	}
 	original := c.Request
-	w, r, refusal := g.core.Admit(c.Writer, original, need)
-	g.use(c, w, r)
+	_, r, refusal := g.core.Admit(c.Writer, original, need)
+	g.use(c, r)
 	if refusal != nil {
 		g.answer(c, refusal)
 		return
 	}
-	defer g.finish(c, original)
+	returned := false
+	defer func() { g.finish(c, original, returned) }()
 	c.Next()
+	returned = true
 }
 
-// use makes the rest of the chain use a request, and a writer that checks the header if the
-// Core has set cookies.
-func (g *Guard) use(c *gin.Context, w http.ResponseWriter, r *http.Request) {
-	if w != http.ResponseWriter(c.Writer) {
-		c.Writer = &writer{c.Writer, func() { g.core.Finish(c.Request) }}
+// use makes the rest of the chain use a request, and a writer that checks the header. The
+// Core's own writer does not have the methods that gin needs.
+func (g *Guard) use(c *gin.Context, r *http.Request) {
+	if _, ok := c.Writer.(*writer); !ok {
+		c.Writer = &writer{c.Writer, g.core, c}
 	}
 	c.Request = r
 }
 
 // finish is called when the handlers have returned or panicked. Gin sends an empty answer
-// without a call of c.Writer.
-func (g *Guard) finish(c *gin.Context, original *http.Request) {
+// without a call of c.Writer. After a panic, gin.Recovery logs the headers of c.Request: no
+// cookie must be among them.
+func (g *Guard) finish(c *gin.Context, original *http.Request, returned bool) {
 	if !c.Writer.Written() {
 		g.core.Finish(c.Request)
 	}
 	nethttp.ReturnForm(original, c.Request)
+	if !returned && len(c.Request.Header["Cookie"]) > 0 {
+		masked := *c.Request
+		masked.Header = masked.Header.Clone()
+		masked.Header["Cookie"] = []string{"*"}
+		c.Request = &masked
+	}
 }
 
-// answer sends a refusal, and ends the chain.
+// errTimeout refuses what runs within a timeout middleware: see nethttp.RunsApart.
+var errTimeout = errors.New("gin: a timeout middleware is around this handler. It can give the session of one user to another: use http.TimeoutHandler around the whole Engine, or a context with a deadline")
+
+// runsApart reports whether a request runs within a timeout middleware, and logs the first one
+// with slog's default logger.
+func (g *Guard) runsApart(c *gin.Context) bool {
+	if !nethttp.RunsApart(c.Writer, "github.com/gin-gonic/gin.(*Engine).ServeHTTP") {
+		return false
+	}
+	g.timeout.Do(func() { slog.Error(errTimeout.Error()) })
+	return true
+}
+
+// answer sends a refusal, unless the answer has begun, and ends the chain.
 func (g *Guard) answer(c *gin.Context, refusal *nethttp.Refusal) {
 	c.Abort()
+	if c.Writer.Written() {
+		_ = c.Error(refusal)
+		return
+	}
 	if g.custom != nil && !refusal.Fixed {
 		before := c.Writer.Status()
 		if g.custom(c, refusal); c.Writer.Written() || c.Writer.Status() != before {
@@ -232,14 +271,25 @@ func (g *Guard) StopImpersonating(c *gin.Context) error {
 
 // begin lets the handler go on with the session that a call of the Core begins.
 func (g *Guard) begin(c *gin.Context, call func(http.ResponseWriter, *http.Request) (http.ResponseWriter, *http.Request, *nethttp.Refusal)) error {
-	if c.Writer.Written() {
-		return errTooLate
+	if err := g.mayBegin(c); err != nil {
+		return err
 	}
-	w, r, refusal := call(c.Writer, c.Request)
+	_, r, refusal := call(c.Writer, c.Request)
 	if refusal != nil {
 		return refusal
 	}
-	g.use(c, w, r)
+	g.use(c, r)
+	return nil
+}
+
+// mayBegin returns an error if the answer to a request cannot carry cookies safely.
+func (g *Guard) mayBegin(c *gin.Context) error {
+	switch {
+	case g.runsApart(c):
+		return errTimeout
+	case c.Writer.Written():
+		return errTooLate
+	}
 	return nil
 }
 
@@ -249,22 +299,22 @@ var errTooLate = errors.New("gin: the answer has begun and can carry no cookies:
 
 // Logout is a handler that ends the request's session and deletes its cookies. Browsers
 // get a 303 to ReturnTo(c, LoginPath), programs a 204: see nethttp.Guard.Logout. A method
-// other than POST gets a 405. If the answer has begun, the session stays, and c.Errors says
-// so.
+// other than POST gets a 405. If the answer has begun, or a timeout middleware runs the handler, the
+// session stays, and c.Errors says so.
 func (g *Guard) Logout(c *gin.Context) {
-	if c.Writer.Written() {
-		_ = c.Error(errTooLate)
+	if err := g.mayBegin(c); err != nil {
+		_ = c.Error(err)
 		c.Abort()
 		return
 	}
 	original := c.Request
-	w, r, refusal := g.core.Logout(c.Writer, original)
+	_, r, refusal := g.core.Logout(c.Writer, original)
 	if refusal != nil {
 		g.answer(c, refusal)
 		return
 	}
-	g.use(c, w, r)
-	defer g.finish(c, original)
+	g.use(c, r)
+	defer g.finish(c, original, true)
 	// AfterLogout reads the form. This is safe now: a request of another site was refused.
 	if err := nethttp.Redirect(c.Writer, r, g.core.AfterLogout(r)); err != nil {
 		_ = c.Error(err)

@@ -4,18 +4,21 @@ import (
 	"net/http"
 
 	"github.com/gin-gonic/gin"
+
+	"github.com/sessionkit/sessionkit/middleware/nethttp"
 )
 
 // writer checks the header of an answer before gin sends it. gin's WriteHeader sends nothing
 // yet: a handler may set further headers after it.
 type writer struct {
 	gin.ResponseWriter
-	check func()
+	core *nethttp.Core
+	c    *gin.Context // whose Request knows the cookies
 }
 
 func (w *writer) begin() {
 	if !w.Written() {
-		w.check()
+		w.core.Finish(w.c.Request)
 	}
 }
 

@@ -304,7 +304,12 @@ func tooLate() *Refusal {
 // seen it.
 func (c *Core) hasBegun(r *http.Request) bool {
 	st, ok := c.stateOf(r)
-	return ok && st.writer != nil && st.writer.begun
+	if !ok || st.writer == nil {
+		return false
+	}
+	st.writer.mu.Lock()
+	defer st.writer.mu.Unlock()
+	return st.writer.begun
 }
 
 // begin puts the session that a call of the Manager returns in place of the request's.

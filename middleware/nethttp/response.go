@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/sessionkit/sessionkit/session"
 )
@@ -16,8 +17,11 @@ import (
 type response struct {
 	http.ResponseWriter
 	sessions *session.Manager
-	verdict  session.Verdict
-	begun    bool
+
+	// http.TimeoutHandler behind a guard answers while the handler still runs.
+	mu      sync.Mutex // guards what follows
+	verdict session.Verdict
+	begun   bool
 }
 
 // setCookies sets the Verdict's cookies in the answer, and returns the writer for the
@@ -27,7 +31,9 @@ func (st *state) setCookies(w http.ResponseWriter) http.ResponseWriter {
 		return w
 	}
 	w = st.watch(w)
+	st.writer.mu.Lock()
 	st.writer.verdict = st.verdict
+	st.writer.mu.Unlock()
 	st.verdict.SetCookies(w)
 	return w
 }
@@ -64,6 +70,13 @@ func (c *Core) Finish(r *http.Request) {
 
 // checkHeader may be called any number of times before the first byte.
 func (w *response) checkHeader() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.check()
+}
+
+// check is checkHeader while w.mu is held.
+func (w *response) check() {
 	if w.begun || len(w.verdict.Cookies) == 0 {
 		return
 	}
@@ -75,14 +88,19 @@ func (w *response) checkHeader() {
 }
 
 func (w *response) begin() {
-	w.checkHeader()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.check()
 	w.begun = true
 }
 
 func (w *response) WriteHeader(code int) {
-	w.checkHeader()
 	// An informational answer is not final (RFC 9110, section 15.2).
-	w.begun = w.begun || code >= 200 || code == http.StatusSwitchingProtocols
+	if code >= 200 || code == http.StatusSwitchingProtocols {
+		w.begin()
+	} else {
+		w.checkHeader()
+	}
 	w.ResponseWriter.WriteHeader(code)
 }
 
