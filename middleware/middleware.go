@@ -149,7 +149,7 @@ func (g *Guard) require(need nethttp.Requirement) echo.MiddlewareFunc {
 }
 
 func (g *Guard) admit(c echo.Context, next echo.HandlerFunc, need nethttp.Requirement) error {
-	if err := g.checkTimeout(c); err != nil {
+	if err := g.checkTimeout(c, false); err != nil {
 		return err
 	}
 	original := c.Request()

@@ -42,7 +42,7 @@ func GenerateKey() string {
 func ParseKeys(text string) (Keys, error) {
 	fields := strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r <= ' ' })
 	if len(fields) == 0 {
-		return Keys{}, errors.New("session: there is no key: make one with session.GenerateKey and pass it as text")
+		return Keys{}, errors.New("session: there is no key: is the environment variable set? `openssl rand -base64 32` makes a key, as session.GenerateKey does")
 	}
 	var keys Keys
 	var faults []error

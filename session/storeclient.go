@@ -174,12 +174,16 @@ func (c *call) findRow(id store.ID) (store.Snapshot, error) {
 	return snap, err
 }
 
+// maxLoggedID is how much, in bytes, an event shows of a user id that the store refuses: the
+// app may have it from outside.
+const maxLoggedID = 255
+
 // create adds the row of a session and reads it back: its times, roles and epochs
 // are the store's to decide. It reports a user whom the store refuses.
 func (c *call) create(n store.NewSession) (store.Snapshot, error) {
 	if _, _, err := do(c, func(ctx context.Context) (struct{}, error) { return struct{}{}, c.store.Create(ctx, n) }); err != nil {
 		if errors.Is(err, ErrUserDisabled) {
-			c.raise(Event{Kind: EventRefused, UserID: n.UserID, Actor: n.Facts.Actor, Err: err})
+			c.raise(Event{Kind: EventRefused, UserID: clip(n.UserID, maxLoggedID), Actor: n.Facts.Actor, Err: err})
 		}
 		return store.Snapshot{}, err
 	}

@@ -74,12 +74,14 @@ type Config struct {
 
 	// Disabled is true for a user who may not log in. It may be a boolean, a number
 	// (0 is false) or a time such as banned_at; if it is a text, write
-	// "(u.banned_at IS NOT NULL)". NULL is false. Empty: "disabled".
+	// "(u.banned_at IS NOT NULL)". A flag with the opposite meaning, such as is_active, needs
+	// "(NOT u.is_active)". NULL is false. Empty: "disabled".
 	// "(FALSE)": there is none.
 	Disabled string
 
 	// Roles is a JSON array of strings, or names separated by commas. NULL and ''
-	// mean no roles. Any other text is an error when it is read. For an expression
+	// mean no roles. Any other text is an error when it is read. A subquery must give one
+	// row for each user, with all roles. For an expression
 	// in MySQL or MariaDB that collects rows, build the JSON array as above: a list
 	// that exceeds group_concat_max_len is cut, and half of a role's name may be
 	// the name of another role, while a cut array is an error. Empty: "roles".
@@ -213,8 +215,8 @@ func (v *validator) source(field, value, byDefault string) source {
 	}
 	if fault := checkExpression(value, v.dialect.quoteMarks); fault != "" {
 		v.fail(field, "%q %s", value, fault)
-	} else if field != "Disabled" && !namesUser(value, v.dialect.quoteMarks) {
-		v.fail(field, "%q has a subquery that does not mention u, the user's row, and so gives every user the same value: compare with a column of the user's row, such as u.id", value)
+	} else if !namesUser(value, v.dialect.quoteMarks) {
+		v.fail(field, "%q has a subquery that does not mention u, the user's row, or calls another table u, and so gives every user the same value: compare with a column of the user's row, such as u.id", value)
 	}
 	// Another pair, because "(a) OR (b)" has a parenthesis at both ends as well.
 	return source{field, "", "(" + value + ")"}

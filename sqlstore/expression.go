@@ -26,11 +26,30 @@ func checkExpression(expression, quoteMarks string) (fault string) {
 	return s.end(expression)
 }
 
-// namesUser reports whether an expression that passes checkExpression has a subquery only with
-// a mention of u, the user's row, outside of quotes. A subquery without one gives each user the
-// same value: in "WHERE r.account_id = account_id" both are columns of r.
+// namesUser reports whether each subquery of an expression, which passes checkExpression,
+// mentions u, the user's row, and no table within it is called u. A subquery without a mention
+// gives each user the same value: in "WHERE r.account_id = account_id" both are columns of r.
 func namesUser(expression, quoteMarks string) bool {
-	words, quote := []byte{}, byte(0) // what stands outside of quotes; quoted names of one byte stay
+	var opened []int
+	words := outsideQuotes(expression, quoteMarks)
+	for i := range len(words) {
+		switch words[i] {
+		case '(':
+			opened = append(opened, i+1)
+		case ')':
+			within := words[opened[len(opened)-1]:i]
+			opened = opened[:len(opened)-1]
+			if subquery.MatchString(within) && (!userColumn.MatchString(within) || otherU.MatchString(within)) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// outsideQuotes returns what stands outside of quotes, and the name u if it is quoted.
+func outsideQuotes(expression, quoteMarks string) string {
+	words, quote := []byte{}, byte(0)
 	for i := range len(expression) {
 		switch c := expression[i]; {
 		case quote == 0 && strings.IndexByte(quoteMarks, c) >= 0:
@@ -39,16 +58,17 @@ func namesUser(expression, quoteMarks string) bool {
 			quote = 0
 		case quote == 0:
 			words = append(words, c)
-		case c == 'u' && expression[i-1] == quote && expression[i+1] == quote: // "u" or `u`
+		case (c == 'u' || c == 'U') && quote != '\'' && expression[i-1] == quote && expression[i+1] == quote:
 			words = append(words, c)
 		}
 	}
-	return !subquery.Match(words) || userColumn.Match(words)
+	return string(words)
 }
 
 var (
-	subquery   = regexp.MustCompile(`(?i)\bselect\b`)
+	subquery   = regexp.MustCompile(`(?i)^\s*(select|with|table|values)\b`)
 	userColumn = regexp.MustCompile(`(?i)\bu\s*\.`)
+	otherU     = regexp.MustCompile(`(?i)(\b(from|join)\b|,)\s*([\w.]+\s+)?(as\s+)?u\b(\s+[^\s.]|\s*[,)]|\s*$)`)
 )
 
 const (

@@ -68,7 +68,7 @@ func compareColumns(t table, defs []definition, found []column) error {
 	var faults []string
 	for _, def := range defs {
 		switch has, exists := findColumn(found, def.column); {
-		case def.kind == "":
+		case def.kind == "" || def.kind == "not": // no type: the line goes on with NOT NULL
 		case !exists:
 			faults = append(faults, fmt.Sprintf("there is no %s (%s)", def.column, def.sql))
 		case has.kind != def.kind:

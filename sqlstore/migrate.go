@@ -33,6 +33,7 @@ import (
 //
 // What may be intended is not a fault but a warning, to slog's default logger: a server
 // that may lose commits in a crash; a Config.Disabled that refuses all of the first 100 users;
+// an expression that cannot be read for one of them, such as a subquery with several rows;
 // and a table of users in which the id of a deleted user may be given to a later one, with the
 // declaration that prevents it. Only SQLite's INTEGER PRIMARY KEY without AUTOINCREMENT is
 // known to do so. See Config.Epoch.
@@ -70,7 +71,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 	if err := cmp.Or(migrateError(slices.Concat(connection, kit, app, reading)...), migrateError(unread)); err != nil {
 		return err
 	}
-	if err := cmp.Or(s.warnOfRepeatedIDs(ctx), s.warnIfAllDisabled(ctx)); err != nil {
+	if err := cmp.Or(s.warnOfRepeatedIDs(ctx), s.warnIfAllDisabled(ctx), s.warnOfExpressions(ctx)); err != nil {
 		return migrateError(err)
 	}
 	return s.addEpochRow(ctx, schema)
@@ -100,8 +101,8 @@ func (s *Store) warnOfRepeatedIDs(ctx context.Context) error {
 // ids, as it does if it names a column that is true for the users who may log in.
 func (s *Store) warnIfAllDisabled(ctx context.Context) error {
 	var users, disabled int
-	if err := s.queryRow(ctx, s.sql.countDisabled, disabledSample).Scan(&users, &disabled); err != nil {
-		return fmt.Errorf("counting the users of %s whom Config.Disabled refuses: %w", s.names.users, err)
+	if err := s.queryRow(ctx, s.sql.countDisabled, sampleSize).Scan(&users, &disabled); err != nil {
+		return s.warnUnreadable(ctx, "Disabled", s.names.disabled.sql, err)
 	}
 	if users > 0 && disabled == users {
 		slog.WarnContext(ctx, fmt.Sprintf("sqlstore: Config.Disabled %s refuses all of the first %d users of %s: if it says who may log in, write the opposite, such as (NOT u.is_active)",
@@ -110,8 +111,36 @@ func (s *Store) warnIfAllDisabled(ctx context.Context) error {
 	return nil
 }
 
-// disabledSample is how many users warnIfAllDisabled reads: few, however large the table is.
-const disabledSample = 100
+// warnOfExpressions warns if an expression of Config cannot be read for one of the users with
+// the lowest ids, such as a subquery that gives several rows: that user cannot log in. It is
+// no fault, because a user may have caused it.
+func (s *Store) warnOfExpressions(ctx context.Context) error {
+	for _, r := range s.requirements() {
+		if r.column != "" || r.field == "Disabled" {
+			continue
+		}
+		query := fmt.Sprintf("SELECT %s FROM %s u ORDER BY u.%s LIMIT %d", r.sql, s.names.users.sql, s.dialect.quote(s.names.id), sampleSize)
+		if err := s.try(ctx, query); err != nil {
+			if err := s.warnUnreadable(ctx, r.field, r.sql, err); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// warnUnreadable warns of an expression that failed for some user. It returns an error if the
+// time is over.
+func (s *Store) warnUnreadable(ctx context.Context, field, sql string, why error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("reading Config.%s of some users of %s: %w", field, s.names.users, why)
+	}
+	slog.WarnContext(ctx, fmt.Sprintf("sqlstore: Config.%s %s cannot be read for one of the first %d users of %s, who cannot log in: %v", field, sql, sampleSize, s.names.users, why))
+	return nil
+}
+
+// sampleSize is how many users the warnings read: few, however large the table is.
+const sampleSize = 100
 
 // migrateError joins faults. It returns nil if there are none.
 func migrateError(faults ...error) error {

@@ -183,3 +183,34 @@ func TestMigrate_WarnsIfEveryUserIsDisabled(t *testing.T) {
 		}
 	}
 }
+
+// A subquery that gives several rows for one user, or any other expression that fails for one,
+// keeps that user out. It may be what a user has written, so it does not stop the start.
+func TestMigrate_WarnsOfExpressionsThatFailForAUser(t *testing.T) {
+	for name, c := range map[string]struct {
+		cfg  sqlstore.Config
+		says string
+	}{
+		"no fault":      {sqlstore.Config{Roles: "(SELECT GROUP_CONCAT(r.role) FROM user_roles r WHERE r.user_id = u.id)"}, ""},
+		"several roles": {sqlstore.Config{Roles: "(SELECT r.role FROM user_roles r WHERE r.user_id = u.id)"}, "Config.Roles"},
+		"an attribute":  {sqlstore.Config{Roles: "(NULL)", Attrs: map[string]string{"a": "(SELECT r.role FROM user_roles r WHERE r.user_id = u.id)"}}, `Config.Attrs["a"]`},
+		"disabled":      {sqlstore.Config{Roles: "(NULL)", Disabled: "((SELECT r.role FROM user_roles r WHERE r.user_id = u.id) = 'banned')"}, "Config.Disabled"},
+	} {
+		a := newApp(t, integerUsers, sqlstore.Config{})
+		a.exec(t, "CREATE TABLE user_roles (user_id BIGINT UNSIGNED, role VARCHAR(20))")
+		a.exec(t, "INSERT INTO users (id, name, session_epoch, disabled, roles) VALUES (1, 'a', 1, 0, ''), (2, 'b', 1, 0, '')")
+		a.exec(t, "INSERT INTO user_roles VALUES (1, 'x'), (2, 'x'), (2, 'y')")
+		log := new(bytes.Buffer)
+		before := slog.Default()
+		slog.SetDefault(slog.New(slog.NewTextHandler(log, nil)))
+		err := newStore(t, a.db, c.cfg).Migrate(t.Context())
+		slog.SetDefault(before)
+		text, want := strings.ReplaceAll(log.String(), `\"`, `"`), 1
+		if c.says == "" {
+			want = 0
+		}
+		if err != nil || strings.Count(text, "level=WARN") != want || !strings.Contains(text, c.says) || want > 0 && !strings.Contains(text, "more than 1 row") {
+			t.Errorf("%s: %v, the log is %s", name, err, text)
+		}
+	}
+}

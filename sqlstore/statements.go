@@ -111,7 +111,7 @@ FROM {epochs} g JOIN {users} u ON g.id = 1
 WHERE {u.id = ?} AND NOT {disabled} AND (? = 0 OR {epoch} = ?)
 {on conflict}`),
 
-		mayLogIn: r.Replace(`SELECT {disabled}, {epoch} FROM {users} u WHERE {u.id = ?}`),
+		mayLogIn: r.Replace(`SELECT {disabled}, {epoch} = ? FROM {users} u WHERE {u.id = ?}`),
 
 		countDisabled: r.Replace(`SELECT COUNT(*), COALESCE(SUM(x.disabled), 0) FROM (
 	SELECT CASE WHEN {disabled} THEN 1 ELSE 0 END AS disabled FROM {users} u ORDER BY {u.id} LIMIT ?) x`),

@@ -145,16 +145,13 @@ func (s *Store) Create(ctx context.Context, n store.NewSession) error {
 
 // refusal returns why a user may not log in.
 func (s *Store) refusal(ctx context.Context, user []any, loginEpoch uint64) error {
-	var (
-		disabled sql.Null[bool]
-		epoch    sql.Null[uint64]
-	)
-	switch err := s.queryRow(ctx, s.sql.mayLogIn, user...).Scan(&disabled, &epoch); {
+	var disabled, sameEpoch sql.Null[bool]
+	switch err := s.queryRow(ctx, s.sql.mayLogIn, append([]any{loginEpoch}, user...)...).Scan(&disabled, &sameEpoch); {
 	case errors.Is(err, sql.ErrNoRows):
 		return store.ErrUserUnknown
 	case err != nil:
 		return err
-	case !disabled.V && epoch.V != loginEpoch:
+	case !disabled.V && loginEpoch != 0 && !sameEpoch.V:
 		return store.ErrEpochMoved
 	}
 	return store.ErrUserBanned // now, or a moment ago

@@ -25,7 +25,9 @@ var documented = []string{module + "/session", module + "/middleware/nethttp", m
 
 // withoutExample holds what needs no Example, with the reason: at most ten entries. An
 // entry that an Example uses is a fault, too.
-var withoutExample = map[string]string{}
+var withoutExample = map[string]string{
+	"nethttp.Core.RunsApart": "only guards for frameworks that use their contexts again call it, and an Example would need one: see the guards for echo and gin",
+}
 
 // standard are interfaces whose methods an app does not call by name: the standard library
 // does, and the Manager does for store.Store. A method that only implements one of them

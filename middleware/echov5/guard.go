@@ -71,6 +71,9 @@ func (g *Guard) Protect(next echo.HandlerFunc) echo.HandlerFunc {
 func registered(e *echo.Echo) iter.Seq2[string, string] {
 	return func(yield func(route, method string) bool) {
 		for _, r := range e.Router().Routes() {
+			if r.Method == echo.RouteNotFound { // no route: a group has one for its middleware
+				continue
+			}
 			if r.Method == echo.RouteAny { // for all methods that have no route of their own
 				r.Method = ""
 			}
@@ -120,7 +123,7 @@ func (g *Guard) require(need nethttp.Requirement) echo.MiddlewareFunc {
 }
 
 func (g *Guard) admit(c *echo.Context, next echo.HandlerFunc, need nethttp.Requirement) error {
-	if err := g.checkTimeout(c); err != nil {
+	if err := g.checkTimeout(c, false); err != nil {
 		return err
 	}
 	original := c.Request()
@@ -129,6 +132,7 @@ func (g *Guard) admit(c *echo.Context, next echo.HandlerFunc, need nethttp.Requi
 	if refusal != nil {
 		return g.answer(c, refusal)
 	}
+	g.use(c, g.core.Watch(w, r), r) // so that Issue knows whether the answer has begun
 	defer g.finish(c, original)
 	err := next(c)
 	// The app may have put another answer around the refusal: that one counts.
@@ -166,13 +170,13 @@ func committed(c *echo.Context) bool {
 	return err == nil && response.Committed
 }
 
-// errTimeout refuses what runs within a timeout middleware: see nethttp.RunsApart.
+// errTimeout refuses what runs within a timeout middleware: see nethttp.Core.RunsApart.
 var errTimeout = errors.New("echov5: a timeout middleware is around this handler. It can give the session of one user to another: use echo's ContextTimeout, or http.TimeoutHandler around the whole Echo")
 
 // checkTimeout returns an error within a timeout middleware, and logs the first one with slog's
 // default logger.
-func (g *Guard) checkTimeout(c *echo.Context) error {
-	if !nethttp.RunsApart(c.Response(), "github.com/labstack/echo/v5.(*Echo).ServeHTTP") {
+func (g *Guard) checkTimeout(c *echo.Context, change bool) error {
+	if !g.core.RunsApart(c.Response(), c.Request(), "github.com/labstack/echo/v5.(*Echo).ServeHTTP", change) {
 		return nil
 	}
 	g.timeout.Do(func() { slog.Error(errTimeout.Error()) })
@@ -286,7 +290,7 @@ func (g *Guard) begin(c *echo.Context, call func(http.ResponseWriter, *http.Requ
 
 // mayBegin returns an error if the answer to a request cannot carry cookies safely.
 func (g *Guard) mayBegin(c *echo.Context) error {
-	if err := g.checkTimeout(c); err != nil {
+	if err := g.checkTimeout(c, true); err != nil {
 		return err
 	}
 	if committed(c) {

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -128,14 +130,15 @@ func TestProtect_ReportsEntriesThatMatchNoRoute(t *testing.T) {
 	log, before := &bytes.Buffer{}, slog.Default()
 	slog.SetDefault(slog.New(slog.NewTextHandler(log, nil)))
 	t.Cleanup(func() { slog.SetDefault(before) })
-	a := newApp(t, echov5.Config{Public: []string{"/static*", "DELETE /any", "POST /account"}, Background: []string{"GET /account", "/news"}})
+	a := newApp(t, echov5.Config{Public: []string{"/static*", "DELETE /any", "POST /account", "/group/*"}, Background: []string{"GET /account", "/news"}})
 	a.echo.Any("/any", who)
 	a.echo.Static("/static", ".")
+	a.echo.Group("/group", func(next echo.HandlerFunc) echo.HandlerFunc { return next })
 	for range 2 {
 		a.client(guardtest.Fetch).Send("GET", "/account", "")
 	}
 	text := strings.ReplaceAll(log.String(), `\"`, `"`)
-	if strings.Count(text, "\n") != 2 || !strings.Contains(text, `Config.Public has entries that match no route, and do nothing: ["POST /account"]`) || !strings.Contains(text, `Config.Background has entries that match no route, and do nothing: ["/news"]`) {
+	if strings.Count(text, "\n") != 2 || !strings.Contains(text, `Config.Public has entries that match no route, and do nothing: ["POST /account" "/group/*"]`) || !strings.Contains(text, `Config.Background has entries that match no route, and do nothing: ["/news"]`) {
 		t.Errorf("the log is %s", text)
 	}
 }
@@ -327,5 +330,94 @@ func TestGuard_ChecksTheHeaderAfterAPanic(t *testing.T) {
 	b.ExpireAccess()
 	if rec := b.Send("GET", "/end", ""); rec.Code != http.StatusInternalServerError || strings.Contains(strings.Join(rec.Header()["Set-Cookie"], " "), "refresh") {
 		t.Errorf("%d, cookies %q", rec.Code, guardtest.CookiesOf(rec))
+	}
+}
+
+// What a hook of echo's Response does to the header is checked, too.
+func TestGuard_ChecksTheHeaderAfterTheHooks(t *testing.T) {
+	a := newApp(t, echov5.Config{})
+	hook := func(do func(c *echo.Context)) echo.HandlerFunc {
+		return func(c *echo.Context) error {
+			response, err := echo.UnwrapResponse(c.Response())
+			if err != nil {
+				return err
+			}
+			response.Before(func() { do(c) })
+			return c.String(http.StatusOK, "x")
+		}
+	}
+	a.echo.GET("/cached", hook(func(c *echo.Context) { c.Response().Header().Set("Cache-Control", "public") }))
+	a.echo.GET("/end", hook(func(c *echo.Context) {
+		s, _ := session.FromContext(c.Request().Context())
+		if err := a.Sessions.Revoke(c.Request().Context(), s.UserID, s.ID); err != nil {
+			t.Error(err)
+		}
+	}))
+	b := a.client(guardtest.PageLoad).LogIn("ada")
+	a.Store.SetClock(2 * time.Minute)
+	b.ExpireAccess()
+	if rec := b.Copied().Send("GET", "/cached", ""); guardtest.CookiesOf(rec) != "set" || rec.Header().Get("Cache-Control") != "no-store" {
+		t.Errorf("cookies %q, Cache-Control %q", guardtest.CookiesOf(rec), rec.Header().Get("Cache-Control"))
+	}
+	if rec := b.Send("GET", "/end", ""); strings.Contains(strings.Join(rec.Header()["Set-Cookie"], " "), "refresh") {
+		t.Errorf("cookies of an ended session: %q", guardtest.CookiesOf(rec))
+	}
+}
+
+// http.TimeoutHandler within the Echo lets a handler go on with a Context that echo has given
+// to the next request: its login would log in whoever has sent that one.
+func TestGuard_RefusesATimeoutMiddleware(t *testing.T) {
+	log, before := &bytes.Buffer{}, slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(log, nil)))
+	t.Cleanup(func() { slog.SetDefault(before) })
+	for name, apart := range map[string]echo.MiddlewareFunc{
+		"with its writer": echo.WrapMiddleware(func(h http.Handler) http.Handler { return http.TimeoutHandler(h, time.Minute, "") }),
+		"without": func(next echo.HandlerFunc) echo.HandlerFunc {
+			return func(c *echo.Context) (err error) {
+				var done sync.WaitGroup
+				done.Go(func() { err = next(c) })
+				done.Wait()
+				return err
+			}
+		},
+	} {
+		w := guardtest.NewWorld(t)
+		guard, err := echov5.New(w.Sessions, echov5.Config{Public: []string{"/public"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, served := echo.New(), false
+		e.Use(apart, guard.Protect)
+		e.POST("/public", func(c *echo.Context) error { served = true; return guard.Issue(c, session.Login{UserID: "ada"}) })
+		// http.TimeoutHandler sends its own status before echo sees the error.
+		rec := guardtest.NewClient(t, e, guardtest.Fetch).Send("POST", "/public", "")
+		if wrapped := name == "with its writer"; served == wrapped || !wrapped && rec.Code != http.StatusInternalServerError || len(w.LiveSessions(t)) != 0 {
+			t.Errorf("%s: %d, served %v, %d sessions", name, rec.Code, served, len(w.LiveSessions(t)))
+		}
+	}
+	if n := strings.Count(log.String(), "level=ERROR"); n != 2 {
+		t.Errorf("%d errors are logged, want one for each guard: %s", n, log)
+	}
+	a := newApp(t, echov5.Config{})
+	guardtest.NewClient(t, http.TimeoutHandler(a.echo, time.Minute, ""), guardtest.PageLoad).LogIn("ada") // harmless
+	c := a.echo.NewContext(httptest.NewRequest("POST", "https://app.test/login", nil), httptest.NewRecorder())
+	if err := a.guard.Issue(c, session.Login{UserID: "ada"}); err != nil {
+		t.Errorf("Issue in a test: %v", err)
+	}
+}
+
+// After a Flush the cookies would be lost.
+func TestIssue_RefusesAnAnswerThatIsFlushed(t *testing.T) {
+	a := newApp(t, echov5.Config{Public: []string{"/late"}})
+	a.echo.POST("/late", func(c *echo.Context) error {
+		_ = http.NewResponseController(c.Response()).Flush()
+		err := a.guard.Issue(c, session.Login{UserID: "ada"})
+		if err == nil || !strings.Contains(err.Error(), "before writing") {
+			t.Errorf("Issue: %v", err)
+		}
+		return nil
+	})
+	if a.client(guardtest.Fetch).Send("POST", "/late", ""); len(a.LiveSessions(t)) != 0 {
+		t.Errorf("%d sessions", len(a.LiveSessions(t)))
 	}
 }

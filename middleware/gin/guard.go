@@ -136,7 +136,7 @@ func (g *Guard) require(need nethttp.Requirement) gin.HandlerFunc {
 }
 
 func (g *Guard) admit(c *gin.Context, need nethttp.Requirement) {
-	if g.runsApart(c) {
+	if g.runsApart(c, false) {
 		_ = c.AbortWithError(http.StatusInternalServerError, errTimeout)
 		return
 	}
@@ -178,13 +178,13 @@ func (g *Guard) finish(c *gin.Context, original *http.Request, returned bool) {
 	}
 }
 
-// errTimeout refuses what runs within a timeout middleware: see nethttp.RunsApart.
+// errTimeout refuses what runs within a timeout middleware: see nethttp.Core.RunsApart.
 var errTimeout = errors.New("gin: a timeout middleware is around this handler. It can give the session of one user to another: use http.TimeoutHandler around the whole Engine, or a context with a deadline")
 
 // runsApart reports whether a request runs within a timeout middleware, and logs the first one
 // with slog's default logger.
-func (g *Guard) runsApart(c *gin.Context) bool {
-	if !nethttp.RunsApart(c.Writer, "github.com/gin-gonic/gin.(*Engine).ServeHTTP") {
+func (g *Guard) runsApart(c *gin.Context, change bool) bool {
+	if !g.core.RunsApart(c.Writer, c.Request, "github.com/gin-gonic/gin.(*Engine).ServeHTTP", change) {
 		return false
 	}
 	g.timeout.Do(func() { slog.Error(errTimeout.Error()) })
@@ -285,7 +285,7 @@ func (g *Guard) begin(c *gin.Context, call func(http.ResponseWriter, *http.Reque
 // mayBegin returns an error if the answer to a request cannot carry cookies safely.
 func (g *Guard) mayBegin(c *gin.Context) error {
 	switch {
-	case g.runsApart(c):
+	case g.runsApart(c, true):
 		return errTimeout
 	case c.Writer.Written():
 		return errTooLate

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -185,6 +187,7 @@ func TestGuard_RefusesAnAnswerThatHasBegun(t *testing.T) {
 	a.engine.POST("/late", func(c *gin.Context) {
 		c.String(http.StatusOK, "begun")
 		got = a.guard.Issue(c, session.Login{UserID: "ada"})
+		a.guard.WriteError(c, got)
 	})
 	a.engine.POST("/lateout", func(c *gin.Context) {
 		c.String(http.StatusOK, "begun")
@@ -196,8 +199,8 @@ func TestGuard_RefusesAnAnswerThatHasBegun(t *testing.T) {
 		got = a.guard.Issue(c, session.Login{UserID: "ada"})
 	})
 	b := a.client(guardtest.Fetch)
-	b.Send("POST", "/late", "")
-	if got == nil || !strings.Contains(got.Error(), "before writing") || len(a.LiveSessions(t)) != 0 {
+	rec := b.Send("POST", "/late", "")
+	if got == nil || !strings.Contains(got.Error(), "before writing") || len(a.LiveSessions(t)) != 0 || rec.Body.String() != "begun" {
 		t.Errorf("Issue: %v, %d sessions", got, len(a.LiveSessions(t)))
 	}
 	b.LogIn("ada").Send("POST", "/lateout", "")
@@ -295,6 +298,120 @@ func TestWriter_ChecksTheHeaderBeforeItIsSent(t *testing.T) {
 		if strings.Contains(strings.Join(rec.Result().Header["Set-Cookie"], " "), "refresh") {
 			t.Errorf("%s: cookies of an ended session: %q", name, guardtest.CookiesOf(rec))
 		}
+	}
+}
+
+// HandleContext resets gin's writer. The route that it serves is checked all the same.
+func TestWriter_SurvivesHandleContext(t *testing.T) {
+	a := newApp(t, sessiongin.Config{})
+	for path, to := range map[string]string{"/start": "/cached", "/startend": "/end"} {
+		a.engine.GET(path, func(c *gin.Context) { c.Request.URL.Path = to; a.engine.HandleContext(c) })
+	}
+	a.engine.GET("/cached", func(c *gin.Context) { c.Header("Cache-Control", "public"); c.String(http.StatusOK, "x") })
+	a.engine.GET("/end", func(c *gin.Context) {
+		s, _ := session.FromContext(c.Request.Context())
+		if err := a.Sessions.Revoke(c.Request.Context(), s.UserID, s.ID); err != nil {
+			t.Error(err)
+		}
+		c.String(http.StatusOK, "x")
+	})
+	b := a.client(guardtest.PageLoad).LogIn("ada")
+	a.Store.SetClock(2 * time.Minute)
+	b.ExpireAccess()
+	if rec := b.Copied().Send("GET", "/start", ""); rec.Code != http.StatusOK || guardtest.CookiesOf(rec) != "set" || rec.Result().Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("%d, cookies %q, Cache-Control %q", rec.Code, guardtest.CookiesOf(rec), rec.Result().Header.Get("Cache-Control"))
+	}
+	if rec := b.Send("GET", "/startend", ""); rec.Code != http.StatusOK || strings.Contains(strings.Join(rec.Result().Header["Set-Cookie"], " "), "refresh") {
+		t.Errorf("%d, cookies of an ended session: %q", rec.Code, guardtest.CookiesOf(rec))
+	}
+}
+
+// Middleware before the guard that has answered, and has not ended the chain, opens no route.
+func TestProtect_EndsAChainThatHasAnswered(t *testing.T) {
+	w := guardtest.NewWorld(t)
+	guard, err := sessiongin.New(w.Sessions, sessiongin.Config{Public: []string{"/public"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	engine := gin.New()
+	engine.Use(func(c *gin.Context) {
+		if c.Request.URL.Path == "/old" {
+			c.Request.URL.Path = "/public"
+			engine.HandleContext(c) // gin takes /public for the route from here on
+		}
+	}, guard.Protect)
+	engine.GET("/public", func(c *gin.Context) { c.String(http.StatusOK, "public") })
+	engine.GET("/old", func(c *gin.Context) { c.String(http.StatusOK, "secret") })
+	if rec := guardtest.NewClient(t, engine, guardtest.Fetch).Send("GET", "/old", ""); rec.Body.String() != "public" {
+		t.Errorf("the answer is %q", rec.Body)
+	}
+}
+
+// gin.Recovery logs the headers of a request whose handler panics. The cookies are not among
+// them, and the server's own request keeps them.
+func TestGuard_RecoveryLogsNoCookie(t *testing.T) {
+	gin.SetMode(gin.DebugMode) // in which Recovery logs the headers of each panic
+	defer gin.SetMode(gin.ReleaseMode)
+	log, engine := &bytes.Buffer{}, gin.New()
+	engine.Use(gin.RecoveryWithWriter(log))
+	a := newApp(t, sessiongin.Config{Engine: engine})
+	engine.GET("/panic", func(*gin.Context) { panic("a fault of the handler") })
+	b := a.client(guardtest.PageLoad).LogIn("ada")
+	r := b.NewRequest("GET", "/panic", nil)
+	sent := r.Header.Get("Cookie")
+	engine.ServeHTTP(discard{http.Header{}}, r)
+	if !strings.Contains(log.String(), "/panic") || !strings.Contains(log.String(), "Cookie: *") || r.Header.Get("Cookie") != sent {
+		t.Errorf("the log is %s", log)
+	}
+	for name, value := range b.Kept() {
+		if strings.Contains(log.String(), value) {
+			t.Errorf("%s is in the log", name)
+		}
+	}
+}
+
+// timeoutWriter stands for the writer of a timeout middleware.
+type timeoutWriter struct{ gin.ResponseWriter }
+
+// A middleware that runs the handler in a goroutine of its own lets it go on with a Context
+// that gin has given to the next request: its login would log in whoever has sent that one.
+func TestGuard_RefusesATimeoutMiddleware(t *testing.T) {
+	log, before := &bytes.Buffer{}, slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(log, nil)))
+	t.Cleanup(func() { slog.SetDefault(before) })
+	apart := func(wrap bool) gin.HandlerFunc {
+		return func(c *gin.Context) {
+			if wrap {
+				c.Writer = &timeoutWriter{c.Writer}
+			}
+			var done sync.WaitGroup
+			done.Go(c.Next)
+			done.Wait()
+		}
+	}
+	for _, wrap := range []bool{true, false} {
+		engine := gin.New()
+		engine.Use(apart(wrap))
+		a := newApp(t, sessiongin.Config{Engine: engine, Public: []string{"/public"}})
+		var got error
+		engine.POST("/public", func(c *gin.Context) { got = a.guard.Issue(c, session.Login{UserID: "ada"}) })
+		rec := a.client(guardtest.Fetch).Send("POST", "/public", "")
+		if refused := got != nil && strings.Contains(got.Error(), "timeout"); wrap && (rec.Code != http.StatusInternalServerError || got != nil) || !wrap && !refused || len(a.LiveSessions(t)) != 0 {
+			t.Errorf("with its writer %v: %d, Issue: %v", wrap, rec.Code, got)
+		}
+	}
+	if n := strings.Count(log.String(), "level=ERROR"); n != 2 {
+		t.Errorf("%d errors are logged, want one for each guard: %s", n, log)
+	}
+	// Around the whole Engine a timeout is harmless.
+	a := newApp(t, sessiongin.Config{})
+	outside := http.TimeoutHandler(a.engine, time.Minute, "")
+	guardtest.NewClient(t, outside, guardtest.PageLoad).LogIn("ada")
+	// A test may call a handler without the Engine.
+	c, _ := gin.CreateTestContext(httptest.NewRecorder())
+	c.Request = httptest.NewRequest("POST", "https://app.test/login", nil)
+	if err := a.guard.Issue(c, session.Login{UserID: "ada"}); err != nil {
+		t.Errorf("Issue in a test: %v", err)
 	}
 }
 

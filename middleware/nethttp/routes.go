@@ -18,6 +18,7 @@ type Routes struct {
 	core       *Core
 	public     routeList
 	background routeList
+	hosts      string    // what the report says of virtual hosts
 	reporting  sync.Once // of the entries that match no route
 }
 
@@ -40,7 +41,11 @@ func (c *Core) Routes(cfg RoutesConfig) (*Routes, error) {
 	if err := errors.Join(routeFaults("Public", cfg.Public, cfg.Hosts), routeFaults("Background", cfg.Background, cfg.Hosts)); err != nil {
 		return nil, err
 	}
-	return &Routes{core: c, public: newRouteList(cfg.Public), background: newRouteList(cfg.Background)}, nil
+	rs := &Routes{core: c, public: newRouteList(cfg.Public), background: newRouteList(cfg.Background)}
+	if cfg.Hosts {
+		rs.hosts = ", and on a virtual host after its name"
+	}
+	return rs, nil
 }
 
 // Requirement returns what a request to a route requires, if the guard must call Core.Admit.
@@ -67,7 +72,7 @@ func (rs *Routes) ReportUnmatched(registered func() iter.Seq2[string, string]) {
 			routeList
 		}{{"Public", rs.public}, {"Background", rs.background}} {
 			if unmatched := list.unmatched(registered()); len(unmatched) > 0 {
-				slog.Warn(fmt.Sprintf("guard: Config.%s has entries that match no route, and do nothing: %q; write the path as it was registered, and on a virtual host after its name", list.field, unmatched))
+				slog.Warn(fmt.Sprintf("guard: Config.%s has entries that match no route, and do nothing: %q; write the path as it was registered%s", list.field, unmatched, rs.hosts))
 			}
 		}
 	})
@@ -95,6 +100,9 @@ func routeFaults(field string, entries []string, hosts bool) error {
 		}
 		if strings.ContainsAny(route, "?#") {
 			wrong("%q: a route has no query and no fragment", entry)
+		}
+		if strings.ContainsAny(path, "{}") {
+			wrong("%q: a parameter is written as :id, not as {id}", entry)
 		}
 		if host == "" && strings.HasPrefix(path, "/*") && !strings.Contains(path[1:], "/") {
 			wrong("%q: it holds for every path that matches no other route", entry)

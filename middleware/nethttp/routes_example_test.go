@@ -37,7 +37,7 @@ func ExampleRoutes() {
 		fmt.Println(method, "guarded:", guarded, "public:", need.Public)
 	}
 	// Output:
-	// level=WARN msg="guard: Config.Public has entries that match no route, and do nothing: [\"/artikles\"]; write the path as it was registered, and on a virtual host after its name"
+	// level=WARN msg="guard: Config.Public has entries that match no route, and do nothing: [\"/artikles\"]; write the path as it was registered"
 	// GET guarded: true public: true
 	// POST guarded: true public: false
 }

@@ -62,7 +62,7 @@ func TestRoutes_NamesEachFault(t *testing.T) {
 		}
 		for _, entry := range []string{
 			"a", "", "*", "static*", "/a?b", "/a#b", "GET /a?b", "/*", "GET /*", "/*path", "POST /*path", "get /a", "GEt /a", "GET a", "GET ", "GET  /a", "https://evil.test/a",
-			"shop.test", "GET  shop.test/a", "GET shop.test /a", "shop.test/a?b", "shop.test?/a", "shop.test//a",
+			"shop.test", "GET  shop.test/a", "GET shop.test /a", "shop.test/a?b", "shop.test?/a", "shop.test//a", "/articles/{id}", "/{$}",
 		} {
 			routes, err := newCore(t).Routes(nethttp.RoutesConfig{Public: []string{"/x"}, Background: []string{entry}, Hosts: hosts})
 			if routes != nil || err == nil || !strings.HasPrefix(err.Error(), fmt.Sprintf("guard: Config.Background has %q: ", entry)) {

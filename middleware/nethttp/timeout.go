@@ -15,9 +15,12 @@ import (
 //
 // serve is the function that serves a request, as runtime.Frame names it. A timeout around the
 // whole framework, such as http.TimeoutHandler, is harmless: serve runs in its goroutine. The
-// stack is read only if the writer, or one that it unwraps to, is that of a timeout.
-func RunsApart(w http.ResponseWriter, serve string) bool {
-	if !hasTimeout(w) {
+// stack is read if the writer, or one that it unwraps to, is that of a timeout. If the session
+// is to change, it is also read if a guard of this Core has admitted r: then serve has called
+// that guard, and must have called this code, too.
+func (c *Core) RunsApart(w http.ResponseWriter, r *http.Request, serve string, change bool) bool {
+	_, admitted := c.stateOf(r)
+	if !(admitted && change) && !hasTimeout(w) {
 		return false
 	}
 	callers := make([]uintptr, 256)
