@@ -11,6 +11,7 @@ import (
 
 	sessionmw "github.com/sessionkit/sessionkit/middleware"
 	"github.com/sessionkit/sessionkit/session"
+	"github.com/sessionkit/sessionkit/session/store"
 )
 
 // acceptJWT puts a good token of the cookie into the context, under "user", as the middleware did
@@ -45,14 +46,17 @@ func moveEchoJWT(guard *sessionmw.Guard) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			login, ok := loginOfEchoJWT(c)
-			if !ok || session.IsPrefetch(c.Request()) || !errors.Is(guard.Err(c), session.ErrUnauthenticated) {
+			err := guard.Err(c)
+			if !ok || session.IsPrefetch(c.Request()) || err != nil && !errors.Is(err, session.ErrUnauthenticated) {
 				return next(c)
 			}
-			err := guard.Issue(c, login)
+			if err != nil { // no session
+				err = guard.Issue(c, login)
+			}
 			if err != nil && !errors.Is(err, session.ErrUserDisabled) {
 				return guard.WriteError(c, err) // the store does not answer: the token stays
 			}
-			endEchoJWT(c) // also after a refusal: the user is disabled, or has a new password
+			endEchoJWT(c) // also beside a session, and after a refusal: the user is disabled, or has a new password
 			return next(c)
 		}
 	}
@@ -64,64 +68,87 @@ func newEchoShop(t *testing.T) *shop {
 	if err != nil {
 		t.Fatal(err)
 	}
-	setToken := func(c echo.Context, epoch uint64) {
-		c.SetCookie(&http.Cookie{Name: "token", Value: newToken(t, key, c.FormValue("user"), epoch), Path: "/", Secure: true, HttpOnly: true})
+	type beginLogin func(c echo.Context, userID string, epoch uint64) error
+	begin := func(c echo.Context, userID string, epoch uint64) error {
+		c.SetCookie(&http.Cookie{Name: "token", Value: newToken(t, key, userID, epoch), Path: "/", Secure: true, HttpOnly: true})
+		return nil
 	}
-	pages := func(login, logout echo.HandlerFunc, use ...echo.MiddlewareFunc) http.Handler {
+	user := func(c echo.Context) (string, error) {
+		if found, ok := session.FromContext(c.Request().Context()); ok {
+			return found.UserID, nil
+		}
+		if login, ok := loginOfEchoJWT(c); ok {
+			return login.UserID, nil
+		}
+		return "", guard.Err(c)
+	}
+	pages := func(begin, renew beginLogin, logout echo.HandlerFunc, use ...echo.MiddlewareFunc) http.Handler {
 		e := echo.New()
 		e.Use(use...)
 		e.GET("/login", func(c echo.Context) error { return c.String(http.StatusOK, "the login form") })
-		e.POST("/login", login)
+		e.POST("/login", func(c echo.Context) error {
+			if err := begin(c, c.FormValue("user"), epochOf(c.FormValue("epoch"))); err != nil {
+				return guard.WriteError(c, err)
+			}
+			return c.Redirect(http.StatusSeeOther, guard.ReturnTo(c, "/orders"))
+		})
 		e.POST("/logout", logout)
+		e.POST("/password", func(c echo.Context) error {
+			userID, err := user(c)
+			if err != nil {
+				return guard.WriteError(c, err)
+			}
+			epoch := epochOf(c.FormValue("epoch"))
+			s.Users.SetUser(userID, store.User{Epoch: epoch})
+			if err := renew(c, userID, epoch); err != nil {
+				return guard.WriteError(c, err)
+			}
+			return c.NoContent(http.StatusOK)
+		})
+		e.POST("/code", func(c echo.Context) error {
+			if err := guard.StepUp(c, "otp"); err != nil {
+				return guard.WriteError(c, err)
+			}
+			return c.NoContent(http.StatusOK)
+		})
 		e.Match([]string{"GET", "POST"}, "/orders", func(c echo.Context) error {
-			userID := ""
-			if found, ok := session.FromContext(c.Request().Context()); ok {
-				userID = found.UserID
-			} else if login, ok := loginOfEchoJWT(c); ok {
-				userID = login.UserID
-			} else {
-				return c.Redirect(http.StatusSeeOther, "/login")
+			userID, err := user(c)
+			if err != nil {
+				return guard.WriteError(c, err)
 			}
 			return c.String(http.StatusOK, c.Request().Method+" of "+userID+": "+c.FormValue("item"))
 		})
 		return e
 	}
-	logoutBoth := func(c echo.Context) error {
-		endEchoJWT(c)
-		return guard.Logout(c)
-	}
-	loginMoved := func(c echo.Context) error {
-		if err := guard.Issue(c, session.Login{UserID: c.FormValue("user"), Epoch: 1, Methods: []string{"pwd"}}); err != nil {
-			return err
-		}
-		endEchoJWT(c)
-		return c.Redirect(http.StatusSeeOther, guard.ReturnTo(c, "/orders"))
-	}
-	loginBefore := func(c echo.Context) error {
-		setToken(c, 0)
-		return c.Redirect(http.StatusSeeOther, "/orders")
-	}
 	logoutBefore := func(c echo.Context) error {
 		endEchoJWT(c)
 		return c.Redirect(http.StatusSeeOther, "/login")
 	}
-	loginBoth := func(c echo.Context) error {
+	logoutBoth := func(c echo.Context) error {
+		endEchoJWT(c)
+		return guard.Logout(c)
+	}
+	beginBefore := func(c echo.Context, userID string, _ uint64) error { return begin(c, userID, 0) }
+	beginBoth := func(c echo.Context, userID string, epoch uint64) error {
 		verdict, err := s.Sessions.Logout(c.Request()) // a browser never has two users
 		if err != nil {
-			return guard.WriteError(c, err)
+			return err
 		}
 		verdict.SetCookies(c.Response())
-		epoch := uint64(1) // in an app: of the user's row
-		if c.FormValue("epoch") != "" {
-			epoch = 2
-		}
-		setToken(c, epoch)
-		return c.Redirect(http.StatusSeeOther, "/orders")
+		return begin(c, userID, epoch)
 	}
-	s.original = pages(loginBefore, logoutBefore, acceptJWT(key))
-	s.both = pages(loginBoth, logoutBoth, guard.Identify, acceptJWT(key))
-	s.moving = pages(loginMoved, logoutBoth, guard.Identify, acceptJWT(key), moveEchoJWT(guard), guard.Protect)
-	s.moved = pages(loginMoved, guard.Logout, guard.Protect)
+	beginMoving := func(c echo.Context, userID string, epoch uint64) error {
+		if err := guard.Issue(c, session.Login{UserID: userID, Epoch: epoch, Methods: []string{"pwd"}}); err != nil {
+			return err
+		}
+		endEchoJWT(c)
+		return nil
+	}
+	renewMoved := func(c echo.Context, _ string, epoch uint64) error { return guard.PasswordChanged(c, epoch) }
+	s.original = pages(beginBefore, beginBefore, logoutBefore, acceptJWT(key))
+	s.both = pages(beginBoth, beginBoth, logoutBoth, guard.Identify, acceptJWT(key))
+	s.moving = pages(beginMoving, beginMoving, logoutBoth, guard.Identify, acceptJWT(key), moveEchoJWT(guard), guard.Protect)
+	s.moved = pages(beginMoving, renewMoved, guard.Logout, guard.Protect)
 	return s
 }
 

@@ -20,8 +20,7 @@ func loginsOfGorilla(old sessions.Store) oldLogins {
 				return session.Login{}, false
 			}
 			userID, ok := s.Values["userID"].(string)
-			epoch, _ := s.Values["epoch"].(uint64)
-			return session.Login{UserID: userID, Epoch: max(epoch, 1)}, ok
+			return session.Login{UserID: userID, Epoch: epochOf(s.Values["epoch"])}, ok
 		},
 		end: func(w http.ResponseWriter, r *http.Request) error {
 			s, err := old.Get(r, "session")
@@ -40,14 +39,14 @@ func TestMoveOver_FromGorillaSessions(t *testing.T) {
 	testMoveOver(t, func(t *testing.T) *shop {
 		return newShop(t, library{
 			oldLogins: loginsOfGorilla(old),
-			begin: func(w http.ResponseWriter, r *http.Request, userID string, epoch int64) error {
+			begin: func(w http.ResponseWriter, r *http.Request, userID string, epoch uint64) error {
 				s, err := old.New(r, "session")
 				if err != nil {
 					return err
 				}
 				s.Values["userID"] = userID
 				if epoch != 0 {
-					s.Values["epoch"] = uint64(epoch)
+					s.Values["epoch"] = epoch
 				}
 				return s.Save(r, w)
 			},

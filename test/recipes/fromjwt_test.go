@@ -84,8 +84,8 @@ func TestMoveOver_FromJWTInACookie(t *testing.T) {
 	testMoveOver(t, func(t *testing.T) *shop {
 		return newShop(t, library{
 			oldLogins: loginsOfJWT(key),
-			begin: func(w http.ResponseWriter, _ *http.Request, userID string, epoch int64) error {
-				http.SetCookie(w, &http.Cookie{Name: "token", Value: newToken(t, key, userID, uint64(epoch)), Path: "/", Secure: true, HttpOnly: true})
+			begin: func(w http.ResponseWriter, _ *http.Request, userID string, epoch uint64) error {
+				http.SetCookie(w, &http.Cookie{Name: "token", Value: newToken(t, key, userID, epoch), Path: "/", Secure: true, HttpOnly: true})
 				return nil
 			},
 		})
@@ -115,7 +115,7 @@ func TestCredentials_TakeTheTokensOfPrograms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	app := guard.Protect(s.pages(s.bySession, s.loginMoved, guard.Logout))
+	app := guard.Protect(s.pages(s.bySession, s.beginMoved, s.renewMoved, guard.Logout))
 
 	for _, c := range []struct {
 		name, authorization string

@@ -1,7 +1,10 @@
 package recipes
 
 import (
+	"fmt"
+	"io"
 	"net/http"
+	"net/url"
 	"testing"
 
 	"github.com/alexedwards/scs/v2"
@@ -15,8 +18,7 @@ func loginsOfSCS(old *scs.SessionManager) oldLogins {
 	return oldLogins{
 		find: func(r *http.Request) (session.Login, bool) {
 			userID := old.GetString(r.Context(), "userID")
-			epoch := max(old.GetInt64(r.Context(), "epoch"), 1)
-			return session.Login{UserID: userID, Epoch: uint64(epoch)}, userID != ""
+			return session.Login{UserID: userID, Epoch: epochOf(old.Get(r.Context(), "epoch"))}, userID != ""
 		},
 		end: func(_ http.ResponseWriter, r *http.Request) error {
 			return old.Destroy(r.Context())
@@ -24,14 +26,43 @@ func loginsOfSCS(old *scs.SessionManager) oldLogins {
 	}
 }
 
-// loginsBesideACart leave what else is in the scs session where it is.
+// beginSCS is the login, also at release 1, which has the epoch.
+func beginSCS(old *scs.SessionManager, r *http.Request, userID string, epoch uint64) error {
+	if err := old.RenewToken(r.Context()); err != nil {
+		return err
+	}
+	old.Put(r.Context(), "userID", userID)
+	old.Put(r.Context(), "epoch", epoch)
+	return nil
+}
+
+// loginsBesideACart leave what else is in the scs session where it is. The logout must be
+// Destroy.
 func loginsBesideACart(old *scs.SessionManager) oldLogins {
 	logins := loginsOfSCS(old)
 	logins.end = func(_ http.ResponseWriter, r *http.Request) error {
 		old.Remove(r.Context(), "userID")
-		return nil
+		return old.RenewToken(r.Context())
 	}
 	return logins
+}
+
+func newSCSShop(t *testing.T, old *scs.SessionManager, logins oldLogins) *shop {
+	t.Helper()
+	old.Cookie.Secure = true
+	return newShop(t, library{
+		oldLogins: logins,
+		begin: func(_ http.ResponseWriter, r *http.Request, userID string, epoch uint64) error {
+			err := beginSCS(old, r, userID, epoch)
+			if epoch == 0 {
+				old.Remove(r.Context(), "epoch")
+			}
+			return err
+		},
+		logout:        func(_ http.ResponseWriter, r *http.Request) error { return old.Destroy(r.Context()) },
+		mount:         old.LoadAndSave,
+		endsForCopies: true,
+	})
 }
 
 func TestMoveOver_FromSCS(t *testing.T) {
@@ -39,23 +70,48 @@ func TestMoveOver_FromSCS(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			testMoveOver(t, func(t *testing.T) *shop {
 				old := scs.New()
-				old.Cookie.Secure = true
-				return newShop(t, library{
-					oldLogins: logins(old),
-					begin: func(_ http.ResponseWriter, r *http.Request, userID string, epoch int64) error {
-						if err := old.RenewToken(r.Context()); err != nil {
-							return err
-						}
-						old.Put(r.Context(), "userID", userID)
-						if epoch != 0 {
-							old.Put(r.Context(), "epoch", epoch)
-						}
-						return nil
-					},
-					mount:         old.LoadAndSave,
-					endsForCopies: true,
-				})
+				return newSCSShop(t, old, logins(old))
+			})
+			t.Run("a slow request brings no old login back", func(t *testing.T) {
+				old := scs.New()
+				s, ada := newSCSShop(t, old, logins(old)), newVisitor(t)
+				slow := old.LoadAndSave(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+					ada.isLoggedIn(true, s.moving, "at the move")
+					old.Put(r.Context(), "item", "a book") // scs writes back the login, too
+				}))
+				ada.loginAt(s.both)
+				ada.at(slow).Get("/")
+				ada.isLoggedIn(true, s.moving, "after the slow request")
+				if err := s.Sessions.RevokeUser(t.Context(), "ada"); err != nil {
+					t.Fatal(err)
+				}
+				ada.isLoggedIn(false, s.moving, "after RevokeUser")
 			})
 		})
 	}
+}
+
+func TestMoveOver_KeepsTheCartOfTheUserAlone(t *testing.T) {
+	old := scs.New()
+	s, ada := newSCSShop(t, old, loginsBesideACart(old)), newVisitor(t)
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /cart", func(_ http.ResponseWriter, r *http.Request) { old.Put(r.Context(), "item", r.FormValue("item")) })
+	mux.HandleFunc("GET /cart", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, old.GetString(r.Context(), "item")) })
+	cart := old.LoadAndSave(mux)
+	has := func(v visitor, want, when string) {
+		t.Helper()
+		if got, _ := io.ReadAll(v.at(cart).Get("/cart").Body); string(got) != want {
+			t.Errorf("%s: %q is in the cart; want %q", when, got, want)
+		}
+	}
+
+	ada.loginAt(s.original)
+	ada.at(cart).PostForm("/cart", url.Values{"item": {"a book"}})
+	known := ada.clone()
+	ada.isLoggedIn(true, s.moving, "at the move")
+	has(ada, "a book", "after the move")
+	ada.at(cart).PostForm("/cart", url.Values{"item": {"a lamp"}})
+	has(known, "", "with the cookie from before the move")
+	ada.logoutAt(s.moving)
+	has(ada, "", "after the logout")
 }

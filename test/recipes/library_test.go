@@ -1,13 +1,12 @@
 package recipes
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
+	"slices"
 	"testing"
 
 	"github.com/sessionkit/sessionkit/middleware/nethttp"
@@ -19,10 +18,13 @@ import (
 // library is what an app used for its logins before.
 type library struct {
 	oldLogins
-	begin         func(w http.ResponseWriter, r *http.Request, userID string, epoch int64) error // epoch 0: before the column existed
-	mount         func(http.Handler) http.Handler                                                // nil: nothing to mount
-	endsForCopies bool                                                                           // the login is kept on the server
+	begin         beginLogin                                         // what the login does; epoch 0: before the column existed
+	logout        func(w http.ResponseWriter, r *http.Request) error // what the logout does; nil: end
+	mount         func(http.Handler) http.Handler                    // nil: nothing to mount
+	endsForCopies bool                                               // the login is kept on the server
 }
+
+type beginLogin func(w http.ResponseWriter, r *http.Request, userID string, epoch uint64) error
 
 // shop is an app of which several releases run side by side, on one store.
 type shop struct {
@@ -53,101 +55,113 @@ func newShop(t *testing.T, old library) *shop {
 	if mount == nil {
 		mount = func(next http.Handler) http.Handler { return next }
 	}
-	s.original = mount(s.pages(s.find, s.loginBefore, s.logoutBefore))
-	s.both = mount(s.guard.Identify(s.pages(s.either, s.loginBoth, s.logoutBoth)))
-	s.moving = mount(moveOver(s.guard, s.oldLogins, s.guard.Protect(s.pages(s.bySession, s.loginMoving, s.logoutBoth))))
-	s.moved = s.guard.Protect(s.pages(s.bySession, s.loginMoved, s.guard.Logout))
+	if s.logout == nil {
+		s.logout = s.end
+	}
+	s.original = mount(s.pages(s.either, s.beginBefore, s.beginBefore, s.logoutBefore))
+	s.both = mount(s.guard.Identify(s.pages(s.either, s.beginBoth, s.beginBoth, s.logoutBoth)))
+	s.moving = mount(moveOver(s.guard, s.oldLogins, s.guard.Protect(s.pages(s.bySession, s.beginMoving, s.beginMoving, s.logoutBoth))))
+	s.moved = s.guard.Protect(s.pages(s.bySession, s.beginMoved, s.renewMoved, s.guard.Logout))
 	return s
 }
 
-// pages are the routes that all releases have.
-func (s *shop) pages(find func(*http.Request) (session.Login, bool), login, logout http.HandlerFunc) http.Handler {
+// pages are the routes that all releases have. A login begins by begin, and goes on by renew
+// after a change of the password.
+func (s *shop) pages(user func(*http.Request) (string, error), begin, renew beginLogin, logout http.HandlerFunc) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /login", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "the login form") })
-	mux.HandleFunc("POST /login", login)
-	mux.HandleFunc("POST /logout", logout)
-	mux.HandleFunc("/orders", func(w http.ResponseWriter, r *http.Request) {
-		login, ok := find(r)
-		if !ok {
-			http.Redirect(w, r, "/login", http.StatusSeeOther)
+	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
+		if err := begin(w, r, r.FormValue("user"), epochOf(r.FormValue("epoch"))); err != nil {
+			s.guard.WriteError(w, r, err)
 			return
 		}
-		fmt.Fprintf(w, "%s of %s: %s", r.Method, login.UserID, r.FormValue("item"))
+		http.Redirect(w, r, s.guard.ReturnTo(r, "/orders"), http.StatusSeeOther)
+	})
+	mux.HandleFunc("POST /logout", logout)
+	mux.HandleFunc("POST /password", func(w http.ResponseWriter, r *http.Request) {
+		userID, err := user(r)
+		if err != nil {
+			s.guard.WriteError(w, r, err)
+			return
+		}
+		epoch := epochOf(r.FormValue("epoch"))
+		s.Users.SetUser(userID, store.User{Epoch: epoch}) // in an app: UPDATE users SET password_hash = ?, session_epoch = session_epoch + 1
+		if err := renew(w, r, userID, epoch); err != nil {
+			s.guard.WriteError(w, r, err)
+		}
+	})
+	mux.HandleFunc("POST /code", func(w http.ResponseWriter, r *http.Request) {
+		if err := s.guard.StepUp(w, r, "otp"); err != nil {
+			s.guard.WriteError(w, r, err)
+		}
+	})
+	mux.HandleFunc("/orders", func(w http.ResponseWriter, r *http.Request) {
+		userID, err := user(r)
+		if err != nil {
+			s.guard.WriteError(w, r, err)
+			return
+		}
+		fmt.Fprintf(w, "%s of %s: %s", r.Method, userID, r.FormValue("item"))
 	})
 	return mux
 }
 
-func (s *shop) either(r *http.Request) (session.Login, bool) {
-	userID, ok := currentUser(r, s.oldLogins)
-	return session.Login{UserID: userID}, ok
-}
+func (s *shop) either(r *http.Request) (string, error) { return currentUser(s.guard, s.oldLogins, r) }
 
-func (s *shop) bySession(r *http.Request) (session.Login, bool) {
+func (s *shop) bySession(r *http.Request) (string, error) {
 	found, ok := session.FromContext(r.Context())
-	return session.Login{UserID: found.UserID}, ok
+	if !ok {
+		return "", session.ErrUnauthenticated
+	}
+	return found.UserID, nil
 }
 
-func (s *shop) loginBefore(w http.ResponseWriter, r *http.Request) {
-	if err := s.begin(w, r, r.FormValue("user"), 0); err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	http.Redirect(w, r, "/orders", http.StatusSeeOther)
+func (s *shop) beginBefore(w http.ResponseWriter, r *http.Request, userID string, _ uint64) error {
+	return s.begin(w, r, userID, 0)
 }
 
 func (s *shop) logoutBefore(w http.ResponseWriter, r *http.Request) {
-	if err := s.end(w, r); err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
+	if err := s.logout(w, r); err != nil {
+		s.guard.WriteError(w, r, err)
 		return
 	}
 	http.Redirect(w, r, "/login", http.StatusSeeOther)
 }
 
-// loginBoth begins an old login, because the release before runs, too. It ends the session that
+// beginBoth begins an old login, because the release before runs, too. It ends the session that
 // the browser may have, so that a browser never has two users.
-func (s *shop) loginBoth(w http.ResponseWriter, r *http.Request) {
+func (s *shop) beginBoth(w http.ResponseWriter, r *http.Request, userID string, epoch uint64) error {
 	verdict, err := s.Sessions.Logout(r)
 	if err != nil {
-		s.guard.WriteError(w, r, err)
-		return
+		return err
 	}
 	verdict.SetCookies(w)
-	epoch, _ := strconv.ParseInt(cmp.Or(r.FormValue("epoch"), "1"), 10, 64) // in an app: of the user's row
-	if err := s.begin(w, r, r.FormValue("user"), epoch); err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
+	return s.begin(w, r, userID, epoch)
+}
+
+// beginMoving begins a session, and ends the old login that the browser may have.
+func (s *shop) beginMoving(w http.ResponseWriter, r *http.Request, userID string, epoch uint64) error {
+	if err := s.beginMoved(w, r, userID, epoch); err != nil {
+		return err
 	}
-	http.Redirect(w, r, "/orders", http.StatusSeeOther)
+	return s.end(w, r)
+}
+
+func (s *shop) beginMoved(w http.ResponseWriter, r *http.Request, userID string, epoch uint64) error {
+	return s.guard.Issue(w, r, session.Login{UserID: userID, Epoch: epoch, Methods: []string{"pwd"}})
+}
+
+func (s *shop) renewMoved(w http.ResponseWriter, r *http.Request, _ string, epoch uint64) error {
+	return s.guard.PasswordChanged(w, r, epoch)
 }
 
 // logoutBoth ends whichever login the browser has.
 func (s *shop) logoutBoth(w http.ResponseWriter, r *http.Request) {
-	if err := s.end(w, r); err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
+	if err := s.logout(w, r); err != nil {
+		s.guard.WriteError(w, r, err)
 		return
 	}
 	s.guard.Logout(w, r)
-}
-
-// loginMoving begins a session, and ends the old login that the browser may have.
-func (s *shop) loginMoving(w http.ResponseWriter, r *http.Request) {
-	if err := s.guard.Issue(w, r, session.Login{UserID: r.FormValue("user"), Epoch: 1, Methods: []string{"pwd"}}); err != nil {
-		s.guard.WriteError(w, r, err)
-		return
-	}
-	if err := s.end(w, r); err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	http.Redirect(w, r, s.guard.ReturnTo(r, "/orders"), http.StatusSeeOther)
-}
-
-func (s *shop) loginMoved(w http.ResponseWriter, r *http.Request) {
-	if err := s.guard.Issue(w, r, session.Login{UserID: r.FormValue("user"), Epoch: 1, Methods: []string{"pwd"}}); err != nil {
-		s.guard.WriteError(w, r, err)
-		return
-	}
-	http.Redirect(w, r, s.guard.ReturnTo(r, "/orders"), http.StatusSeeOther)
 }
 
 // visitor is a browser that a balancer sends to any of the releases.
@@ -224,6 +238,27 @@ func testMoveOver(t *testing.T, newShop func(*testing.T) *shop) {
 			t.Errorf("%d sessions have begun; want 1", n)
 		}
 	})
+	t.Run("an old login beside a session ends", func(t *testing.T) {
+		s, ada := newShop(t), newVisitor(t)
+		ada.loginAt(s.moving)
+		ada.loginAt(s.original)
+		ada.isLoggedIn(true, s.moving, "with both")
+		if err := s.Sessions.RevokeUser(t.Context(), "ada"); err != nil {
+			t.Fatal(err)
+		}
+		ada.isLoggedIn(false, s.moving, "after RevokeUser")
+	})
+	t.Run("a login of the release before ends the session", func(t *testing.T) {
+		s, ada := newShop(t), newVisitor(t)
+		ada.loginAt(s.moving)
+		copied := ada.clone()
+		answer := ada.at(s.both).PostForm("/login", url.Values{"user": {"ada"}})
+		if !slices.ContainsFunc(answer.Cookies(), func(c *http.Cookie) bool { return c.MaxAge < 0 }) {
+			t.Error("the login deletes no cookie of the session")
+		}
+		copied.isLoggedIn(false, s.moved, "a copy of the session")
+		ada.isLoggedIn(true, s.both, "after the login")
+	})
 	t.Run("a form is not lost", func(t *testing.T) {
 		s, ada := newShop(t), newVisitor(t)
 		ada.loginAt(s.original)
@@ -271,6 +306,49 @@ func testMoveOver(t *testing.T, newShop func(*testing.T) *shop) {
 			laptop.isLoggedIn(true, s.moving, "a login with the new epoch")
 		}
 	})
+	t.Run("who changes the password stays logged in", func(t *testing.T) {
+		s := newShop(t)
+		releases := []http.Handler{s.both, s.moving, s.moved}
+		for i, release := range releases {
+			for j := max(i-1, 0); j <= min(i+1, 2); j++ {
+				for k := max(i-1, 0); k <= min(i+1, 2); k++ {
+					when := fmt.Sprintf("the password changed at release %d after a visit of %d, visiting %d", i+1, j+1, k+1)
+					s.Users.SetUser("ada", store.User{Epoch: 1})
+					ada, other := newVisitor(t), newVisitor(t)
+					ada.loginAt(releases[j])
+					other.loginAt(releases[j])
+					if answer := ada.at(release).PostForm("/password", url.Values{"epoch": {"2"}}); answer.StatusCode != http.StatusOK {
+						t.Errorf("%s: %s to %s", when, answer.Status, answer.Header.Get("Location"))
+					}
+					for range 2 {
+						ada.isLoggedIn(true, releases[k], when)
+						ada.ExpireAccess()
+					}
+					other.ExpireAccess()
+					other.isLoggedIn(false, s.moving, when+", another browser")
+				}
+			}
+		}
+	})
+	t.Run("a form that needs the cookies of the session", func(t *testing.T) {
+		s, ada := newShop(t), newVisitor(t)
+		ada.loginAt(s.both)
+		if answer := ada.at(s.moving).PostForm("/code", nil); answer.StatusCode != http.StatusSeeOther {
+			t.Errorf("in the request that moves: %s; want a redirect to the login page", answer.Status)
+		}
+		if answer := ada.at(s.moving).PostForm("/code", nil); answer.StatusCode != http.StatusOK {
+			t.Errorf("sent again: %s; want 200", answer.Status)
+		}
+	})
+	t.Run("a login leads back", func(t *testing.T) {
+		s := newShop(t)
+		for _, release := range []http.Handler{s.both, s.moving, s.moved} {
+			answer := newVisitor(t).at(release).PostForm("/login", url.Values{"user": {"ada"}, "next": {"/orders?page=2"}})
+			if got := answer.Header.Get("Location"); got != "/orders?page=2" {
+				t.Errorf("to %s", got)
+			}
+		}
+	})
 	t.Run("a user who is banned is not moved", func(t *testing.T) {
 		s, ada := newShop(t), newVisitor(t)
 		ada.loginAt(s.both)
@@ -286,6 +364,17 @@ func testMoveOver(t *testing.T, newShop func(*testing.T) *shop) {
 		}
 		s.Store.Fail(nil)
 		ada.isLoggedIn(true, s.moving, "after the outage")
+	})
+	t.Run("an outage is no logout at the release before", func(t *testing.T) {
+		s, ada := newShop(t), newVisitor(t)
+		ada.loginAt(s.moving)
+		ada.ExpireAccess()
+		s.Store.Fail(errors.New("connection refused"))
+		if answer := ada.at(s.both).Get("/orders"); answer.StatusCode != http.StatusServiceUnavailable {
+			t.Errorf("in the outage: %s; want 503", answer.Status)
+		}
+		s.Store.Fail(nil)
+		ada.isLoggedIn(true, s.both, "after the outage")
 	})
 	t.Run("what ends a session is not undone", func(t *testing.T) {
 		s, ada := newShop(t), newVisitor(t)
