@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"log"
+	"log/slog"
 	"net/http"
 	"os"
 	"time"
@@ -47,7 +48,7 @@ func Example() {
 	if err := store.Migrate(ctx); err != nil { // creates the kit's two tables, checks yours
 		log.Fatal(err)
 	}
-	sessions := must(session.New(keys, store, session.Config{}))
+	sessions := must(session.New(keys, store, session.Config{OnEvent: session.LogEvents(slog.Default())}))
 	guard := must(sessionmw.New(sessions, sessionmw.Config{Public: []string{"/", "/static*"}}))
 	go sessions.Run(ctx) // learns of revocations on other nodes, removes dead rows
 

@@ -54,7 +54,8 @@ type Config struct {
 	// session has ended: see nethttp.Config.OnLogoutError.
 	OnLogoutError func(r *http.Request, err error)
 
-	// Answer, if not nil, writes refusals in place of the guard's own small pages. The
+	// Answer, if not nil, writes refusals in place of the guard's own small pages: also the
+	// redirects to the login page, and what programs get. The
 	// headers, such as Location, HX-Redirect and Retry-After, are set. The refusal holds the
 	// status and a sentence for the client, and wraps the cause, for logs. Answer cannot admit
 	// a request: if it writes nothing and returns no error, the guard's own answer is sent. It

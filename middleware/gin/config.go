@@ -59,7 +59,8 @@ type Config struct {
 	// session has ended: see nethttp.Config.OnLogoutError.
 	OnLogoutError func(r *http.Request, err error)
 
-	// Answer, if not nil, writes refusals in place of the guard's own small pages. The
+	// Answer, if not nil, writes refusals in place of the guard's own small pages: also the
+	// redirects to the login page, and what programs get. The
 	// headers, such as Location, HX-Redirect and Retry-After, are set. Answer cannot admit a
 	// request: if it neither writes nor sets a status, the guard's own answer is sent. It is
 	// not called for an answer that nobody sees: see nethttp.Refusal.Fixed.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"log"
+	"log/slog"
 	"net/http"
 	"os"
 	"time"
@@ -45,7 +46,7 @@ func Example() {
 	if err := store.Migrate(ctx); err != nil {         // creates the kit's two tables, checks yours
 		log.Fatal(err)
 	}
-	sessions := must(session.New(keys, store, session.Config{}))
+	sessions := must(session.New(keys, store, session.Config{OnEvent: session.LogEvents(slog.Default())}))
 	guard := must(nethttp.New(sessions, nethttp.Config{Public: []string{"/{$}", "/static/"}}))
 	go sessions.Run(ctx) // learns of revocations on other nodes, removes dead rows
 
