@@ -91,6 +91,9 @@ func TestMigrate_ReportsEachStatementThatFails(t *testing.T) {
 			connector.fail.Store(i + 1)
 			err := a.Migrate(t.Context())
 			connector.fail.Store(0)
+			if err == nil && connector.count.Load() > n {
+				continue // it was repeated
+			}
 			if err == nil || !strings.Contains(err.Error(), errQuery.Error()) {
 				t.Errorf("a Migrate %s, whose statement %d of %d fails: %v", what, i+1, n, err)
 			}

@@ -101,8 +101,10 @@ func (s *Store) warnOfRepeatedIDs(ctx context.Context) error {
 // ids, as it does if it names a column that is true for the users who may log in.
 func (s *Store) warnIfAllDisabled(ctx context.Context) error {
 	var users, disabled int
-	if err := s.queryRow(ctx, s.sql.countDisabled, sampleSize).Scan(&users, &disabled); err != nil {
-		return s.warnUnreadable(ctx, "Disabled", s.names.disabled.sql, err)
+	if err := s.sample(ctx, "Disabled", s.names.disabled.sql, func() error {
+		return s.queryRow(ctx, s.sql.countDisabled, sampleSize).Scan(&users, &disabled)
+	}); err != nil {
+		return err
 	}
 	if users > 0 && disabled == users {
 		slog.WarnContext(ctx, fmt.Sprintf("sqlstore: Config.Disabled %s refuses all of the first %d users of %s: if it says who may log in, write the opposite, such as (NOT u.is_active)",
@@ -120,18 +122,23 @@ func (s *Store) warnOfExpressions(ctx context.Context) error {
 			continue
 		}
 		query := fmt.Sprintf("SELECT %s FROM %s u ORDER BY u.%s LIMIT %d", r.sql, s.names.users.sql, s.dialect.quote(s.names.id), sampleSize)
-		if err := s.try(ctx, query); err != nil {
-			if err := s.warnUnreadable(ctx, r.field, r.sql, err); err != nil {
-				return err
-			}
+		if err := s.sample(ctx, r.field, r.sql, func() error { return s.try(ctx, query) }); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// warnUnreadable warns of an expression that failed for some user. It returns an error if the
-// time is over.
-func (s *Store) warnUnreadable(ctx context.Context, field, sql string, why error) error {
+// sample reads an expression for some users, and warns if it fails twice. It returns an error
+// if the time is over.
+func (s *Store) sample(ctx context.Context, field, sql string, read func() error) error {
+	if read() == nil {
+		return nil
+	}
+	why := read() // the connection may have been lost
+	if why == nil {
+		return nil
+	}
 	if ctx.Err() != nil {
 		return fmt.Errorf("reading Config.%s of some users of %s: %w", field, s.names.users, why)
 	}
