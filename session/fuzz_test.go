@@ -106,7 +106,7 @@ func FuzzManager_CookieHeaderAuthenticatesOnlyByAValidCookie(f *testing.F) {
 }
 
 // keyFault matches all errors of ParseKeys. None has room for a part of a key.
-var keyFault = regexp.MustCompile(`^(session: (there is no key: is the environment variable set\? `+"`openssl rand -base64 32`"+` makes a key, as session\.GenerateKey does|` +
+var keyFault = regexp.MustCompile(`^(session: (there is no key: is the environment variable set\? ` + "`openssl rand -base64 32`" + ` makes a key, as session\.GenerateKey does|` +
 	`there are \d+ keys, and at most 3 are allowed: a change of the key needs the old and the new one|` +
 	`key \d+ of \d+: (it is (neither base64 nor hexadecimal|not random|known to everybody): make one with session\.GenerateKey|` +
 	`it holds \d+ bytes: 32 or more are needed, make one with session\.GenerateKey|it is the same as an earlier key: remove one of the two))\n)+$`)
