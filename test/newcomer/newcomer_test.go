@@ -53,7 +53,7 @@ func TestNewcomer_LogsInWithEachFramework(t *testing.T) {
 			}
 		})
 	}
-	if err := report.Print("what a newcomer gets from docs/quickstart.md", lines.String()); err != nil {
+	if err := report.Print("what a newcomer gets from the quickstart", lines.String()); err != nil {
 		t.Error(err)
 	}
 }
