@@ -26,7 +26,7 @@ type Guard struct {
 	core    *nethttp.Core
 	routes  *nethttp.Routes
 	custom  func(echo.Context, *echo.HTTPError) error // Config.Answer
-	timeout sync.Once                                 // of the report of echo's Timeout
+	timeout sync.Once                                 // of the report of a timeout middleware
 }
 
 // New returns a Guard for the sessions of a Manager. If the Config is faulty, the error
@@ -202,8 +202,9 @@ func (g *Guard) Err(c echo.Context) error { return g.core.Err(c.Request()) }
 
 // WriteError answers with an error of Issue or of the session.Manager, in the form that
 // suits the client: see nethttp.Core.Refuse for the status. The answer to any other error
-// is a 500 that does not show the error, and is not logged. Config.Answer writes it, if it is set. It returns
-// the error of the writer, or that of Answer.
+// is a 500 that does not show the error. Nothing is logged: log such an error first.
+// Config.Answer writes the answer, if it is set. WriteError returns the error of the writer,
+// or that of Answer.
 func (g *Guard) WriteError(c echo.Context, err error) error {
 	return g.answer(c, g.core.Refuse(c.Response().Header(), c.Request(), err))
 }

@@ -218,8 +218,9 @@ func (g *Guard) Err(c *echo.Context) error { return g.core.Err(c.Request()) }
 
 // WriteError answers with an error of Issue or of the session.Manager, in the form that
 // suits the client: see nethttp.Core.Refuse for the status. The answer to any other error
-// is a 500 that does not show the error, and is not logged. Config.Answer writes it, if it is set. It returns
-// the error of the writer, or that of Answer.
+// is a 500 that does not show the error. Nothing is logged: log such an error first.
+// Config.Answer writes the answer, if it is set. WriteError returns the error of the writer,
+// or that of Answer.
 func (g *Guard) WriteError(c *echo.Context, err error) error {
 	return g.answer(c, g.core.Refuse(c.Response().Header(), c.Request(), err))
 }

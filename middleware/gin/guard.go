@@ -216,8 +216,8 @@ func (g *Guard) Err(c *gin.Context) error { return g.core.Err(c.Request) }
 
 // WriteError answers with an error of Issue or of the session.Manager, in the form that
 // suits the client, and ends the chain: see nethttp.Core.Refuse for the status. The answer to
-// any other error is a 500 that does not show the error, and is not logged. Config.Answer writes it, if it is
-// set.
+// any other error is a 500 that does not show the error. Nothing is logged: log such an error
+// first. Config.Answer writes the answer, if it is set.
 func (g *Guard) WriteError(c *gin.Context, err error) {
 	g.answer(c, g.core.Refuse(c.Writer.Header(), c.Request, err))
 }

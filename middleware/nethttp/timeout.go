@@ -23,7 +23,7 @@ func (c *Core) RunsApart(w http.ResponseWriter, r *http.Request, serve string, c
 	if !(admitted && change) && !hasTimeout(w) {
 		return false
 	}
-	callers := make([]uintptr, 256)
+	callers := make([]uintptr, 1024) // serve is near the bottom
 	frames := runtime.CallersFrames(callers[:runtime.Callers(1, callers)])
 	for {
 		frame, more := frames.Next()
