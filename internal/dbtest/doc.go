@@ -1,4 +1,4 @@
-// Package dbtest starts a real MariaDB or MySQL server for tests, without a
+// Package dbtest starts a real MariaDB, MySQL or PostgreSQL server for tests, without a
 // container, a fixed port or any setup. The server listens on a Unix socket in a
 // temporary directory, which is in memory if /dev/shm exists. It starts in about a
 // second, and ends with the test process, also if that is killed.
@@ -14,4 +14,8 @@
 // server and of an account that may create databases:
 // root:secret@tcp(127.0.0.1:3306)/ . Without either, a test fails. It is never
 // skipped, because a skipped test would hide that the database was not tested.
+//
+// PostgresDatabase does the same with PostgreSQL from the Debian package postgresql,
+// or with the server in SESSIONKIT_TEST_POSTGRES: postgres://postgres@127.0.0.1/postgres .
+// As root it runs that server as nobody, because PostgreSQL refuses to run as root.
 package dbtest

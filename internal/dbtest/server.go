@@ -24,13 +24,17 @@ import (
 // one with Start. A Server is not safe for concurrent use. If a method fails, the
 // test fails.
 type Server struct {
-	dir string
+	guarded
 	tcp string // host:port; empty if the server listens on the socket only
 
 	given string // DSN of a server from Env; the other fields are then empty
 
 	options []string // additional options of the program
+}
 
+// guarded is a server process of any kind, with the guardian that ends it.
+type guarded struct {
+	dir      string
 	guardian *exec.Cmd
 	orders   io.WriteCloser
 	answers  *bufio.Reader
@@ -116,7 +120,7 @@ func (s *Server) dsn() string {
 // It reads orders from its standard input, one a line, and executes them in sequence.
 // The orders start, wait and ask are answered with a line; any other order is the
 // name of a signal. The input ends when this process ends, for whatever reason. The
-// guardian then kills the server and removes its directory.
+// guardian then ends the server with the signal $END and removes its directory.
 const guard = `
 trap '' INT HUP
 dir=$1; shift
@@ -129,7 +133,7 @@ while read -r order; do
 	*) kill -s $order $p ;;
 	esac
 done
-[ -n "$p" ] && kill -s KILL $p && wait $p
+[ -n "$p" ] && kill -s "$END" $p && wait $p
 rm -rf "$dir"
 `
 
@@ -179,35 +183,41 @@ func (s *Server) admitTCP() error {
 // every other step, so that the guardian cleans up if a later step fails.
 func (s *Server) startGuardian(p program) error {
 	var err error
-	if s.dir, err = temporary(); err != nil {
+	if s.dir, err = temporary("mysql"); err != nil {
 		return err
 	}
-	s.guardian = exec.Command("sh", append([]string{"-c", guard, "sh", s.dir}, p.command(s)...)...)
+	return s.guard("KILL", p.command(s))
+}
+
+// guard starts the guardian of a server, which ends it with a signal.
+func (g *guarded) guard(end string, command []string) error {
+	g.guardian = exec.Command("sh", append([]string{"-c", guard, "sh", g.dir}, command...)...)
 	// The server finds the program wsrep_sst_copy there, see Cluster.
-	s.guardian.Env = append(os.Environ(), "PATH="+s.dir+":"+os.Getenv("PATH"))
-	if s.orders, err = s.guardian.StdinPipe(); err != nil {
+	g.guardian.Env = append(os.Environ(), "PATH="+g.dir+":"+os.Getenv("PATH"), "END="+end)
+	var err error
+	if g.orders, err = g.guardian.StdinPipe(); err != nil {
 		return err
 	}
-	answers, err := s.guardian.StdoutPipe()
+	answers, err := g.guardian.StdoutPipe()
 	if err != nil {
 		return err
 	}
-	s.answers = bufio.NewReader(answers)
-	if err := s.guardian.Start(); err != nil {
-		s.guardian = nil
+	g.answers = bufio.NewReader(answers)
+	if err := g.guardian.Start(); err != nil {
+		g.guardian = nil
 		return err
 	}
 	return nil
 }
 
 // order sends orders to the guardian and waits for one answer, that of the last order.
-func (s *Server) order(orders ...string) error {
+func (g *guarded) order(orders ...string) error {
 	for _, order := range orders {
-		if _, err := io.WriteString(s.orders, order+"\n"); err != nil {
+		if _, err := io.WriteString(g.orders, order+"\n"); err != nil {
 			return err
 		}
 	}
-	_, err := s.answers.ReadString('\n')
+	_, err := g.answers.ReadString('\n')
 	return err
 }
 
@@ -249,21 +259,21 @@ func (s *Server) exec(statements ...string) error {
 	return nil
 }
 
-// close kills the server and removes its directory.
-func (s *Server) close() {
-	if s.guardian == nil {
-		_ = os.RemoveAll(s.dir)
+// close ends the server and removes its directory.
+func (g *guarded) close() {
+	if g.guardian == nil {
+		_ = os.RemoveAll(g.dir)
 		return
 	}
-	_ = s.orders.Close()
-	_ = s.guardian.Wait()
+	_ = g.orders.Close()
+	_ = g.guardian.Wait()
 }
 
 // temporary creates a directory, in memory if possible. /dev/shm also keeps the path
 // of the Unix socket short, which has a maximum length; TMPDIR may be long.
-func temporary() (string, error) {
-	if dir, err := os.MkdirTemp("/dev/shm", "sessionkit-mysql-"); err == nil {
+func temporary(server string) (string, error) {
+	if dir, err := os.MkdirTemp("/dev/shm", "sessionkit-"+server+"-"); err == nil {
 		return dir, nil
 	}
-	return os.MkdirTemp("", "sessionkit-mysql-")
+	return os.MkdirTemp("", "sessionkit-"+server+"-")
 }
