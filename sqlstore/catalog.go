@@ -80,10 +80,14 @@ func (s *Store) checkIndexes(ctx context.Context, t table, wanted [][]string) (f
 			kind = "UNIQUE INDEX"
 		}
 		if !slices.ContainsFunc(indexes, func(x index) bool {
-			return len(x.columns) >= len(columns) && slices.Equal(x.columns[:len(columns)], columns) && (x.unique || !mustBeUnique)
+			return len(x.columns) >= len(columns) && slices.EqualFunc(x.columns[:len(columns)], columns, strings.EqualFold) && (x.unique || !mustBeUnique)
 		}) {
-			faults = append(faults, fmt.Errorf("%s has no %s on %s: run\n\tCREATE %s %s_%s ON %s (%[3]s)",
-				t, strings.ToLower(kind), strings.Join(columns, ", "), kind, t.name, columns[0], t))
+			var printed []string
+			for _, column := range columns {
+				printed = append(printed, s.dialect.printed(column))
+			}
+			faults = append(faults, fmt.Errorf("%s has no %s on %s: run\n\tCREATE %s %s ON %s (%s)",
+				t, strings.ToLower(kind), strings.Join(columns, ", "), kind, s.dialect.printed(t.name+"_"+columns[0]), t, strings.Join(printed, ", ")))
 		}
 	}
 	return faults, nil

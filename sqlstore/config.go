@@ -121,10 +121,7 @@ func (t table) String() string { return t.sql }
 
 var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-const (
-	maxName     = 64 // MySQL's limit for an identifier
-	epochSuffix = "_epoch"
-)
+const epochSuffix = "_epoch"
 
 // validate returns c as SQL, or an error that names every fault.
 func (c Config) validate() (names, error) {
@@ -137,8 +134,8 @@ func (c Config) validate() (names, error) {
 		v.fail("IDKind", "%v does not exist: use sqlstore.Integer, sqlstore.UUID or sqlstore.Text", c.IDKind)
 	}
 	n := names{
-		sessions: v.table("Sessions", c.Sessions, "sessions", maxName-len(epochSuffix)),
-		users:    v.table("Users", c.Users, "users", maxName),
+		sessions: v.table("Sessions", c.Sessions, "sessions", v.dialect.maxSessions),
+		users:    v.table("Users", c.Users, "users", v.dialect.maxName),
 		id:       v.column("ID", c.ID, "id"),
 		epoch:    v.source("Epoch", c.Epoch, "session_epoch"),
 		disabled: v.source("Disabled", c.Disabled, "disabled"),
@@ -190,7 +187,7 @@ func (v *validator) table(field, value, byDefault string, limit int) table {
 		v.fail(field, "%q names a database: with %s write the table alone", value, v.dialect.name)
 		return table{}
 	}
-	if !isName(name, limit) || qualified && !isName(schema, maxName) {
+	if !isName(name, limit) || qualified && !isName(schema, v.dialect.maxName) {
 		v.fail(field, "%q is not a table name: use letters, digits and _ only, at most %d, after at most one database name and a dot", value, limit)
 		return table{}
 	}
@@ -199,21 +196,21 @@ func (v *validator) table(field, value, byDefault string, limit int) table {
 
 func (v *validator) column(field, value, byDefault string) string {
 	value = cmp.Or(value, byDefault)
-	if !isName(value, maxName) {
-		v.fail(field, "%q is not a column name: use letters, digits and _ only, at most %d", value, maxName)
+	if !isName(value, v.dialect.maxName) {
+		v.fail(field, "%q is not a column name: use letters, digits and _ only, at most %d", value, v.dialect.maxName)
 	}
 	return value
 }
 
 func (v *validator) source(field, value, byDefault string) source {
 	if !strings.HasPrefix(value, "(") {
-		if column := cmp.Or(value, byDefault); isName(column, maxName) {
+		if column := cmp.Or(value, byDefault); isName(column, v.dialect.maxName) {
 			return source{field, column, "u." + v.dialect.quote(column)}
 		}
 		v.fail(field, "%q is neither a column name (letters, digits and _) nor an SQL expression in parentheses", value)
 		return source{}
 	}
-	if fault := checkExpression(value, v.dialect.quoteMarks); fault != "" {
+	if fault := checkExpression(value, v.dialect.quoteMarks, v.dialect.operators); fault != "" {
 		v.fail(field, "%q %s", value, fault)
 	} else if !namesUser(value, v.dialect.quoteMarks) {
 		v.fail(field, "%q has a subquery that does not mention u, the user's row, or calls another table u, and so gives every user the same value: compare with a column of the user's row, such as u.id", value)

@@ -122,7 +122,7 @@ func TestConfig_AcceptsOnlyTheConstantsOfIDKindAndDialect(t *testing.T) {
 	}
 	for dialect := sqlstore.MySQL - 2; dialect <= sqlstore.SQLite+2; dialect++ {
 		_, err := sqlstore.New(new(sql.DB), sqlstore.Config{Dialect: dialect})
-		if want := dialect == sqlstore.MySQL || dialect == sqlstore.SQLite; (err == nil) != want || err != nil && !strings.Contains(err.Error(), "Config.Dialect") {
+		if want := dialect == sqlstore.MySQL || dialect == sqlstore.SQLite || dialect == sqlstore.PostgreSQL; (err == nil) != want || err != nil && !strings.Contains(err.Error(), "Config.Dialect") {
 			t.Errorf("%v: %v; want it accepted: %v", dialect, err, want)
 		}
 	}

@@ -17,8 +17,9 @@ type Dialect int
 // write one file with its constant, the number after the last one here, and its
 // implementation, and a schema file that it embeds; and add its line here.
 var dialects = map[Dialect]*dialect{
-	MySQL:  &mysqlDialect,
-	SQLite: &sqliteDialect,
+	MySQL:      &mysqlDialect,
+	SQLite:     &sqliteDialect,
+	PostgreSQL: &postgresDialect,
 }
 
 // String returns the name of the constant, such as "MySQL".
@@ -68,8 +69,16 @@ type syntax struct {
 	// opens and closes a text or a name, and is written twice to stand for itself.
 	quoteMarks string
 
+	// operators are the characters that an expression may use outside quotes, besides
+	// those of all dialects: see checkExpression.
+	operators string
+
 	// qualifiedTables says whether a table may be written as database.table.
 	qualifiedTables bool
+
+	// maxName is the length of the longest name of a table or a column. maxSessions is
+	// that of the sessions table, which is the beginning of other names.
+	maxName, maxSessions int
 
 	// bind replaces each ? of a statement with the database's own placeholder. No
 	// statement has a question mark that is not a parameter. A parameter is an integer,
@@ -91,6 +100,9 @@ type syntax struct {
 	// text reads an expression as a text of any length.
 	text func(expression string) string
 
+	// integer reads an expression, or a parameter, as an integer of 64 bits.
+	integer func(expression string) string
+
 	// isTrue is true when an expression is neither NULL nor zero nor false. It never
 	// is NULL.
 	isTrue func(expression string) string
@@ -100,8 +112,16 @@ type syntax struct {
 	order string
 }
 
-// alter is how a column is added to a table that is in use.
+// alter is how tables are created while other nodes do so, and how a column is added to a table that
+// is in use.
 type alter struct {
+	// isRaced reports whether CREATE IF NOT EXISTS has failed because another node created
+	// the same at that moment, so that it succeeds now. nil: it does not fail for that.
+	isRaced func(error) bool
+
+	// addColumn is what ALTER TABLE does, up to the column's name.
+	addColumn string
+
 	// waitBriefly is a statement that makes the next one of the connection wait for locks
 	// for at most a second; empty: the DSN says how long. That is less than what a
 	// request waits for the store, so that no login fails for it.
@@ -146,6 +166,10 @@ type catalog struct {
 	// later one, else 0. It takes the names of the id's column and of the epoch's as
 	// well, the second empty if there is none. Empty: the database never does so.
 	repeatsIDs string
+
+	// typeOf returns a query for the type of an expression over the tables of a FROM
+	// clause, spelled as in columns. nil: the database does not tell.
+	typeOf func(expression, from string) string
 }
 
 // userIDs describes sessions.user_id.
@@ -162,6 +186,16 @@ type userIDs struct {
 	checkType func(columnType string) (fault string)
 
 	largest uint64 // the largest id of the IDKind Integer
+
+	// parameter returns the placeholder of a user id.
+	parameter func(IDKind) string
+
+	// spelledUUID says that a UUID is its spelling, both as a parameter and in a row that
+	// is read. Otherwise it is 16 bytes.
+	spelledUUID bool
+
+	// withoutNUL says that no text contains a NUL, so that no id does.
+	withoutNUL bool
 }
 
 // advice is what messages tell the operator to run or to configure.
@@ -176,6 +210,9 @@ type advice struct {
 	// otherID returns a remedy for an id column whose type fits no IDKind, or
 	// nothing if there is none.
 	otherID func(table, column, columnType string) string
+
+	// printed is a name in the statements of messages.
+	printed func(name string) string
 
 	// permit says what to do when this account may not use a table.
 	permit func(privilege, table string) string
@@ -197,10 +234,20 @@ const (
 	holdsInteger class = 1 << iota
 	holdsUUID
 	holdsText
+
+	// holdsNoID says that the column is no id although it holds a text, because no index
+	// compares it with sessions.user_id.
+	holdsNoID
 )
 
 // questionMarks is syntax.bind for databases whose placeholder is ?.
 func questionMarks(statement string) string { return statement }
+
+// asItIs is for dialects that need not rewrite an expression or a name.
+func asItIs(text string) string { return text }
+
+// plainParameter is userIDs.parameter for databases that convert parameters themselves.
+func plainParameter(IDKind) string { return "?" }
 
 // unknownDialect finds the other faults of a Config whose Dialect is unknown. It
 // takes part in no statement, because New and Schema refuse that Config.
@@ -209,6 +256,8 @@ var unknownDialect = dialect{
 		quote:           func(name string) string { return name },
 		quoteMarks:      "'\"`",
 		qualifiedTables: true,
+		maxName:         64,
+		maxSessions:     64 - len(epochSuffix),
 	},
 	ids: userIDs{checkType: func(string) string { return "" }},
 }

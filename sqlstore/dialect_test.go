@@ -12,7 +12,7 @@ import (
 
 func TestDialect_StringIsTheNameOfTheConstant(t *testing.T) {
 	for d, want := range map[sqlstore.Dialect]string{
-		sqlstore.MySQL: "MySQL", sqlstore.SQLite: "SQLite", -1: "Dialect(-1)", 1000: "Dialect(1000)",
+		sqlstore.MySQL: "MySQL", sqlstore.SQLite: "SQLite", sqlstore.PostgreSQL: "PostgreSQL", -1: "Dialect(-1)", 1000: "Dialect(1000)",
 	} {
 		if got := d.String(); got != want {
 			t.Errorf("got %q; want %q", got, want)
@@ -22,7 +22,7 @@ func TestDialect_StringIsTheNameOfTheConstant(t *testing.T) {
 
 // An empty field would be a hole in a statement or a nil function.
 func TestDialect_EveryDialectSetsEveryField(t *testing.T) {
-	mayBeEmpty := []string{"setNotNull", "qualifiedTables", "repeatsIDs", "freshID", "freshEpoch", "waitBriefly", "alone", "withoutCopy"}
+	mayBeEmpty := []string{"setNotNull", "qualifiedTables", "repeatsIDs", "operators", "typeOf", "isRaced", "spelledUUID", "withoutNUL", "freshID", "freshEpoch", "waitBriefly", "alone", "withoutCopy"}
 	for name, d := range sqlstore.Dialects {
 		forEachField(reflect.ValueOf(d).Elem(), func(field string, v reflect.Value) {
 			if v.IsZero() && !slices.Contains(mayBeEmpty, field) {
@@ -54,7 +54,7 @@ func TestDialect_UnknownOneIsRefusedByNewAndSchema(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), "Config.Dialect: "+d.String()) || strings.Count(err.Error(), "Config.") != 1 {
 				t.Errorf("%s with %v: %v; want only an error that names Config.Dialect", name, d, err)
 			}
-			if err != nil && !strings.Contains(err.Error(), "use sqlstore.MySQL or sqlstore.SQLite") {
+			if err != nil && !strings.Contains(err.Error(), "use sqlstore.MySQL or sqlstore.SQLite or sqlstore.PostgreSQL") {
 				t.Errorf("%s with %v: %v; want the names of the constants", name, d, err)
 			}
 		}

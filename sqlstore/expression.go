@@ -9,15 +9,16 @@ import (
 // checkExpression says why an expression could affect more than its own
 // parentheses, or returns nothing. Databases, and their settings, differ in what
 // they read as a quote, an escape or a comment: whatever any of them reads
-// differently is refused. quoteMarks are the quotes that the dialect knows.
-func checkExpression(expression, quoteMarks string) (fault string) {
+// differently is refused. quoteMarks are the quotes that the dialect knows, operators the
+// characters that mean something in this dialect only, and no quote, comment or parameter.
+func checkExpression(expression, quoteMarks, operators string) (fault string) {
 	if !utf8.ValidString(expression) || strings.Contains(expression, "\x00") {
 		return "is not UTF-8, or contains a NUL"
 	}
 	if strings.Contains(expression, "?") {
 		return "contains a question mark, which would be a parameter: write it another way, such as CHAR(63)"
 	}
-	s := scanner{quoteMarks: quoteMarks}
+	s := scanner{quoteMarks: quoteMarks, plain: plain + operators}
 	for i := range len(expression) {
 		if fault := s.next(expression[i], expression[i:min(i+2, len(expression))]); fault != "" {
 			return fault
@@ -82,7 +83,7 @@ var (
 	refusedOutsidePairs = map[string]string{"--": comment, "/*": comment}
 )
 
-// plain are the ASCII characters that need no attention outside quotes. The others
+// plain are the ASCII characters that need no attention outside quotes in any dialect. The others
 // end statements (;), begin comments (#) or parameters (: @ $), are quotes in some
 // databases only ([ ] $), or escapes (\).
 const plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789" +
@@ -91,8 +92,9 @@ const plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789" +
 // scanner reads an expression byte by byte.
 type scanner struct {
 	quoteMarks string
-	quote      byte // the quote that is open; 0: none
-	depth      int  // of parentheses
+	plain      string // the characters that need no attention outside quotes
+	quote      byte   // the quote that is open; 0: none
+	depth      int    // of parentheses
 }
 
 // next reads the byte c. pair is c and the byte after it, if there is one.
@@ -118,7 +120,7 @@ func (s *scanner) outside(c byte, pair string) (fault string) {
 		return ""
 	case c == '(' || c == ')':
 		return s.parenthesis(c)
-	case strings.IndexByte(plain, c) < 0:
+	case strings.IndexByte(s.plain, c) < 0:
 		return "contains " + string(c) + " outside quotes, which is not an operator"
 	}
 	return refusedOutsidePairs[pair]

@@ -2,8 +2,11 @@ package sqlstore_test
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/sessionkit/sessionkit/sqlstore"
 )
 
 // lexer is how a database splits SQL into tokens, as far as databases differ.
@@ -13,6 +16,22 @@ type lexer struct {
 	dashes      bool // begin a comment, whatever follows them
 	brackets    bool // quote names
 	dollars     bool // quote texts
+
+	// postgres is what only PostgreSQL does: comments within comments, a tag between the
+	// dollars of a quote, E before a text with escapes, ` and # as operators.
+	postgres bool
+}
+
+// lexersOf are the ways in which a database of a dialect may read a statement. All
+// others but PostgreSQL must read it alike.
+func lexersOf(d sqlstore.Dialect) []lexer {
+	if d == sqlstore.PostgreSQL {
+		return []lexer{
+			{name: "PostgreSQL", dashes: true, dollars: true, postgres: true},
+			{name: "PostgreSQL without standard_conforming_strings", backslashes: true, dashes: true, dollars: true, postgres: true},
+		}
+	}
+	return lexers
 }
 
 var lexers = []lexer{
@@ -43,15 +62,24 @@ func (l lexer) tokens(sql string) (all []token) {
 		case c == ' ' || c == '\t' || c == '\r' || c == '\n':
 			i++
 			continue
-		case c == '\'' || c == '"' || c == '`':
-			end = l.quoted(rest, c)
+		case c == '\'' || c == '"' || c == '`' && !l.postgres:
+			escapes := l
+			if l.postgres { // E'it\'s'
+				escapes.backslashes = c == '\'' && (l.backslashes || strings.HasSuffix(strings.ToLower(last(all)), "e") && i > 0 && isWord(sql[i-1]))
+			}
+			end = escapes.quoted(rest, c)
 		case c == '[' && l.brackets:
 			end = strings.IndexByte(rest, ']') + 1
-		case c == '$' && l.dollars && strings.HasPrefix(rest, "$$"):
+		case c == '$' && l.postgres && dollarQuote.MatchString(rest):
+			quote := dollarQuote.FindString(rest)
+			if end = strings.Index(rest[len(quote):], quote); end >= 0 {
+				end += 2 * len(quote)
+			}
+		case c == '$' && l.dollars && !l.postgres && strings.HasPrefix(rest, "$$"):
 			if end = strings.Index(rest[2:], "$$"); end >= 0 {
 				end += 4
 			}
-		case c == '#' || strings.HasPrefix(rest, "--") && (l.dashes || len(rest) == 2 || rest[2] <= ' '):
+		case c == '#' && !l.postgres || strings.HasPrefix(rest, "--") && (l.dashes || len(rest) == 2 || rest[2] <= ' '):
 			end = strings.IndexByte(rest, '\n')
 		case strings.HasPrefix(rest, "/*"):
 			if end = strings.Index(rest, "*/"); end >= 0 {
@@ -69,6 +97,15 @@ func (l lexer) tokens(sql string) (all []token) {
 		i += end
 	}
 	return all
+}
+
+var dollarQuote = regexp.MustCompile(`^\$([A-Za-z_\x80-\x{10FFFF}][0-9A-Za-z_\x80-\x{10FFFF}]*)?\$`)
+
+func last(all []token) token {
+	if len(all) == 0 {
+		return ""
+	}
+	return all[len(all)-1]
 }
 
 // quoted returns the length of the quoted text at the beginning of s; -1: it does not
@@ -100,9 +137,9 @@ const (
 // other names, each of them one token in quotes. In place of each place it may have an
 // operand in parentheses, and in place of placeType another type. All other tokens must
 // be the same.
-func differs(got, plain []token, names map[token]token) string {
+func (l lexer) differs(got, plain []token, names map[token]token) string {
 	for len(plain) > 0 {
-		if skip, n := replaced(got, plain); skip > 0 {
+		if skip, n := l.replaced(got, plain); skip > 0 {
 			if n < 0 {
 				return fmt.Sprintf("neither an operand in parentheses nor a type at %q", got[:min(20, len(got))])
 			}
@@ -126,10 +163,10 @@ func differs(got, plain []token, names map[token]token) string {
 
 // replaced returns how many tokens a place at the beginning of plain has, and how many
 // tokens replace it in got; -1: what replaces it is not allowed there.
-func replaced(got, plain []token) (skip, n int) {
+func (l lexer) replaced(got, plain []token) (skip, n int) {
 	switch {
 	case len(plain) > 4 && slices.Equal(plain[:5], []token{"(", "(", place, ")", ")"}):
-		return 5, operand(got)
+		return 5, l.operand(got)
 	case len(plain) > 3 && slices.Equal(plain[:4], []token{"VARBINARY", "(", "777", ")"}):
 		return 4, columnType(got)
 	}
@@ -152,7 +189,11 @@ func columnType(all []token) int {
 
 // operand returns how many tokens the pair of parentheses at the beginning has, with
 // all between them; -1: it is not closed, or contains what an operand must not.
-func operand(all []token) int {
+func (l lexer) operand(all []token) int {
+	symbols := ";?@:$[]\\#"
+	if l.postgres {
+		symbols = ";?$\\`"
+	}
 	depth := 0
 	for i, t := range all {
 		switch {
@@ -160,7 +201,7 @@ func operand(all []token) int {
 			depth++
 		case t == ")":
 			depth--
-		case t == unclosed || strings.HasPrefix(t, "--") || strings.HasPrefix(t, "#") || strings.HasPrefix(t, "/*") || strings.Contains(";?@:$[]\\", t[:1]):
+		case t == unclosed || strings.HasPrefix(t, "--") || strings.HasPrefix(t, "/*") || strings.Contains(symbols, t[:1]):
 			return -1
 		}
 		if depth == 0 {
@@ -174,4 +215,9 @@ func operand(all []token) int {
 }
 
 // quotedName is a table's or a column's name as it must be written in a statement.
-func quotedName(name string) token { return "`" + name + "`" }
+func quotedName(d sqlstore.Dialect, name string) token {
+	if d == sqlstore.PostgreSQL {
+		return `"` + name + `"`
+	}
+	return "`" + name + "`"
+}

@@ -162,7 +162,11 @@ func migrateError(faults ...error) error {
 // passed.
 func (s *Store) createTables(ctx context.Context, schema []string) error {
 	for _, statement := range schema[:len(schema)-1] {
-		if _, err := s.exec(ctx, statement); err != nil {
+		_, err := s.exec(ctx, statement)
+		if err != nil && s.dialect.isRaced != nil && s.dialect.isRaced(err) {
+			_, err = s.exec(ctx, statement)
+		}
+		if err != nil {
 			both := s.names.sessions.sql + " and " + s.names.epochs.sql
 			return fmt.Errorf("creating the tables %s: %w\n"+
 				"If this account may not create tables, run Migrate, or the statements below, once with one that may. If the tables exist already: %s.\n\t%s",

@@ -30,6 +30,8 @@ var mysqlDialect = dialect{
 		quote:           func(name string) string { return "`" + name + "`" },
 		quoteMarks:      "'\"`",
 		qualifiedTables: true,
+		maxName:         64,
+		maxSessions:     64 - len(epochSuffix),
 		bind:            questionMarks,
 		now:             "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))",
 		// INSERT IGNORE would hide every other error as well.
@@ -40,9 +42,10 @@ var mysqlDialect = dialect{
 			bytes := func(s string) string { return "CAST(CONVERT(" + s + " USING utf8mb4) AS BINARY)" }
 			return bytes(a) + " = " + bytes(b)
 		},
-		text:   func(expression string) string { return "CAST(" + expression + " AS CHAR)" },
-		isTrue: func(expression string) string { return "(" + expression + " IS TRUE)" },
-		order:  "id",
+		text:    func(expression string) string { return "CAST(" + expression + " AS CHAR)" },
+		isTrue:  func(expression string) string { return "(" + expression + " IS TRUE)" },
+		integer: asItIs,
+		order:   "id",
 	},
 	catalog: catalog{
 		columns: `SELECT COLUMN_NAME, LOWER(CONCAT(COLUMN_TYPE, COALESCE(
@@ -62,6 +65,7 @@ var mysqlDialect = dialect{
 		repeatsIDs: "",
 	},
 	alter: alter{
+		addColumn:   "ADD COLUMN",
 		waitBriefly: "SET SESSION lock_wait_timeout = 1",
 		alone:       "DO GET_LOCK(CONCAT('sessionkit ', LEFT(SHA2(COALESCE(DATABASE(), ''), 256), 40)), 60)",
 		withoutCopy: ", ALGORITHM = INSTANT",
@@ -73,6 +77,7 @@ var mysqlDialect = dialect{
 		text:      mysqlTextID,
 		checkType: checkMySQLTextType,
 		largest:   math.MaxUint64,
+		parameter: plainParameter,
 	},
 	advice: advice{
 		epochColumn:    columnAdvice{"BIGINT UNSIGNED NOT NULL DEFAULT 1", "(CAST(u.version AS UNSIGNED))"},
@@ -80,6 +85,7 @@ var mysqlDialect = dialect{
 		textColumn:     columnAdvice{"VARCHAR(255) NOT NULL DEFAULT ''", "(IF(u.is_admin, 'admin', ''))"},
 		setNotNull:     "ALTER TABLE {table} MODIFY {column} {definition}",
 		otherID:        mysqlOtherID,
+		printed:        asItIs,
 		permit: func(privilege, table string) string {
 			return "GRANT " + privilege + " ON " + table + " to this account, if it lacks that right"
 		},

@@ -147,9 +147,9 @@ func createdArgs(n *store.NewSession) (args []any) {
 
 // record returns the row as a Record. A row that this package cannot have written
 // is an error: if it were partly understood, it could let somebody in, or make an
-// honest user look like a thief.
-func (r *sessionRow) record(kind IDKind) (*store.Record, error) {
-	userID, err := kind.text(r.userID)
+// honest user look like a thief. userText reads the column user_id.
+func (r *sessionRow) record(userText func([]byte) (string, error)) (*store.Record, error) {
+	userID, err := userText(r.userID)
 	if err != nil {
 		return nil, err
 	}

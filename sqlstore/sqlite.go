@@ -27,6 +27,8 @@ var sqliteDialect = dialect{
 		quote:           func(name string) string { return "`" + name + "`" },
 		quoteMarks:      "'\"`",
 		qualifiedTables: false,
+		maxName:         64,
+		maxSessions:     64 - len(epochSuffix),
 		bind:            questionMarks,
 		// The clock counts milliseconds. A float64 holds them exactly enough to
 		// round, but not to cut off.
@@ -35,9 +37,10 @@ var sqliteDialect = dialect{
 		sameBytes: func(a, b string) string {
 			return "CAST(" + a + " AS BLOB) = CAST(" + b + " AS BLOB)"
 		},
-		text:   func(expression string) string { return "CAST(" + expression + " AS TEXT)" },
-		isTrue: func(expression string) string { return "(" + expression + " IS TRUE)" },
-		order:  "rowid",
+		text:    func(expression string) string { return "CAST(" + expression + " AS TEXT)" },
+		isTrue:  func(expression string) string { return "(" + expression + " IS TRUE)" },
+		integer: asItIs,
+		order:   "rowid",
 	},
 	catalog: catalog{
 		// No statement of SQLite adds NOT NULL to a column, so none is reported.
@@ -61,6 +64,7 @@ var sqliteDialect = dialect{
 			AND NOT EXISTS (SELECT 1 FROM pragma_table_info(?2) e WHERE lower(e.name) = lower(?4) AND e.dflt_value LIKE '%(%')`,
 	},
 	alter: alter{
+		addColumn:   "ADD COLUMN",
 		waitBriefly: "",
 		alone:       "",
 		withoutCopy: "",
@@ -77,7 +81,8 @@ var sqliteDialect = dialect{
 			}
 			return ""
 		},
-		largest: math.MaxInt64,
+		largest:   math.MaxInt64,
+		parameter: plainParameter,
 	},
 	advice: advice{
 		epochColumn:    columnAdvice{"INTEGER NOT NULL DEFAULT 1", "(CAST(u.version AS INTEGER))"},
@@ -85,6 +90,7 @@ var sqliteDialect = dialect{
 		textColumn:     columnAdvice{"TEXT NOT NULL DEFAULT ''", "(CASE WHEN u.is_admin THEN 'admin' ELSE '' END)"},
 		setNotNull:     "",
 		otherID:        func(string, string, string) string { return "" },
+		printed:        asItIs,
 		permit: func(string, string) string {
 			return "this process must be able to read and to write the database's file and its folder"
 		},

@@ -75,7 +75,7 @@ func (n names) statements(d *dialect, kind IDKind) statements {
 		}
 		return a + " = " + b
 	}
-	userID := "u." + d.quote(n.id)
+	userID, parameter := "u."+d.quote(n.id), d.ids.parameter(kind)
 
 	var attrs strings.Builder
 	for _, attr := range n.attrs {
@@ -95,11 +95,12 @@ func (n names) statements(d *dialect, kind IDKind) statements {
 		"{order}", d.order,
 		"{on conflict}", d.onConflict(n.sessions.sql),
 		"{u.id}", userID,
-		"{u.id = ?}", sameUser(userID, "?"),
+		"{u.id = ?}", sameUser(userID, parameter),
 		"{u.id = s.user_id}", sameUser(userID, "s.user_id"),
-		"{s.user_id = ?}", sameUser("s.user_id", "?"),
-		"{user_id = ?}", sameUser("user_id", "?"),
-		"{epoch}", n.epoch.sql,
+		"{s.user_id = ?}", sameUser("s.user_id", parameter),
+		"{user_id = ?}", sameUser("user_id", parameter),
+		"{epoch}", d.integer(n.epoch.sql),
+		"{integer ?}", d.integer("?"),
 		"{disabled}", d.isTrue(n.disabled.sql),
 		"{roles}", d.text(n.roles.sql),
 		"{, attrs}", attrs.String(),
@@ -108,7 +109,7 @@ func (n names) statements(d *dialect, kind IDKind) statements {
 		create: r.Replace(`
 INSERT INTO {sessions} ` + insertCreated + `
 FROM {epochs} g JOIN {users} u ON g.id = 1
-WHERE {u.id = ?} AND NOT {disabled} AND (? = 0 OR {epoch} = ?)
+WHERE {u.id = ?} AND NOT {disabled} AND ({integer ?} = 0 OR {epoch} = ?)
 {on conflict}`),
 
 		mayLogIn: r.Replace(`SELECT {disabled}, {epoch} = ? FROM {users} u WHERE {u.id = ?}`),

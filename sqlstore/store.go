@@ -73,13 +73,23 @@ var errNotMigrated = errors.New("the epoch table has no row: run Migrate")
 // such user.
 func (s *Store) userKey(userID string) ([]any, bool) {
 	key, ok := s.kind.key(userID, s.dialect.ids.largest)
-	if !ok {
+	switch {
+	case !ok || s.kind == Text && s.dialect.ids.withoutNUL && strings.Contains(userID, "\x00"):
 		return nil, false
-	}
-	if s.kind == Text {
+	case s.kind == Text:
 		return []any{key, key}, true
+	case s.kind == UUID && s.dialect.ids.spelledUUID:
+		key = userID
 	}
 	return []any{key}, true
+}
+
+// userText is the inverse of userKey: it returns the id that a column's bytes stand for.
+func (s *Store) userText(column []byte) (string, error) {
+	if s.kind == UUID && s.dialect.ids.spelledUUID {
+		return string(column), nil
+	}
+	return s.kind.text(column)
 }
 
 // exec runs a statement and returns how many rows it changed.
@@ -182,7 +192,7 @@ func (s *Store) find(ctx context.Context, id store.ID) (snap store.Snapshot, err
 	if err != nil || session.id == nil {
 		return snap, err
 	}
-	if snap.Record, err = session.record(s.kind); err != nil {
+	if snap.Record, err = session.record(s.userText); err != nil {
 		return snap, err
 	}
 	snap.Record.User, err = user.user(s.names)
@@ -343,7 +353,7 @@ func (s *Store) records(ctx context.Context, query string, args []any) (list []s
 		if err := scan(row.dest()...); err != nil {
 			return err
 		}
-		record, err := row.record(s.kind)
+		record, err := row.record(s.userText)
 		if err != nil {
 			return err
 		}

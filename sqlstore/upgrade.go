@@ -76,7 +76,7 @@ func (s *Store) upgradeConn(ctx context.Context) (*sql.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, prepare := range []string{s.dialect.waitBriefly, s.dialect.alone} {
+	for _, prepare := range []string{s.dialect.alone, s.dialect.waitBriefly} {
 		if prepare == "" {
 			continue
 		}
@@ -92,7 +92,7 @@ func (s *Store) upgradeConn(ctx context.Context) (*sql.Conn, error) {
 func (s *Store) addition(schema []string, column string) string {
 	defs := definitions(schema, s.names.sessions)
 	def := defs[slices.IndexFunc(defs, func(d definition) bool { return d.column == column })]
-	return "ALTER TABLE " + s.names.sessions.sql + " ADD COLUMN " + column + " " + def.sql
+	return "ALTER TABLE " + s.names.sessions.sql + " " + s.dialect.addColumn + " " + column + " " + def.sql
 }
 
 // storedVersion returns the version of the tables, or this release's if there is nothing

@@ -33,7 +33,7 @@ func (s *Store) checkIDIndex(ctx context.Context) (faults []error, err error) {
 	if view {
 		return nil, nil
 	}
-	return s.checkIndexes(ctx, s.names.users, [][]string{{strings.ToLower(s.names.id)}})
+	return s.checkIndexes(ctx, s.names.users, [][]string{{s.names.id}})
 }
 
 // checkID checks the type of the id column.
@@ -43,7 +43,7 @@ func (s *Store) checkID(users []column) error {
 		return fmt.Errorf("%s has no column %s: name the column that contains the user id in Config.ID",
 			s.names.users, s.names.id)
 	}
-	if s.dialect.class(id.kind)&s.kind.class() == 0 {
+	if c := s.dialect.class(id.kind); c&s.kind.class() == 0 || c&holdsNoID != 0 {
 		return fmt.Errorf("%s.%s is %s, which is no %s: %s", s.names.users, s.names.id, id.kind, s.kind, s.idRemedy(id))
 	}
 	if s.idColumnType == "" {
@@ -61,7 +61,7 @@ func (s *Store) checkID(users []column) error {
 // idRemedy says what to do about an id column that is not of the IDKind.
 func (s *Store) idRemedy(id column) string {
 	for _, kind := range []IDKind{Integer, UUID, Text} {
-		if s.dialect.class(id.kind)&kind.class() != 0 {
+		if c := s.dialect.class(id.kind); c&kind.class() != 0 && c&holdsNoID == 0 {
 			return "set Config.IDKind to sqlstore." + kind.String()
 		}
 	}
@@ -75,10 +75,11 @@ func (s *Store) idRemedy(id column) string {
 type requirement struct {
 	source
 	columnAdvice
-	none     string           // the expression to use if the app has no such column
-	notNull  bool             // the column must not accept NULL
-	accepts  func(class) bool // nil: every type
-	expected string           // accepts, in words
+	read     func(sql string) string // how the statements read it
+	none     string                  // the expression to use if the app has no such column
+	notNull  bool                    // the column must not accept NULL
+	accepts  func(class) bool        // nil: every type
+	expected string                  // accepts, in words
 }
 
 func (s *Store) requirements() []requirement {
@@ -87,14 +88,14 @@ func (s *Store) requirements() []requirement {
 	text := func(c class) bool { return c&holdsText != 0 }
 	notText := func(c class) bool { return c&holdsText == 0 }
 	list := []requirement{
-		{s.names.epoch, d.epochColumn, "(0)", true, integer, "an integer"},
+		{s.names.epoch, d.epochColumn, d.integer, "(0)", true, integer, "an integer"},
 		// Nearly every text is 0 when it is read as a number: nobody would be disabled.
-		{s.names.disabled, d.disabledColumn, "(FALSE)", false, notText, "a number or a time"},
+		{s.names.disabled, d.disabledColumn, d.isTrue, "(FALSE)", false, notText, "a number or a time"},
 		// A number that is read as a text would be the name of a role.
-		{s.names.roles, d.textColumn, "(NULL)", false, text, "a text"},
+		{s.names.roles, d.textColumn, d.text, "(NULL)", false, text, "a text"},
 	}
 	for _, attr := range s.names.attrs {
-		list = append(list, requirement{source: attr, columnAdvice: d.textColumn, none: "(NULL)"})
+		list = append(list, requirement{source: attr, columnAdvice: d.textColumn, read: d.text, none: "(NULL)"})
 	}
 	return list
 }
@@ -114,17 +115,17 @@ func (s *Store) checkColumns(users []column) (faults []error) {
 }
 
 func (s *Store) checkColumn(users []column, r requirement) error {
-	table := s.names.users
+	table, printed := s.names.users, s.dialect.printed(r.column)
 	switch has, exists := findColumn(users, r.column); {
 	case !exists:
-		return fmt.Errorf("%[1]s has no column %[2]s (or this account may not read it): run\n\tALTER TABLE %[1]s ADD COLUMN %[2]s %[3]s\nor set Config.%[4]s to another column, or to %[5]q if there is none",
-			table, r.column, r.definition, r.field, r.none)
+		return fmt.Errorf("%[1]s has no column %[2]s (or this account may not read it): run\n\tALTER TABLE %[1]s ADD COLUMN %[6]s %[3]s\nor set Config.%[4]s to another column, or to %[5]q if there is none",
+			table, r.column, r.definition, r.field, r.none, printed)
 	case r.accepts != nil && has.kind != "" && !r.accepts(s.dialect.class(has.kind)): // SQLite allows columns without a type
 		return fmt.Errorf("%s.%s is %s, not %s: set Config.%s to another column, or to an expression in parentheses, such as %q",
 			table, r.column, has.kind, r.expected, r.field, r.example)
 	case r.notNull && has.nullable:
-		return fmt.Errorf("%[1]s.%[2]s may be NULL, and a user for whom it is NULL cannot log in: run\n\tUPDATE %[1]s SET %[2]s = 1 WHERE %[2]s IS NULL\n\t%[3]s",
-			table, r.column, strings.NewReplacer("{table}", table.sql, "{column}", r.column, "{definition}", r.definition).Replace(s.dialect.setNotNull))
+		return fmt.Errorf("%[1]s.%[2]s may be NULL, and a user for whom it is NULL cannot log in: run\n\tUPDATE %[1]s SET %[4]s = 1 WHERE %[4]s IS NULL\n\t%[3]s",
+			table, r.column, strings.NewReplacer("{table}", table.sql, "{column}", printed, "{definition}", r.definition).Replace(s.dialect.setNotNull), printed)
 	}
 	return nil
 }
@@ -150,9 +151,26 @@ func (s *Store) checkReading(ctx context.Context, users []column, kitReady bool)
 		if _, exists := findColumn(users, r.column); r.column != "" && !exists {
 			continue // checkColumns reports it
 		}
-		if err := s.try(ctx, "SELECT "+r.sql+from); err != nil {
+		if err := s.try(ctx, "SELECT "+r.read(r.sql)+from); err != nil {
 			faults = append(faults, fmt.Errorf("cannot read Config.%s %s: %w", r.field, r.sql, err))
+		} else if err := s.checkType(ctx, r, from); err != nil {
+			faults = append(faults, err)
 		}
 	}
 	return faults
+}
+
+// checkType checks the type of an expression. checkColumn checks that of a column.
+func (s *Store) checkType(ctx context.Context, r requirement, from string) error {
+	if r.column != "" || r.accepts == nil || s.dialect.typeOf == nil {
+		return nil
+	}
+	var kind string
+	if err := s.queryRow(ctx, s.dialect.typeOf(r.sql, from)).Scan(&kind); err != nil {
+		return fmt.Errorf("reading the type of Config.%s %s: %w", r.field, r.sql, err)
+	}
+	if !r.accepts(s.dialect.class(kind)) {
+		return fmt.Errorf("the expression of Config.%s %s is %s, not %s: write another one, such as %q", r.field, r.sql, kind, r.expected, r.example)
+	}
+	return nil
 }

@@ -36,7 +36,8 @@ var trees = []tree{
 // is not the file's own: the driver that they need is not in the core's go.mod. The tests
 // beside the file run if these pass.
 var elsewhere = map[string]string{
-	"sqlstore/sqlite.go": "test/stores",
+	"sqlstore/postgres.go": "test/stores",
+	"sqlstore/sqlite.go":   "test/stores",
 }
 
 // treeOf returns the tree that a package's directory belongs to, the first of them.
