@@ -131,9 +131,9 @@ var postgresDialect = dialect{
 	checkConnection: checkPostgresConnection,
 }
 
-// postgresRace matches the unique indexes of the catalog, which decide who creates a table
-// or an index first. Their names are in no language.
-var postgresRace = regexp.MustCompile(`pg_(type_typname|class_relname)_nsp_index`)
+// postgresRace matches the errors of a table, its type or an index that exists since this moment,
+// or that another session is just creating: then a unique index of the catalog decides.
+var postgresRace = regexp.MustCompile(`pg_(type_typname|class_relname)_nsp_index|42710|42P07|already exists`)
 
 // numbered writes the placeholders of a statement as $1, $2 and so on.
 func numbered(statement string) string {

@@ -88,7 +88,9 @@ func postgresBackend(t *testing.T, mode string) storetest.Backend {
 				ON CONFLICT (id) DO UPDATE SET name = EXCLUDED.name, session_epoch = EXCLUDED.session_epoch, disabled = EXCLUDED.disabled, roles = EXCLUDED.roles`,
 				id, sql.NullString{String: name, Valid: named}, int64(u.Epoch), u.Disabled, string(roles))
 		},
-		RemoveUser: func(t *testing.T, id string) { exec(t, `DELETE FROM users WHERE id = CAST(CAST($1 AS TEXT) AS BIGINT)`, id) },
+		RemoveUser: func(t *testing.T, id string) {
+			exec(t, `DELETE FROM users WHERE id = CAST(CAST($1 AS TEXT) AS BIGINT)`, id)
+		},
 
 		LoseRevokeAll: func(t *testing.T) { exec(t, `UPDATE sessions_epoch SET epoch = epoch - 1`) },
 		ExpiresAt: func(t *testing.T, id store.ID) time.Time {
