@@ -25,6 +25,7 @@ import (
 	"github.com/sessionkit/sessionkit/test/internal/report"
 
 	_ "github.com/go-sql-driver/mysql"
+	_ "github.com/jackc/pgx/v5/stdlib"
 	_ "modernc.org/sqlite"
 )
 
@@ -35,13 +36,15 @@ var databases = []struct {
 }{
 	{"MySQL", openMySQL},
 	{"SQLite", openSQLite},
+	{"PostgreSQL", openPostgreSQL},
 }
 
 // database is a database with the app's users and the kit's tables.
 type database struct {
 	*sql.DB
-	store store.Store
-	last  int // the id of the newest user
+	dialect sqlstore.Dialect
+	store   store.Store
+	last    int // the id of the newest user
 }
 
 func openMySQL(t *testing.T) *database {
@@ -60,10 +63,18 @@ func openSQLite(t *testing.T) *database {
 	return prepare(t, db, sqlstore.SQLite)
 }
 
+func openPostgreSQL(t *testing.T) *database {
+	db, err := sql.Open("pgx", dbtest.PostgresDatabase(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return prepare(t, db, sqlstore.PostgreSQL)
+}
+
 func prepare(t *testing.T, db *sql.DB, dialect sqlstore.Dialect) *database {
 	t.Helper()
 	t.Cleanup(func() { db.Close() })
-	d := &database{DB: db}
+	d := &database{DB: db, dialect: dialect}
 	d.exec(t, `CREATE TABLE users (id INTEGER PRIMARY KEY, session_epoch BIGINT NOT NULL, disabled BOOLEAN NOT NULL, roles VARCHAR(200) NOT NULL)`)
 	rows, err := sqlstore.New(db, sqlstore.Config{Dialect: dialect})
 	if err != nil {
@@ -76,8 +87,15 @@ func prepare(t *testing.T, db *sql.DB, dialect sqlstore.Dialect) *database {
 	return d
 }
 
+// exec runs a statement, in which each ? is a parameter.
 func (d *database) exec(t *testing.T, query string, args ...any) {
 	t.Helper()
+	if parts := strings.Split(query, "?"); d.dialect == sqlstore.PostgreSQL {
+		query = parts[0]
+		for i, part := range parts[1:] {
+			query += "$" + strconv.Itoa(i+1) + part
+		}
+	}
 	if _, err := d.ExecContext(t.Context(), query, args...); err != nil {
 		t.Fatalf("%s: %v", query, err)
 	}
@@ -240,7 +258,7 @@ var passed struct {
 
 func TestSkins_BehaveTheSame(t *testing.T) {
 	for _, db := range databases {
-		if testing.Short() && db.name == "MySQL" {
+		if testing.Short() && db.name != "SQLite" {
 			continue // make mutants tries many changes, and needs no server
 		}
 		d := db.open(t)
