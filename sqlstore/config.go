@@ -34,7 +34,7 @@ type Config struct {
 
 	// Sessions is the kit's own table, which Migrate creates. A second table has
 	// the same name with "_epoch" appended. In MySQL a table may be written as
-	// database.table. Empty: "sessions".
+	// database.table, in PostgreSQL as schema.table. Empty: "sessions".
 	Sessions string
 
 	// Users is the app's table, or a view of it. Empty: "users".
@@ -48,7 +48,8 @@ type Config struct {
 	IDKind IDKind
 
 	// IDColumnType is the type of the column user_id in the kit's table, for the
-	// IDKind Text only. In MySQL it is a VARCHAR or VARBINARY such as
+	// IDKind Text only. In PostgreSQL and SQLite it is TEXT. In MySQL it is a VARCHAR or
+	// VARBINARY such as
 	//
 	//	VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin
 	//

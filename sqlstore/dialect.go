@@ -107,6 +107,11 @@ type syntax struct {
 	// is NULL.
 	isTrue func(expression string) string
 
+	// lockByID ends a query for the rows that a statement is to change, and locks them in
+	// the order of their ids: two statements that lock the same rows in two orders
+	// deadlock. Empty: a statement with a list of ids does so itself.
+	lockByID string
+
 	// order is the column that sorts the sessions that were created at the same
 	// moment.
 	order string

@@ -1,6 +1,6 @@
-// Package sqlstore keeps sessions in the app's own database: MySQL, MariaDB or SQLite.
-// It stores one row per login beside the app's users table. It compares and swaps;
-// package session decides.
+// Package sqlstore keeps sessions in the app's own database: MySQL, MariaDB, PostgreSQL
+// or SQLite. It stores one row per login beside the app's users table. It compares and
+// swaps; package session decides.
 //
 //	store, err := sqlstore.New(db, sqlstore.Config{})
 //	err = store.Migrate(ctx) // creates the kit's tables and checks the app's
@@ -15,7 +15,7 @@
 // To end all sessions of a user, raise the epoch in the transaction that changes the
 // password, or call session.Manager.RevokeUser after it. Call session.Manager.Issue
 // after the transaction that writes the user's row has committed: until then the login
-// waits for that transaction's lock.
+// waits for that transaction's lock, or, in PostgreSQL, reads the row as it was.
 //
 // # The kit's tables
 //

@@ -16,10 +16,10 @@ const MySQLSettings = mysqlSettings
 func (s *Store) Statements() map[string]string {
 	return map[string]string{
 		"find": s.sql.find, "list": s.sql.list, "listAfter": s.sql.listAfter, "newest": s.sql.newest, "changes": s.sql.changes,
-		"findExpired": s.sql.findExpired, "prune": s.sql.prune + placeholders(7) + ")",
+		"findExpired": s.sql.findExpired, "prune": s.sql.prune + placeholders(7) + s.sql.endOfIDs,
 		"confirm": s.sql.confirm, "recordLate": s.sql.recordLate,
-		"findUnrevoked": s.sql.findUnrevoked + s.sql.limit, "revokeThese": s.sql.revokeThese + placeholders(7) + ")",
-		"findReload": s.sql.findReload, "reloadThese": s.sql.reloadThese + placeholders(7) + ")", "refreshAll": s.sql.refreshAll,
+		"findUnrevoked": s.sql.findUnrevoked + s.sql.limit, "revokeThese": s.sql.revokeThese + placeholders(7) + s.sql.endOfIDs,
+		"findReload": s.sql.findReload, "reloadThese": s.sql.reloadThese + placeholders(7) + s.sql.endOfIDs, "refreshAll": s.sql.refreshAll,
 		"create": s.sql.create, "revokeReused": s.sql.revokeReused, "revoke": s.sql.revoke + s.sql.andUser,
 		"findExternal": s.sql.findExternal + s.sql.limit, "update": s.sql.update, "version": s.sql.version,
 		"revokeAll": s.sql.revokeAll, "hasEpochRow": s.sql.hasEpochRow, "probe": "SELECT 1" + s.sql.probe,

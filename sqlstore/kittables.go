@@ -37,9 +37,10 @@ type comparison struct {
 }
 
 // compareKitTables compares the kit's tables with the schema. The schema creates the
-// epoch table last: once it exists, so do all indexes, unless somebody dropped one.
+// epoch table last: once it exists, so do all indexes, unless somebody dropped one. So it is
+// looked for first, because another node may be creating the tables.
 func (s *Store) compareKitTables(ctx context.Context, schema []string) (c comparison, err error) {
-	for _, t := range []table{s.names.sessions, s.names.epochs} {
+	for _, t := range []table{s.names.epochs, s.names.sessions} {
 		found, err := s.columns(ctx, t)
 		if err != nil {
 			return c, err

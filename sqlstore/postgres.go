@@ -56,7 +56,8 @@ var postgresDialect = dialect{
 		isTrue: func(expression string) string {
 			return "COALESCE(" + postgresJSON(expression) + " NOT IN ('false', '0', 'null'), FALSE)"
 		},
-		order: "id",
+		lockByID: " ORDER BY id FOR UPDATE",
+		order:    "id",
 	},
 	catalog: catalog{
 		columns: `SELECT a.attname, lower(` + postgresType("a.atttypid", "a.atttypmod") + `),

@@ -21,7 +21,7 @@ func (s *Store) Prune(ctx context.Context, limit int) (int, error) {
 		if len(ids) == 0 {
 			break
 		}
-		n, err := s.exec(ctx, s.sql.prune+placeholders(len(ids))+")", ids...)
+		n, err := s.exec(ctx, s.sql.prune+placeholders(len(ids))+s.sql.endOfIDs, ids...)
 		removed += int(n)
 		if err != nil {
 			return removed, failed("pruning sessions", err)

@@ -24,6 +24,7 @@ type statements struct {
 	revokeAll, refreshAll             string
 	findExpired, prune                string
 	hasEpochRow                       string
+	endOfIDs                          string // follows the list of ids, at the end of a statement
 	version, setVersion               string
 	probe                             string
 }
@@ -82,7 +83,14 @@ func (n names) statements(d *dialect, kind IDKind) statements {
 		attrs.WriteString(", " + d.text(attr.sql))
 	}
 
+	// The ids of the rows to change are in {id in}, a list, and endOfIDs.
+	idIn, endOfIDs := "id IN (", ")"
+	if d.lockByID != "" {
+		idIn, endOfIDs = "id IN (SELECT id FROM "+n.sessions.sql+" WHERE id IN (", ")"+d.lockByID+")"
+	}
+
 	r := strings.NewReplacer(
+		"{id in}", idIn,
 		"{sessions}", n.sessions.sql,
 		"{epochs}", n.epochs.sql,
 		"{users}", n.users.sql,
@@ -154,12 +162,12 @@ WHERE id = ? AND revoked_at IS NULL`),
 		limit:         ` LIMIT ?`,
 		revokeThese: r.Replace(`
 UPDATE {sessions} SET {revoked}
-WHERE revoked_at IS NULL AND id IN (`),
+WHERE revoked_at IS NULL AND {id in}`),
 
 		findReload: r.Replace(`SELECT id FROM {sessions} WHERE {user_id = ?} AND {reloadable} LIMIT ?`),
 		reloadThese: r.Replace(`
 UPDATE {sessions} SET reload = reload + 1, changed_at = {now}
-WHERE {reloadable} AND id IN (`),
+WHERE {reloadable} AND {id in}`),
 
 		update: r.Replace(`
 UPDATE {sessions} SET data = ?, reload = reload + 1, changed_at = {now}
@@ -198,7 +206,9 @@ ORDER BY s.changed_at, s.id`),
 		// it reads. Without the + 0 the database may use the index on expires_at
 		// instead, and two nodes may deadlock.
 		findExpired: r.Replace(`SELECT id FROM {sessions} WHERE expires_at < {now} ORDER BY expires_at LIMIT ?`),
-		prune:       r.Replace(`DELETE FROM {sessions} WHERE expires_at + 0 < {now} AND id IN (`),
+		prune:       r.Replace(`DELETE FROM {sessions} WHERE expires_at + 0 < {now} AND {id in}`),
+
+		endOfIDs: endOfIDs,
 
 		version:    r.Replace(`SELECT schema_version FROM {epochs} WHERE id = 1`),
 		setVersion: r.Replace(`UPDATE {epochs} SET schema_version = %d WHERE id = 1 AND schema_version < %d`),

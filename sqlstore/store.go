@@ -279,7 +279,7 @@ func (s *Store) changeFound(ctx context.Context, find string, args []any, change
 	if err != nil || len(ids) == 0 {
 		return 0, err
 	}
-	if _, err := s.exec(ctx, change+placeholders(len(ids))+")", append(changeArgs, ids...)...); err != nil {
+	if _, err := s.exec(ctx, change+placeholders(len(ids))+s.sql.endOfIDs, append(changeArgs, ids...)...); err != nil {
 		return 0, err
 	}
 	return len(ids), nil

@@ -18,8 +18,8 @@ const (
 	// and not negative: "0", "42"; no sign, no leading zero.
 	Integer IDKind = iota
 
-	// UUID is a column of 16 bytes: BINARY(16) in MySQL, BLOB in SQLite. The id is
-	// in lower case: "0190b5a8-7c1e-7b1a-8c6f-3d2f1e0a9b8c". For UUIDs in a text
+	// UUID is a column of 16 bytes: BINARY(16) in MySQL, BLOB in SQLite, UUID in
+	// PostgreSQL. The id is in lower case: "0190b5a8-7c1e-7b1a-8c6f-3d2f1e0a9b8c". For UUIDs in a text
 	// column use Text. MariaDB's type UUID needs a text column beside it, whose
 	// statement is in the error of Migrate.
 	UUID

@@ -34,6 +34,9 @@ var pgIDs = map[string]struct {
 func TestPostgreSQL_AcceptsOneSpellingOfEachUserID(t *testing.T) {
 	for name, c := range pgIDs {
 		for _, mode := range []string{"cache_statement", "exec", "simple_protocol"} {
+			if testing.Short() && mode != "cache_statement" {
+				continue
+			}
 			t.Run(name+", "+mode, func(t *testing.T) {
 				t.Parallel()
 				db := postgres(t, "default_query_exec_mode="+mode)

@@ -41,6 +41,9 @@ func TestPostgreSQL_RowsReadDoNotGrow(t *testing.T) {
 		"text":    {"TEXT", "'user' || n", sqlstore.Text, func(n int) string { return "user" + strconv.Itoa(n) }},
 		"varchar": {`VARCHAR(99) COLLATE "en-x-icu"`, "'user' || n", sqlstore.Text, func(n int) string { return "user" + strconv.Itoa(n) }},
 	} {
+		if testing.Short() && name != "text" {
+			continue
+		}
 		for _, plans := range []string{"force_custom_plan", "force_generic_plan"} {
 			t.Run(name+", "+plans, func(t *testing.T) {
 				db := postgres(t, "plan_cache_mode="+plans)

@@ -65,7 +65,7 @@ func TestPostgreSQL_KeepsTheStoreContract(t *testing.T) {
 }
 
 func postgresBackend(t *testing.T, mode string) storetest.Backend {
-	db := postgres(t, "default_query_exec_mode="+mode)
+	db := postgres(t, "target_session_attrs=read-write", "default_query_exec_mode="+mode)
 	rows := newPostgres(t, db, postgresUsers, sqlstore.Config{Attrs: map[string]string{"name": "name"}})
 	exec := func(t *testing.T, query string, args ...any) {
 		t.Helper()
