@@ -42,8 +42,7 @@ var postgresDialect = dialect{
 		maxName:         63,
 		maxSessions:     63 - len("_by_external"), // a longer name of an index would be cut
 		bind:            numbered,
-		// CURRENT_TIMESTAMP would be the start of the transaction, and clock_timestamp()
-		// another time for each row.
+		// clock_timestamp() would be another time for each row, and no index would be used.
 		now:        "(EXTRACT(EPOCH FROM statement_timestamp()) * 1000000)::BIGINT",
 		onConflict: func(string) string { return "ON CONFLICT (id) DO NOTHING" },
 		sameBytes: func(a, b string) string {
