@@ -9,10 +9,10 @@ MODULES := $(sort $(patsubst %/go.mod,%,$(shell find . -name go.mod -not -path '
 
 # All is compiled first: tests that measure time then have the processors for themselves.
 test: deps lint ## every test, as CI runs them
-	@export SESSIONKIT_REPORTS=$$(mktemp -d); \
+	@export SESSIONKIT_REPORTS=$${SESSIONKIT_REPORTS:-$$(mktemp -d)}; \
 	for m in $(MODULES); do echo "compile $$m"; go -C $$m list -race -export -deps -test ./... >/dev/null || exit 1; done; \
 	for m in $(MODULES); do echo "test $$m"; go -C $$m test -race -shuffle=on -timeout=20m ./... || exit 1; done; \
-	for r in "$$SESSIONKIT_REPORTS"/*; do echo; echo "$${r##*/}:"; cat "$$r"; done; rm -rf "$$SESSIONKIT_REPORTS"
+	./.ci/reports "$$SESSIONKIT_REPORTS"
 	go test -run=Allocates ./middleware
 	go test -run=TestSearch ./session -search
 	go run -C test ./mutants -sample 8

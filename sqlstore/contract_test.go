@@ -28,6 +28,7 @@ func backend(t *testing.T, params ...string) storetest.Backend {
 }
 
 func TestStore_KeepsTheContractWithEveryConnectionSetting(t *testing.T) {
+	suite(t, "store contract and its races")
 	const allFlags = 1<<3 - 1
 	for _, zone := range []string{"%27%2B09:00%27", "%27-08:00%27"} {
 		for flags := range allFlags + 1 {

@@ -16,6 +16,7 @@ import (
 // The error names the fault and its remedy, before the first login fails. The app's
 // table stays as it is.
 func TestMigrate_NamesEachFaultAndItsRemedy(t *testing.T) {
+	suite(t, "start-up checks")
 	refused := 0
 	for _, f := range faults() {
 		t.Run(f.name, func(t *testing.T) {
@@ -76,6 +77,7 @@ func TestMigrate_NamesAllFaultsAtOnce(t *testing.T) {
 }
 
 func TestMigrate_NeedsNoMoreThanTheDocumentedPrivileges(t *testing.T) {
+	suite(t, "documented rights suffice")
 	for name, grants := range map[string][]string{
 		"tables": {"SELECT, INSERT, UPDATE, DELETE ON {db}.sessions", "SELECT, UPDATE ON {db}.sessions_epoch", "SELECT ON {db}.users"},
 		"columns": {"SELECT, INSERT, UPDATE, DELETE ON {db}.sessions", "SELECT, UPDATE ON {db}.sessions_epoch",

@@ -54,6 +54,12 @@ func newStore(t *testing.T, db *sql.DB, cfg sqlstore.Config) *sqlstore.Store {
 	return s
 }
 
+// suite notes in the table of what passed that this test did, on the server of this package.
+func suite(t *testing.T, name string) {
+	t.Helper()
+	dbtest.Suite(t, open(t), name)
+}
+
 func open(t *testing.T, params ...string) *sql.DB {
 	t.Helper()
 	return openDSN(t, dbtest.Database(t, params...))

@@ -44,6 +44,7 @@ func (a app) methods(rec *store.Record) map[string]func(ctx context.Context) err
 // While the database is down or silent, every method returns an error that is not a
 // verdict, soon after its context ends. Afterwards everybody is still logged in.
 func TestStore_OutageIsAnErrorAndEndsNoSession(t *testing.T) {
+	suite(t, "an outage ends no session")
 	server := dbtest.Start(t)
 	a := appOn(t, server.Database(t, "interpolateParams=true"), integerUsers, sqlstore.Config{})
 	a.setUser(t, 1, store.User{})

@@ -48,6 +48,7 @@ func rounds(t *testing.T, n int) int {
 // The rotation depends on this: of all clients that present a child of the same
 // ticket, exactly one is confirmed, and the row keeps its parent as previous.
 func TestStore_ConfirmsOneOfManyChildrenOfATicket(t *testing.T) {
+	suite(t, "many writers at once")
 	for _, param := range []string{"clientFoundRows=false", "clientFoundRows=true"} {
 		t.Run(param, func(t *testing.T) {
 			a := newApp(t, integerUsers, sqlstore.Config{}, param, "interpolateParams=true")

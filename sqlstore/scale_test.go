@@ -71,6 +71,7 @@ func (a app) rowsRead(t *testing.T, f func()) (n int) {
 }
 
 func TestStore_CostDoesNotGrowWithTheTable(t *testing.T) {
+	suite(t, "rows read do not grow")
 	a := newApp(t, integerUsers, sqlstore.Config{}, "interpolateParams=true")
 	a.db.SetMaxOpenConns(1)
 	a.exec(t, "CREATE TABLE digits (d INT)")

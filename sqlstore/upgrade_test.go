@@ -62,6 +62,7 @@ func newRelease(t *testing.T, inner store.Store, s *slowest) *session.Manager {
 // Nodes of two releases run side by side while the newer one upgrades the table, which a
 // transaction uses at first. Nobody is logged out, and nobody waits for long.
 func TestMigrate_UpgradesTheTableUnderLiveSessions(t *testing.T) {
+	suite(t, "upgrade under live sessions")
 	const browsers = 200
 	a := newApp(t, integerUsers, sqlstore.Config{})
 	a.setUser(t, 1, store.User{Epoch: 1})

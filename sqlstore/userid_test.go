@@ -19,6 +19,7 @@ func usersWithID(definition string) string {
 }
 
 func TestStore_KeepsTheContractForEveryTypeOfUserID(t *testing.T) {
+	suite(t, "each type of user id")
 	bytes := func(text string) any {
 		b := make([]byte, 0, 16)
 		var high byte

@@ -261,23 +261,26 @@ func TestSkins_BehaveTheSame(t *testing.T) {
 		if testing.Short() && db.name != "SQLite" {
 			continue // make mutants tries many changes, and needs no server
 		}
-		d := db.open(t)
-		for _, s := range skins {
-			for _, b := range behaviours {
-				t.Run(db.name+"/"+s.name+"/"+b.name, func(t *testing.T) {
-					var with settings
-					if b.with != nil {
-						with = b.with(t)
-					}
-					b.test(newWorld(t, s, d, with))
-					if !t.Failed() {
-						passed.Lock()
-						passed.by[[2]string{b.name, s.name}] = append(passed.by[[2]string{b.name, s.name}], db.name)
-						passed.Unlock()
-					}
-				})
+		t.Run(db.name, func(t *testing.T) {
+			d := db.open(t)
+			dbtest.Suite(t, d.DB, "behaviours of the guards")
+			for _, s := range skins {
+				for _, b := range behaviours {
+					t.Run(s.name+"/"+b.name, func(t *testing.T) {
+						var with settings
+						if b.with != nil {
+							with = b.with(t)
+						}
+						b.test(newWorld(t, s, d, with))
+						if !t.Failed() {
+							passed.Lock()
+							passed.by[[2]string{b.name, s.name}] = append(passed.by[[2]string{b.name, s.name}], db.name)
+							passed.Unlock()
+						}
+					})
+				}
 			}
-		}
+		})
 	}
 }
 

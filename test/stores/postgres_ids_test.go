@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sessionkit/sessionkit/internal/dbtest"
 	"github.com/sessionkit/sessionkit/session/store"
 	"github.com/sessionkit/sessionkit/sqlstore"
 )
@@ -31,6 +32,7 @@ var pgIDs = map[string]struct {
 }
 
 func TestPostgreSQL_AcceptsOneSpellingOfEachUserID(t *testing.T) {
+	dbtest.Suite(t, postgres(t), "each type of user id")
 	for name, c := range pgIDs {
 		for _, mode := range []string{"cache_statement", "exec", "simple_protocol"} {
 			if testing.Short() && mode != "cache_statement" {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sessionkit/sessionkit/internal/dbtest"
 	"github.com/sessionkit/sessionkit/session/store"
 	"github.com/sessionkit/sessionkit/sqlstore"
 )
@@ -14,6 +15,7 @@ import (
 // Calls that change many rows lock them in one order. In two orders they deadlock, and
 // PostgreSQL ends one of them, but only after a second.
 func TestPostgreSQL_CallsThatChangeTheSameRowsDoNotDeadlock(t *testing.T) {
+	dbtest.Suite(t, postgres(t), "many writers at once")
 	db := postgres(t)
 	rows := newPostgres(t, db, postgresUsers, sqlstore.Config{})
 	execute(t, db, "INSERT INTO users (id) VALUES (1)")

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sessionkit/sessionkit/internal/dbtest"
 	"github.com/sessionkit/sessionkit/session/store"
 	"github.com/sessionkit/sessionkit/sqlstore"
 )
@@ -29,6 +30,7 @@ func manyRows(t *testing.T) int {
 // PostgreSQL chooses another plan for a statement that has run some times: one for every
 // value of its parameters. Both must use the indexes.
 func TestPostgreSQL_RowsReadDoNotGrow(t *testing.T) {
+	dbtest.Suite(t, postgres(t), "rows read do not grow")
 	large := manyRows(t)
 	for name, c := range map[string]struct {
 		column, number string // the type of the id, and SQL that makes one of n

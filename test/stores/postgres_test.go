@@ -53,6 +53,7 @@ func newPostgres(t *testing.T, db *sql.DB, users string, cfg sqlstore.Config) *s
 // Each mode of pgx sends parameters in another way. Poolers that give each transaction
 // another connection need one of the last two.
 func TestPostgreSQL_KeepsTheStoreContract(t *testing.T) {
+	dbtest.Suite(t, postgres(t), "store contract and its races")
 	for _, mode := range []string{"cache_statement", "exec", "simple_protocol"} {
 		if testing.Short() && mode != "cache_statement" {
 			continue

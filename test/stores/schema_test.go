@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sessionkit/sessionkit/internal/dbtest"
 	"github.com/sessionkit/sessionkit/session/store"
 	"github.com/sessionkit/sessionkit/sqlstore"
 )
@@ -70,6 +71,7 @@ func TestSQLite_SchemaLeavesMigrateNothingToDo(t *testing.T) {
 }
 
 func TestSQLite_AcceptsOneSpellingOfEachUserID(t *testing.T) {
+	dbtest.Suite(t, sqlite(t), "each type of user id")
 	for name, c := range idTypes {
 		t.Run(name, func(t *testing.T) {
 			db, rows := usersDatabase(t, c.column, sqlstore.Config{Dialect: sqlstore.SQLite, IDKind: c.kind})

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sessionkit/sessionkit/internal/dbtest"
 	"github.com/sessionkit/sessionkit/session/store"
 	"github.com/sessionkit/sessionkit/session/store/storetest"
 	"github.com/sessionkit/sessionkit/sqlstore"
@@ -28,6 +29,7 @@ func sqlite(t *testing.T) *sql.DB {
 }
 
 func TestSQLite_KeepsTheStoreContract(t *testing.T) {
+	dbtest.Suite(t, sqlite(t), "store contract and its races")
 	storetest.Run(t, func(t *testing.T) storetest.Backend {
 		db := sqlite(t)
 		exec := func(t *testing.T, query string, args ...any) {
@@ -79,6 +81,7 @@ func TestSQLite_KeepsTheStoreContract(t *testing.T) {
 
 // Migrate rejects the same faults on SQLite as on MySQL.
 func TestSQLite_MigrateReportsEachFaultOfTheDatabase(t *testing.T) {
+	dbtest.Suite(t, sqlite(t), "start-up checks")
 	const users = `CREATE TABLE users (id INTEGER PRIMARY KEY, session_epoch INTEGER NOT NULL, disabled INTEGER NOT NULL, roles TEXT)`
 	for _, c := range []struct {
 		name   string
