@@ -162,3 +162,58 @@ func TestJudge_AgreesWithTheConditionsOfTheStore(t *testing.T) {
 		}
 	}
 }
+
+// A store confirms in one step only what judge calls next, at each boundary of time, and the
+// next ticket of an ordinary refresh is confirmed so.
+func TestJudge_CallsNextWhatAStoreConfirmsInOneStep(t *testing.T) {
+	const idle, a = 30 * time.Minute, 2 * time.Minute
+	now := time.UnixMilli(1_800_000_000_000)
+	id := func(n byte) (id [16]byte) { id[0] = n; return id }
+	digest := func(n byte) store.Digest { return refreshTicket{id: id(n)}.digest() }
+	rs := &resolver{windows: windowsFor(a), cfg: Config{IdleTimeout: idle}}
+
+	var ages []time.Duration
+	for _, boundary := range []time.Duration{-a, 0, rs.windows.young, a, idle} {
+		ages = append(ages, boundary-1, boundary, boundary+1)
+	}
+	times := []time.Time{{}, now.Add(-1), now, now.Add(1)}
+	for _, age := range ages {
+		for _, change := range []func(*store.Record, *refreshTicket, time.Time){
+			func(*store.Record, *refreshTicket, time.Time) {},
+			func(r *store.Record, _ *refreshTicket, at time.Time) { r.EndsAt = at },
+			func(_ *store.Record, t *refreshTicket, at time.Time) { t.expires = at },
+			func(r *store.Record, _ *refreshTicket, at time.Time) { r.RevokedAt = at },
+			func(r *store.Record, _ *refreshTicket, at time.Time) {
+				r.RevokedAt, r.Reason = at, store.ReasonReplaced
+			},
+			func(r *store.Record, _ *refreshTicket, at time.Time) { r.LateAt, r.LateBefore = at, at },
+			func(r *store.Record, _ *refreshTicket, _ time.Time) { r.User.Disabled = true },
+			func(r *store.Record, _ *refreshTicket, _ time.Time) { r.User.Epoch++ },
+			func(r *store.Record, _ *refreshTicket, _ time.Time) { r.User.Epoch-- },
+			func(r *store.Record, _ *refreshTicket, _ time.Time) { r.GlobalEpoch-- },
+			func(r *store.Record, _ *refreshTicket, _ time.Time) { r.GlobalEpoch++ },
+			func(r *store.Record, _ *refreshTicket, _ time.Time) { r.ActorSession = id(9) },
+			func(r *store.Record, _ *refreshTicket, _ time.Time) { r.Confirmed = digest(9) },
+			func(_ *store.Record, t *refreshTicket, _ time.Time) { t.generation++ },
+			func(_ *store.Record, t *refreshTicket, _ time.Time) { t.generation-- },
+		} {
+			for _, at := range times {
+				row := store.Record{
+					Generation: 4, Confirmed: digest(4), Previous: digest(3), ConfirmedAt: now.Add(-a), EndsAt: now.Add(time.Hour),
+					GlobalEpoch: 3, UserEpoch: 7, User: store.User{Epoch: 7},
+				}
+				ticket := refreshTicket{generation: 5, id: id(5), parent: id(4), issued: now.Add(-age), expires: now.Add(idle - age)}
+				change(&row, &ticket, at)
+				snap := store.Snapshot{Now: now, GlobalEpoch: 3, Record: &row}
+				if class := rs.judge(nil, snap, ticket); snap.IsNext(rs.next(ticket)) && class != classNext {
+					t.Errorf("age %v, row %+v, ticket %+v: the store confirms what is judged %v", age, row, ticket, class)
+				}
+			}
+		}
+	}
+	row := store.Record{Generation: 4, Confirmed: digest(4), EndsAt: now.Add(time.Hour)}
+	ticket := refreshTicket{generation: 5, id: id(5), parent: id(4), issued: now.Add(-a), expires: now.Add(idle - a)}
+	if snap := (store.Snapshot{Now: now, Record: &row}); !snap.IsNext(rs.next(ticket)) {
+		t.Error("the ticket of an ordinary refresh is not confirmed in one step")
+	}
+}

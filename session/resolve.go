@@ -81,14 +81,22 @@ func (o outcome) why() string {
 const maxAttempts = 3
 
 // resolve finds the class of a ticket and writes down what follows from it, usually in
-// one or two statements. It is the only caller of Confirm, RecordLate and RevokeReused.
+// one or two statements. It is the only caller of present, confirm,
+// recordLate and revokeReused.
 func (rs *resolver) resolve(c *call, t refreshTicket) (outcome, error) {
 	id := t.sessionID()
 	maybeRevoked := false // whether the answer to a revocation of ours was lost
-	for range maxAttempts {
-		o := outcome{asked: time.Now()}
+	for attempt := range maxAttempts {
+		o, confirmed := outcome{asked: time.Now()}, false
 		var err error
-		if o.snap, err = c.find(id); err != nil {
+		// A foreign client must not confirm, and the store cannot tell. After a lost race
+		// the ticket is not next.
+		if rs.cfg.RequireFingerprint || attempt > 0 {
+			o.snap, err = c.find(id)
+		} else {
+			o.snap, confirmed, err = c.present(rs.next(t))
+		}
+		if err != nil {
 			return outcome{}, err
 		}
 		o.class = rs.judge(c.r, o.snap, t)
@@ -98,8 +106,10 @@ func (rs *resolver) resolve(c *call, t refreshTicket) (outcome, error) {
 		written, lost := true, false
 		switch p := rs.windows.presented(o.snap, t); o.class {
 		case classNext, classAhead:
-			p.RetainFor = rs.windows.retainFor(rs.cfg.idle(t.remember, o.snap.Record.IdleTimeout))
-			written, err = c.confirm(p)
+			if !confirmed {
+				p.RetainFor = rs.windows.retainFor(rs.cfg.idle(t.remember, o.snap.Record.IdleTimeout))
+				written, err = c.confirm(p)
+			}
 		case classLate:
 			written, err = c.recordLate(p)
 		case classReuse:
@@ -121,6 +131,14 @@ func (rs *resolver) resolve(c *call, t refreshTicket) (outcome, error) {
 		// The row has changed since it was read. Judge what it says now.
 	}
 	return outcome{}, c.reportUnavailable(errContended)
+}
+
+// next describes a ticket for store.OneStep, which confirms it only if judge calls it next.
+func (rs *resolver) next(t refreshTicket) store.PresentedTicket {
+	p := rs.windows.presented(store.Snapshot{}, t)
+	p.RetainFor = rs.windows.retainFor(rs.cfg.idle(t.remember, 0))
+	p.From, p.Until = t.issued.Add(rs.windows.young), t.expires
+	return p
 }
 
 // goesOn reports whether the session of a ticket goes on. It writes nothing down, except

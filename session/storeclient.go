@@ -158,15 +158,42 @@ func (c *storeClient) isLongPast(t time.Time) bool {
 	return seen != nil && time.Since(seen.read) < maxReadingAge && seen.shown.Sub(t) > longPast
 }
 
+// present does find, and confirms p in the same step if the store can and p is the usual
+// next ticket: see store.OneStep. confirmed is false for any other store.
+func (c *call) present(p store.PresentedTicket) (snap store.Snapshot, confirmed bool, err error) {
+	oneStep, ok := c.store.(store.OneStep)
+	if !ok {
+		snap, err = c.find(p.ID)
+		return snap, false, err
+	}
+	snap, _, err = do(c, func(ctx context.Context) (snap store.Snapshot, err error) {
+		if snap, confirmed, err = oneStep.FindAndConfirm(ctx, p); err == nil {
+			c.compareClocks(snap.Now)
+		}
+		return snap, err
+	})
+	if err == nil {
+		snap.Actor, err = c.actor(snap)
+	}
+	return snap, confirmed, err
+}
+
 // find reads a session, and of an impersonation also the session that it began from.
 func (c *call) find(id store.ID) (store.Snapshot, error) {
 	snap, err := c.findRow(id)
-	if err != nil || snap.Record == nil || snap.Record.ActorSession.IsZero() {
-		return snap, err
+	if err == nil {
+		snap.Actor, err = c.actor(snap)
+	}
+	return snap, err
+}
+
+// actor reads the session from which that of snap has begun. nil: there is none.
+func (c *call) actor(snap store.Snapshot) (*store.Record, error) {
+	if snap.Record == nil || snap.Record.ActorSession.IsZero() {
+		return nil, nil
 	}
 	origin, err := c.findRow(snap.Record.ActorSession)
-	snap.Actor = origin.Record
-	return snap, err
+	return origin.Record, err
 }
 
 func (c *call) findRow(id store.ID) (store.Snapshot, error) {

@@ -107,6 +107,11 @@ type syntax struct {
 	// is NULL.
 	isTrue func(expression string) string
 
+	// findAndConfirm is {confirm}, of the table {sessions} s, and {find} {from} in one
+	// statement, with the condition of store.Snapshot.IsNext. Its parameters are those of
+	// findAndConfirmArgs. Empty: the database cannot.
+	findAndConfirm string
+
 	// lockByID ends a query for the rows that a statement is to change, and locks them in
 	// the order of their ids: two statements that lock the same rows in two orders
 	// deadlock. Empty: a statement with a list of ids does so itself.

@@ -11,6 +11,9 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
+
+	"github.com/sessionkit/sessionkit/session/store"
 )
 
 // PostgreSQL is PostgreSQL from 15, through the database/sql driver of
@@ -55,6 +58,21 @@ var postgresDialect = dialect{
 		isTrue: func(expression string) string {
 			return "COALESCE(" + postgresJSON(expression) + " NOT IN ('false', '0', 'null'), FALSE)"
 		},
+		// The SELECT reads the state before the UPDATE. If another statement changes the
+		// row in between, the UPDATE judges its conditions of the session again.
+		findAndConfirm: `
+WITH changed AS ({confirm}
+	AND generation + 1 = ?
+	AND {now} >= ?
+	AND {now} < ?
+	AND ends_at > {now}
+	AND idle_timeout IS NULL
+	AND actor_session IS NULL
+	AND EXISTS (
+		SELECT 1 FROM {epochs} g JOIN {users} u ON {u.id = s.user_id}
+		WHERE g.id = 1 AND g.epoch <= s.global_epoch AND {epoch} = s.user_epoch AND NOT {disabled}
+	)
+RETURNING 1){find}, EXISTS (SELECT 1 FROM changed){from}`,
 		lockByID: " ORDER BY id FOR UPDATE",
 		order:    "id",
 	},
@@ -235,4 +253,10 @@ func checkPostgresConnection(ctx context.Context, db *sql.DB) (faults []error, e
 			"set synchronous_commit = on, unless this is intended", "synchronous_commit", commit)
 	}
 	return faults, nil
+}
+
+// findAndConfirmArgs returns the parameters of syntax.findAndConfirm.
+func findAndConfirmArgs(p store.PresentedTicket) []any {
+	from := p.From.Add(time.Microsecond - 1).UnixMicro() // rounded up: not before From
+	return append(confirmArgs(p), p.Generation, from, p.Until.UnixMicro(), p.ID[:])
 }

@@ -17,6 +17,7 @@ type statements struct {
 	countDisabled                     string // of the users with the lowest ids
 	list, listAfter, newest           string
 	confirm, recordLate, revokeReused string
+	findAndConfirm                    string // empty: see syntax.findAndConfirm
 	revoke, andUser                   string
 	findUnrevoked, findExternal       string
 	limit, revokeThese                string
@@ -113,6 +114,25 @@ func (n names) statements(d *dialect, kind IDKind) statements {
 		"{roles}", d.text(n.roles.sql),
 		"{, attrs}", attrs.String(),
 	)
+	find := `
+SELECT {now}, g.epoch, g.refresh_epoch, {record}, {u.id} IS NOT NULL, {epoch}, {disabled}, {roles}{, attrs}`
+	from := `
+FROM {epochs} g
+LEFT JOIN {sessions} s ON s.id = ?
+LEFT JOIN {users} u ON {u.id = s.user_id}
+WHERE g.id = 1`
+	// MySQL assigns from left to right, so previous comes before confirmed.
+	confirm := `
+UPDATE {sessions} SET previous = confirmed, confirmed = ?, confirmed_at = {now}, expires_at = {now} + ?, generation = ?,
+	late_at = NULL, late_before = NULL
+WHERE id = ? AND revoked_at IS NULL AND {confirmable}`
+
+	findAndConfirm := strings.NewReplacer(
+		"{confirm}", strings.Replace(confirm, "{sessions}", "{sessions} s", 1),
+		"{find}", find,
+		"{from}", from,
+	).Replace(d.findAndConfirm)
+
 	return statements{
 		create: r.Replace(`
 INSERT INTO {sessions} ` + insertCreated + `
@@ -125,20 +145,11 @@ WHERE {u.id = ?} AND NOT {disabled} AND ({integer ?} = 0 OR {epoch} = ?)
 		countDisabled: r.Replace(`SELECT COUNT(*), COALESCE(SUM(x.disabled), 0) FROM (
 	SELECT CASE WHEN {disabled} THEN 1 ELSE 0 END AS disabled FROM {users} u ORDER BY {u.id} LIMIT ?) x`),
 
-		find: r.Replace(`
-SELECT {now}, g.epoch, g.refresh_epoch, {record}, {u.id} IS NOT NULL, {epoch}, {disabled}, {roles}{, attrs}
-FROM {epochs} g
-LEFT JOIN {sessions} s ON s.id = ?
-LEFT JOIN {users} u ON {u.id = s.user_id}
-WHERE g.id = 1`),
+		find:           r.Replace(find + from),
+		confirm:        r.Replace(confirm),
+		findAndConfirm: r.Replace(findAndConfirm),
 
-		// MySQL assigns from left to right, so previous comes before confirmed.
-		confirm: r.Replace(`
-UPDATE {sessions} SET previous = confirmed, confirmed = ?, confirmed_at = {now}, expires_at = {now} + ?, generation = ?,
-	late_at = NULL, late_before = NULL
-WHERE id = ? AND revoked_at IS NULL AND {confirmable}`),
-
-		// The same order matters here.
+		// The order of the assignments matters here, too.
 		recordLate: r.Replace(`
 UPDATE {sessions} SET late_before = CASE WHEN late_at <= {now} THEN late_at END, late_at = {now}
 WHERE id = ? AND revoked_at IS NULL AND generation = ? AND confirmed = ? AND confirmed_at < {now} - ?

@@ -12,7 +12,10 @@ import (
 	"github.com/sessionkit/sessionkit/session/store"
 )
 
-var _ store.Store = (*Store)(nil)
+var (
+	_ store.Store   = (*Store)(nil)
+	_ store.OneStep = (*Store)(nil)
+)
 
 // Store is a store.Store on an SQL database. Make one with New. It is safe for
 // concurrent use, by any number of processes on one database. It starts no
@@ -169,14 +172,30 @@ func (s *Store) refusal(ctx context.Context, user []any, loginEpoch uint64) erro
 
 // Find implements store.Store.
 func (s *Store) Find(ctx context.Context, id store.ID) (store.Snapshot, error) {
-	snap, err := s.find(ctx, id)
+	return s.find(ctx, s.sql.find, []any{id[:]})
+}
+
+// FindAndConfirm implements store.OneStep on PostgreSQL, with one statement. On the other
+// databases it is Find, and reports false.
+func (s *Store) FindAndConfirm(ctx context.Context, p store.PresentedTicket) (snap store.Snapshot, confirmed bool, err error) {
+	if s.sql.findAndConfirm == "" {
+		snap, err = s.Find(ctx, p.ID)
+		return snap, false, err
+	}
+	snap, err = s.find(ctx, s.sql.findAndConfirm, findAndConfirmArgs(p), &confirmed)
+	return snap, confirmed && err == nil, err
+}
+
+// find runs a query that reads a session, and more columns into more.
+func (s *Store) find(ctx context.Context, query string, args []any, more ...any) (store.Snapshot, error) {
+	snap, err := s.scanSnapshot(s.queryRow(ctx, query, args...), more)
 	if err != nil {
 		return store.Snapshot{}, failed("finding a session", err)
 	}
 	return snap, nil
 }
 
-func (s *Store) find(ctx context.Context, id store.ID) (snap store.Snapshot, err error) {
+func (s *Store) scanSnapshot(row *sql.Row, more []any) (snap store.Snapshot, err error) {
 	var (
 		now     sql.Null[int64]
 		session sessionRow
@@ -184,7 +203,7 @@ func (s *Store) find(ctx context.Context, id store.ID) (snap store.Snapshot, err
 	)
 	dest := append([]any{&now, &snap.GlobalEpoch, &snap.RefreshEpoch}, session.dest()...)
 	dest = append(dest, user.dest()...)
-	err = s.queryRow(ctx, s.sql.find, id[:]).Scan(dest...)
+	err = row.Scan(append(dest, more...)...)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = errNotMigrated
 	}
@@ -201,9 +220,12 @@ func (s *Store) find(ctx context.Context, id store.ID) (snap store.Snapshot, err
 
 // Confirm implements store.Store with one compare-and-swap by primary key.
 func (s *Store) Confirm(ctx context.Context, p store.PresentedTicket) (bool, error) {
-	args := append([]any{p.Digest[:], p.RetainFor.Microseconds(), p.Generation, p.ID[:]}, confirmableArgs(p)...)
-	n, err := s.exec(ctx, s.sql.confirm, args...)
+	n, err := s.exec(ctx, s.sql.confirm, confirmArgs(p)...)
 	return n > 0, failed("confirming a ticket", err)
+}
+
+func confirmArgs(p store.PresentedTicket) []any {
+	return append([]any{p.Digest[:], p.RetainFor.Microseconds(), p.Generation, p.ID[:]}, confirmableArgs(p)...)
 }
 
 // RecordLate implements store.Store with one compare-and-swap by primary key.

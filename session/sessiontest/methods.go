@@ -7,7 +7,10 @@ import (
 	"github.com/sessionkit/sessionkit/session/store"
 )
 
-var _ store.Store = (*Store)(nil)
+var (
+	_ store.Store   = (*Store)(nil)
+	_ store.OneStep = (*Store)(nil)
+)
 
 // noValue is the result of a method that returns only an error.
 type noValue = struct{}
@@ -58,6 +61,7 @@ func (s *Store) unshifted(p store.PresentedTicket) store.PresentedTicket {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p.SupersededAfter = p.SupersededAfter.Add(-s.clock)
+	p.From, p.Until = p.From.Add(-s.clock), p.Until.Add(-s.clock)
 	return p
 }
 
@@ -65,6 +69,22 @@ func (s *Store) unshifted(p store.PresentedTicket) store.PresentedTicket {
 func (s *Store) Confirm(ctx context.Context, p store.PresentedTicket) (bool, error) {
 	p = s.unshifted(p)
 	return call(ctx, s, "Confirm", func() (bool, error) { return s.inner.Confirm(ctx, p) })
+}
+
+// FindAndConfirm implements store.OneStep. If the store behind this one does not, it is
+// Find.
+func (s *Store) FindAndConfirm(ctx context.Context, p store.PresentedTicket) (store.Snapshot, bool, error) {
+	oneStep, ok := s.inner.(store.OneStep)
+	if !ok {
+		snap, err := s.Find(ctx, p.ID)
+		return snap, false, err
+	}
+	p, confirmed := s.unshifted(p), false
+	snap, err := call(ctx, s, "FindAndConfirm", func() (snap store.Snapshot, err error) {
+		snap, confirmed, err = oneStep.FindAndConfirm(ctx, p)
+		return s.changed(snap), err
+	})
+	return snap, confirmed && err == nil, err
 }
 
 // RecordLate implements store.Store.

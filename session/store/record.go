@@ -123,6 +123,10 @@ type PresentedTicket struct {
 	// SupersededAfter is the time after which two late presentations of the parent
 	// show that another client has the ticket's parent.
 	SupersededAfter time.Time
+
+	// From and Until bound the time, by the store's clock, in which OneStep.FindAndConfirm
+	// confirms the ticket: from From on, and before Until. Other methods ignore them.
+	From, Until time.Time
 }
 
 // UserRevocation says which sessions Store.RevokeUser revokes: those of a user, or those
@@ -244,6 +248,24 @@ type Snapshot struct {
 	// Actor is the row of Record.ActorSession. A Store leaves it nil: package session
 	// reads it by another Find.
 	Actor *Record
+}
+
+// IsNext is the condition of OneStep.FindAndConfirm: p is a child of the confirmed ticket, as
+// that of most refreshes, it is presented between p.From and p.Until, and the session goes on
+// whatever else is asked: it is live, has no idle timeout of its own, and did not
+// begin from another session.
+func (s Snapshot) IsNext(p PresentedTicket) bool {
+	r := s.Record
+	return r != nil && r.CanConfirm(p) &&
+		p.Generation == r.Generation+1 &&
+		!s.Now.Before(p.From) &&
+		s.Now.Before(p.Until) &&
+		s.Now.Before(r.EndsAt) &&
+		r.GlobalEpoch >= s.GlobalEpoch &&
+		r.User.Epoch == r.UserEpoch &&
+		!r.User.Disabled &&
+		r.IdleTimeout == 0 &&
+		r.ActorSession.IsZero()
 }
 
 // Cursor is a position among the changes, which are ordered by their time and then by

@@ -115,3 +115,15 @@ type Store interface {
 	// that there are no more for now, or that another node is pruning.
 	Prune(ctx context.Context, limit int) (int, error)
 }
+
+// A OneStep is a Store whose database can read and write in one statement, which spares
+// each refresh one of its two round trips. It is optional: package session calls Find and
+// Confirm of any other Store.
+type OneStep interface {
+	// FindAndConfirm returns what Find returns for p.ID, and also does what Confirm does if
+	// Snapshot.IsNext holds of it. The snapshot shows the state before that. The result
+	// reports whether it confirmed; false may also mean a lost race, and then the row has
+	// changed since the snapshot. It is one atomic step: no other call changes the row
+	// between its check and its write.
+	FindAndConfirm(ctx context.Context, p PresentedTicket) (Snapshot, bool, error)
+}

@@ -47,7 +47,7 @@ type clause struct {
 func Run(t *testing.T, newBackend func(t *testing.T) Backend) {
 	for _, c := range slices.Concat(
 		createClauses, findClauses, confirmClauses, lateClauses, reuseClauses, revokeClauses, reloadClauses, factClauses,
-		listClauses, changesClauses, pruneClauses, callClauses, raceClauses,
+		listClauses, changesClauses, pruneClauses, callClauses, raceClauses, oneStepClauses,
 	) {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBackend(t)
