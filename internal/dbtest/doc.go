@@ -10,10 +10,16 @@
 //
 //	apt-get install mariadb-server-core
 //
+// The environment variable SESSIONKIT_TEST_MYSQLD contains the path of another program:
+// that of Oracle MySQL, for example, which .ci/mysql fetches. No other one is started then.
+//
 // Alternatively, the environment variable SESSIONKIT_TEST_MYSQL contains the DSN of a
 // server and of an account that may create databases:
-// root:secret@tcp(127.0.0.1:3306)/ . Without either, a test fails. It is never
-// skipped, because a skipped test would hide that the database was not tested.
+// root:secret@tcp(127.0.0.1:3306)/ . Tests that stop their server start one all the same,
+// and fail if its version is not that of the DSN.
+//
+// Without a server, a test fails. It is never skipped, because a skipped test would hide
+// that the database was not tested. Each test binary logs the version of its server.
 //
 // PostgresDatabase does the same with PostgreSQL from the Debian package postgresql,
 // or with the server in SESSIONKIT_TEST_POSTGRES: postgres://postgres@127.0.0.1/postgres .

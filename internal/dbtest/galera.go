@@ -44,7 +44,7 @@ const galeraLibrary = "/usr/lib/galera/libgalera_smm.so"
 func StartCluster(tb testing.TB, nodes int) *Cluster {
 	tb.Helper()
 	p, err := findProgram()
-	if err == nil && !p.mariadb {
+	if err == nil && !p.mariadb() {
 		err = fmt.Errorf("dbtest: %s is not MariaDB", p.path)
 	}
 	if _, missing := os.Stat(galeraLibrary); err == nil && missing != nil {

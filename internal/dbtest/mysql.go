@@ -1,18 +1,24 @@
 package dbtest
 
 import (
+	"context"
 	"crypto/rand"
 	"database/sql"
+	"errors"
+	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 )
 
 // Env is the name of the environment variable that contains the DSN of a server. If
-// it is set, Database uses this server and starts none.
+// it is set, Database uses this server and starts none. What starts a server all the same
+// fails if that has another version.
 const Env = "SESSIONKIT_TEST_MYSQL"
 
 // Database creates an empty database for one test and returns its DSN. params, such
@@ -33,10 +39,16 @@ func Database(tb testing.TB, params ...string) string {
 // shared returns the server that the tests of this binary share. The variable keeps
 // the pipe to the guardian open until the process ends.
 var shared = sync.OnceValues(func() (*Server, error) {
-	if dsn := os.Getenv(Env); dsn != "" {
-		return &Server{given: dsn}, nil
+	dsn := os.Getenv(Env)
+	if dsn == "" {
+		return newServer(false)
 	}
-	return newServer(false)
+	if os.Getenv(EnvProgram) != "" {
+		if _, err := findProgram(); err != nil {
+			return nil, err
+		}
+	}
+	return &Server{given: dsn}, nil
 })
 
 // Database creates an empty database on this server, as the function Database does.
@@ -72,21 +84,52 @@ func (s *Server) Database(tb testing.TB, params ...string) string {
 	return dsn + separator + strings.Join(params, "&")
 }
 
+// version asks a server for its version.
+func version(dsn string) (version string, err error) {
+	db, err := sql.Open("mysql", dsn)
+	if err != nil {
+		return "", err
+	}
+	defer db.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	err = db.QueryRowContext(ctx, "SELECT VERSION()").Scan(&version)
+	return version, err
+}
+
 var versionLogged sync.Once
 
-// logVersion logs the version of the server, once per test binary.
+// logVersion logs the version of the server, once per test binary. The go command hides
+// what a package logs whose tests pass, so make test sets SESSIONKIT_REPORTS to a folder,
+// where all packages add a line to one file.
 func logVersion(tb testing.TB, s *Server) {
 	tb.Helper()
 	versionLogged.Do(func() {
-		db, err := sql.Open("mysql", s.dsn())
+		version, err := version(s.dsn())
 		if err != nil {
 			tb.Fatalf("dbtest: %v", err)
 		}
-		defer db.Close()
-		var version string
-		if err := db.QueryRowContext(tb.Context(), "SELECT VERSION()").Scan(&version); err != nil {
-			tb.Fatalf("dbtest: %v", err)
+		if !strings.Contains(version, "MariaDB") {
+			version = "MySQL " + version
 		}
 		tb.Logf("dbtest: the server is %s", version)
+		if err := reportVersion(version); err != nil {
+			tb.Fatalf("dbtest: %v", err)
+		}
 	})
+}
+
+func reportVersion(version string) error {
+	folder := os.Getenv("SESSIONKIT_REPORTS")
+	if folder == "" {
+		return nil
+	}
+	file, err := os.OpenFile(filepath.Join(folder, "the servers of the tests"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintf(file, "%-16s %s\n", strings.TrimSuffix(filepath.Base(os.Args[0]), ".test"), version); err != nil {
+		return errors.Join(err, file.Close())
+	}
+	return file.Close()
 }

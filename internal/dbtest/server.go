@@ -41,8 +41,8 @@ type guarded struct {
 }
 
 // Start starts a server for this test alone. The server listens on a Unix socket and
-// on the loopback interface (see Addr), so that a test can insert a proxy. Start
-// ignores Env. The test fails if the server cannot start.
+// on the loopback interface (see Addr), so that a test can insert a proxy. The test
+// fails if the server cannot start, or if Env names a server of another version.
 func Start(tb testing.TB) *Server {
 	tb.Helper()
 	s, err := newServer(true)
