@@ -2,7 +2,7 @@
 # Chromium and nginx. It says what is missing, and installs it from Debian's packages. If it
 # cannot, it says what to install, and fails: it never skips a test silently.
 
-.PHONY: test lint deps run bench scaling drill drill-cluster attacks fuzz mutants vulncheck release help
+.PHONY: test test-mysql lint deps run bench scaling drill drill-cluster attacks fuzz mutants vulncheck release help
 
 # The folders of all modules.
 MODULES := $(sort $(patsubst %/go.mod,%,$(shell find . -name go.mod -not -path '*/.*')))
@@ -17,6 +17,16 @@ test: deps lint ## every test, as CI runs them
 	go test -run=TestSearch ./session -search
 	go run -C test ./mutants -sample 8
 	./.ci/fuzz 30s
+
+# Runs on Oracle MySQL those tests that concern the database. .ci/mysql downloads the server
+# and installs nothing. They also run in make test, on MariaDB.
+test-mysql: ## the tests of the database on Oracle MySQL, which it downloads
+	@mysqld=$$(./.ci/mysql) || exit; \
+	export SESSIONKIT_TEST_MYSQLD="$$mysqld" SESSIONKIT_TEST_MYSQL= SESSIONKIT_REPORTS=$$(mktemp -d); \
+	go test -race -shuffle=on -timeout=20m ./internal/dbtest ./sqlstore && \
+	go test -C test -race -shuffle=on -timeout=20m ./nodes ./drill && \
+	go test -C test -race -shuffle=on -timeout=20m -run=/^MySQL$$ ./skins || exit 1; \
+	for r in "$$SESSIONKIT_REPORTS"/*; do echo; echo "$${r##*/}:"; cat "$$r"; done; rm -rf "$$SESSIONKIT_REPORTS"
 
 lint: ## gofmt, go vet and staticcheck
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }
