@@ -12,7 +12,10 @@ import (
 
 // backend is an app with integer ids. params are added to the DSN.
 func backend(t *testing.T, params ...string) storetest.Backend {
-	a := newApp(t, integerUsers, sqlstore.Config{Attrs: map[string]string{"name": "name"}}, params...)
+	return newApp(t, integerUsers, sqlstore.Config{Attrs: map[string]string{"name": "name"}}, params...).backend()
+}
+
+func (a app) backend() storetest.Backend {
 	return storetest.Backend{
 		Store:      a.Store,
 		SetUser:    func(t *testing.T, id string, u store.User) { a.setUser(t, id, u) },

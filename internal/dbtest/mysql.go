@@ -99,9 +99,7 @@ func version(dsn string) (version string, err error) {
 
 var versionLogged sync.Once
 
-// logVersion logs the version of the server, once per test binary. The go command hides
-// what a package logs whose tests pass, so make test sets SESSIONKIT_REPORTS to a folder,
-// where all packages add a line to one file.
+// logVersion logs the version of the server, once per test binary.
 func logVersion(tb testing.TB, s *Server) {
 	tb.Helper()
 	versionLogged.Do(func() {
@@ -113,23 +111,25 @@ func logVersion(tb testing.TB, s *Server) {
 			version = "MySQL " + version
 		}
 		tb.Logf("dbtest: the server is %s", version)
-		if err := reportVersion(version); err != nil {
-			tb.Fatalf("dbtest: %v", err)
-		}
+		Report(tb, "the servers of the tests", version)
 	})
 }
 
-func reportVersion(version string) error {
+// Report adds a line about this test binary to a file in the folder SESSIONKIT_REPORTS.
+// The go command hides what a package logs whose tests pass, so make test sets this
+// variable and prints all files in the end. Without it, Report does nothing.
+func Report(tb testing.TB, name, line string) {
+	tb.Helper()
 	folder := os.Getenv("SESSIONKIT_REPORTS")
 	if folder == "" {
-		return nil
+		return
 	}
-	file, err := os.OpenFile(filepath.Join(folder, "the servers of the tests"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	file, err := os.OpenFile(filepath.Join(folder, name), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err == nil {
+		_, err = fmt.Fprintf(file, "%-12s %s\n", strings.TrimSuffix(filepath.Base(os.Args[0]), ".test"), line)
+		err = errors.Join(err, file.Close())
+	}
 	if err != nil {
-		return err
+		tb.Fatalf("dbtest: %v", err)
 	}
-	if _, err := fmt.Fprintf(file, "%-16s %s\n", strings.TrimSuffix(filepath.Base(os.Args[0]), ".test"), version); err != nil {
-		return errors.Join(err, file.Close())
-	}
-	return file.Close()
 }

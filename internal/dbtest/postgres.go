@@ -35,9 +35,7 @@ func PostgresDatabase(tb testing.TB, params ...string) string {
 			tb.Fatal(err)
 		}
 		tb.Logf("dbtest: the server is PostgreSQL %s", version)
-		if err := reportVersion("PostgreSQL " + version); err != nil {
-			tb.Fatalf("dbtest: %v", err)
-		}
+		Report(tb, "the servers of the tests", "PostgreSQL "+version)
 	})
 	name := "sessionkit_test_" + strings.ToLower(rand.Text()[:12])
 	if _, err := p.psql("CREATE DATABASE " + name); err != nil {

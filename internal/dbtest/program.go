@@ -132,7 +132,7 @@ func (p program) command(s *Server) []string {
 }
 
 // createData creates the data directory of an empty server.
-func (p program) createData(dir string) error {
+func (p program) createData(dir string, options ...string) error {
 	command, input := append(p.base(dir), "--initialize-insecure"), []byte(nil)
 	if p.mariadb() {
 		// mariadb-install-db does the same, but takes twice the time and is in another
@@ -146,6 +146,7 @@ func (p program) createData(dir string) error {
 		}
 		command = append(p.base(dir), "--bootstrap", "--skip-networking")
 	}
+	command = append(command, options...)
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Stdin = bytes.NewReader(input)
 	if output, err := cmd.CombinedOutput(); err != nil {

@@ -45,7 +45,14 @@ type guarded struct {
 // fails if the server cannot start, or if Env names a server of another version.
 func Start(tb testing.TB) *Server {
 	tb.Helper()
-	s, err := newServer(true)
+	return StartWith(tb)
+}
+
+// StartWith is Start with additional options of the server program. They also apply when
+// the server creates its data, and after each Restart.
+func StartWith(tb testing.TB, options ...string) *Server {
+	tb.Helper()
+	s, err := newServer(true, options...)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -140,13 +147,13 @@ rm -rf "$dir"
 // newServer starts a server. Its port is below 32768, because the system assigns
 // higher ports to outgoing connections. If the port is in use, newServer tries
 // another.
-func newServer(tcp bool) (s *Server, err error) {
+func newServer(tcp bool, options ...string) (s *Server, err error) {
 	p, err := findProgram()
 	if err != nil {
 		return nil, err
 	}
 	for range 3 {
-		s = new(Server)
+		s = &Server{options: options}
 		if tcp {
 			s.tcp = net.JoinHostPort("127.0.0.1", strconv.Itoa(20000+rand.IntN(12000)))
 		}
@@ -162,7 +169,7 @@ func (s *Server) begin(p program) error {
 	if err := s.startGuardian(p); err != nil {
 		return err
 	}
-	if err := p.createData(s.dir); err != nil {
+	if err := p.createData(s.dir, s.options...); err != nil {
 		return err
 	}
 	if err := s.run(); err != nil || s.tcp == "" {
