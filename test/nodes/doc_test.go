@@ -1,5 +1,5 @@
 // Package nodes tests the example as in production: several processes behind a load
-// balancer, on one MariaDB. Answers are lost, nodes and databases fail, and cookies are
+// balancer, on one MariaDB or MySQL. Answers are lost, nodes and databases fail, and cookies are
 // stolen.
 //
 // It needs a database server, see package dbtest, and fails without one. Every process
