@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/sessionkit/sessionkit/test/drill/history"
@@ -83,10 +84,10 @@ func locked(w *world) {
 // aborts the transaction that has changed fewer rows. That is always the node's.
 func deadlocks(w *world) {
 	w.do("CREATE TABLE drill_lock (id INT PRIMARY KEY, n INT NOT NULL)")
-	w.do("INSERT INTO drill_lock SELECT seq, 0 FROM seq_1_to_500")
+	w.do("INSERT INTO drill_lock WITH RECURSIVE seq AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM seq WHERE n < 500) SELECT n, 0 FROM seq")
 	w.do(`CREATE TRIGGER drill_lock BEFORE UPDATE ON sessions FOR EACH ROW
 		SET @drill_lock = (SELECT n FROM drill_lock WHERE id = 1 LOCK IN SHARE MODE)`)
-	before := w.status("Innodb_deadlocks")
+	before := w.deadlocks()
 	for until := time.Now().Add(lasting()); time.Now().Before(until); {
 		tx := w.begin()
 		for _, statement := range []string{"UPDATE drill_lock SET n = n + 1", "DO SLEEP(0.1)", "SELECT COUNT(*) FROM (SELECT id FROM sessions FOR UPDATE) s"} {
@@ -100,16 +101,26 @@ func deadlocks(w *world) {
 		time.Sleep(50 * time.Millisecond)
 	}
 	w.do("DROP TRIGGER drill_lock")
-	n := w.status("Innodb_deadlocks") - before
+	n := w.deadlocks() - before
 	if n < 10 {
 		w.Errorf("%d deadlocks: too few for this test", n)
 	}
 	w.Logf("%d deadlocks", n)
 }
 
+// deadlocks returns how many deadlocks the server has counted.
+func (w *world) deadlocks() (n int) {
+	w.Helper()
+	if err := w.db.QueryRow("SELECT COUNT FROM information_schema.INNODB_METRICS WHERE NAME = 'lock_deadlocks'").Scan(&n); err != nil {
+		w.Fatal(err)
+	}
+	return n
+}
+
+// status returns a status variable of the server.
 func (w *world) status(name string) (n int) {
 	w.Helper()
-	if err := w.db.QueryRow("SELECT variable_value FROM information_schema.global_status WHERE variable_name = ?", name).Scan(&n); err != nil {
+	if err := w.db.QueryRow("SHOW GLOBAL STATUS LIKE '"+name+"'").Scan(&name, &n); err != nil {
 		w.Fatal(err)
 	}
 	return n
@@ -153,7 +164,7 @@ func tooManyConnections(w *world) {
 		go func() {
 			defer close(stopped)
 			for {
-				_, _ = admin.ExecContext(context.Background(), "KILL USER app")
+				killConnections(admin, "app")
 				select {
 				case <-stop:
 					return
@@ -173,6 +184,16 @@ func tooManyConnections(w *world) {
 	}
 	if n := w.status("Connection_errors_max_connections"); n < 10 {
 		w.Errorf("%d connections refused: too few for this test", n)
+	}
+}
+
+// killConnections ends all connections of an account. MariaDB has a statement that does
+// this, MySQL has not.
+func killConnections(admin *sql.Conn, account string) {
+	var ids []byte
+	_ = admin.QueryRowContext(context.Background(), "SELECT GROUP_CONCAT(ID) FROM information_schema.PROCESSLIST WHERE USER = ?", account).Scan(&ids)
+	for id := range strings.SplitSeq(string(ids), ",") { // some have ended meanwhile
+		_, _ = admin.ExecContext(context.Background(), "KILL "+id)
 	}
 }
 
