@@ -34,8 +34,8 @@ const rememberIdle = 30 * 24 * time.Hour
 
 // newApp connects the parts. An app of your own needs the same steps.
 func newApp(ctx context.Context, keys session.Keys, db database, opts options, demo bool) (*app, error) {
-	users := &userTable{db.DB}
-	if err := users.prepare(ctx, db.usersTable, demo); err != nil {
+	users := &userTable{db}
+	if err := users.prepare(ctx, demo); err != nil {
 		return nil, fmt.Errorf("the users table: %w", err)
 	}
 	passwords, err := newPasswords(users, demo)

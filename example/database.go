@@ -10,9 +10,13 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 	_ "modernc.org/sqlite"
 
 	"github.com/sessionkit/sessionkit/sqlstore"
@@ -21,12 +25,14 @@ import (
 var (
 	//go:embed schema/users.mysql.sql
 	mysqlUsers string
+	//go:embed schema/users.postgres.sql
+	postgresUsers string
 	//go:embed schema/users.sqlite.sql
 	sqliteUsers string
 )
 
 // database is one pool, for the app's own table and for the session store, and what
-// differs between SQLite and MySQL.
+// differs between SQLite, MySQL and PostgreSQL.
 type database struct {
 	*sql.DB
 	dialect    sqlstore.Dialect
@@ -35,10 +41,16 @@ type database struct {
 
 // openDatabase opens the database and makes sure that it answers.
 func openDatabase(ctx context.Context, opts options) (db database, err error) {
-	if opts.mysql != "" {
+	switch {
+	case opts.mysql != "" && opts.postgres != "":
+		err = errors.New("-mysql and -postgres, or SESSION_MYSQL and SESSION_POSTGRES, name two databases: keep one")
+	case opts.mysql != "":
 		db.dialect, db.usersTable = sqlstore.MySQL, mysqlUsers
 		db.DB, err = openMySQL(opts.mysql)
-	} else {
+	case opts.postgres != "":
+		db.dialect, db.usersTable = sqlstore.PostgreSQL, postgresUsers
+		db.DB, err = openPostgres(opts.postgres)
+	default:
 		db.dialect, db.usersTable = sqlstore.SQLite, sqliteUsers
 		db.DB, err = openSQLite(opts.db)
 	}
@@ -72,6 +84,28 @@ func openMySQL(dsn string) (*sql.DB, error) {
 		return nil, fmt.Errorf("-mysql or SESSION_MYSQL: %w", err)
 	}
 	return sql.OpenDB(connector), nil
+}
+
+func openPostgres(dsn string) (*sql.DB, error) {
+	cfg, err := pgx.ParseConfig(dsn)
+	if err != nil { // its text can hold the password
+		return nil, errors.New("-postgres or SESSION_POSTGRES is not a DSN such as postgres://user:password@127.0.0.1:5432/app")
+	}
+	cfg.ConnectTimeout = cmp.Or(cfg.ConnectTimeout, 2*time.Second) // for the rest see userTable
+	return stdlib.OpenDB(*cfg), nil
+}
+
+// bind writes the placeholders of a query as this database expects them. For PostgreSQL
+// they have numbers: $1, $2 and so on.
+func (db database) bind(query string) string {
+	if db.dialect != sqlstore.PostgreSQL {
+		return query
+	}
+	parts := strings.Split(query, "?")
+	for i := range parts[1:] {
+		parts[i] += "$" + strconv.Itoa(i+1)
+	}
+	return strings.Join(parts, "")
 }
 
 func openSQLite(file string) (*sql.DB, error) {

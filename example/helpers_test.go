@@ -33,8 +33,8 @@ func testDatabase(t *testing.T) database {
 func testUsers(t *testing.T) *userTable {
 	t.Helper()
 	db := testDatabase(t)
-	users := &userTable{db.DB}
-	if err := users.prepare(t.Context(), db.usersTable, true); err != nil {
+	users := &userTable{db}
+	if err := users.prepare(t.Context(), true); err != nil {
 		t.Fatal(err)
 	}
 	return users

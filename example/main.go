@@ -1,4 +1,5 @@
-// The example is a small app with logins, on sessionkit, echo, and SQLite or MySQL.
+// The example is a small app with logins, on sessionkit, echo, and SQLite, MySQL or
+// PostgreSQL.
 // Start it from the root of the repository:
 //
 //	go run -C example .
@@ -44,17 +45,18 @@ func main() {
 
 // options is the command line.
 type options struct {
-	addr  string
-	db    string // the SQLite file; the key file is beside it, also with MySQL
-	mysql string // a DSN, which holds a password; empty: SQLite
-	tls   bool
+	addr string
+	db   string // the SQLite file; the key file is beside it, also with another database
+	tls  bool
+
+	mysql, postgres string // a DSN, which holds a password; both empty: SQLite
 
 	accessTTL, refreshTTL, maxLifetime time.Duration // checked by session.New
 }
 
 const help = `
-Set a MySQL DSN with a real password as SESSION_MYSQL in the environment: every user of
-the machine can read the flag -mysql in the list of processes.
+Set a DSN with a real password as SESSION_MYSQL or SESSION_POSTGRES in the environment:
+every user of the machine can read the flags in the list of processes.
 
 The keys that seal the cookies come from SESSION_KEYS, or else from a file beside the
 database that ends in .keys, one key per line. To change the key without logging anybody
@@ -73,6 +75,7 @@ func parseFlags(flags *flag.FlagSet, args []string) (o options, err error) {
 	flags.StringVar(&o.addr, "addr", "localhost:8080", "`address` to listen on; port 0 takes a free one; only a loopback address has the demo users")
 	flags.StringVar(&o.db, "db", filepath.Join(folder, "sessionkit", "example.db"), "SQLite `file`; the key file is beside it")
 	flags.StringVar(&o.mysql, "mysql", "", "use MySQL instead: a `DSN` such as user:password@tcp(127.0.0.1:3306)/app; default: SESSION_MYSQL")
+	flags.StringVar(&o.postgres, "postgres", "", "use PostgreSQL instead: a `DSN` such as postgres://user:password@127.0.0.1:5432/app; default: SESSION_POSTGRES")
 	flags.BoolVar(&o.tls, "tls", false, "serve HTTPS with a self-signed certificate")
 	flags.DurationVar(&o.accessTTL, "access-ttl", 2*time.Minute, "how long an access cookie is accepted without asking the database")
 	flags.DurationVar(&o.refreshTTL, "refresh-ttl", 30*time.Minute, "how long a session lives without a request")
@@ -85,7 +88,9 @@ func parseFlags(flags *flag.FlagSet, args []string) (o options, err error) {
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
-	o.mysql = cmp.Or(o.mysql, os.Getenv("SESSION_MYSQL")) // no default of the flag: -h prints defaults
+	if o.mysql == "" && o.postgres == "" { // no defaults of the flags: -h prints defaults
+		o.mysql, o.postgres = os.Getenv("SESSION_MYSQL"), os.Getenv("SESSION_POSTGRES")
+	}
 	if flags.NArg() > 0 {
 		return o, fmt.Errorf("unexpected argument %q: the example takes flags only", flags.Arg(0))
 	}

@@ -120,7 +120,7 @@ func TestRun_NoDemoUsersOnANetwork(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	if err := (&userTable{db.DB}).prepare(t.Context(), db.usersTable, true); err != nil {
+	if err := (&userTable{db}).prepare(t.Context(), true); err != nil {
 		t.Fatal(err)
 	}
 	_, port, err := net.SplitHostPort(strings.TrimPrefix(started(t, "-addr", "0.0.0.0:0", "-tls", "-db", file), "https://"))
@@ -138,27 +138,58 @@ func TestRun_NoDemoUsersOnANetwork(t *testing.T) {
 
 // Every user of the machine can read a flag in the list of processes.
 func TestParseFlags_TakesTheDSNFromTheEnvironment(t *testing.T) {
-	const fromEnv, fromFlag = "app:secret@tcp(db.example.com)/app", "other@tcp(127.0.0.1)/app"
-	t.Setenv("SESSION_MYSQL", fromEnv)
-	if opts, err := parse(io.Discard); err != nil || opts.mysql != fromEnv {
-		t.Errorf("DSN %q, error %v; want that of SESSION_MYSQL", opts.mysql, err)
-	}
-	if opts, err := parse(io.Discard, "-mysql", fromFlag); err != nil || opts.mysql != fromFlag {
-		t.Errorf("DSN %q, error %v; want that of the flag", opts.mysql, err)
-	}
-	var help strings.Builder
-	if _, err := parse(&help, "-h"); !errors.Is(err, flag.ErrHelp) {
-		t.Errorf("error %v; want flag.ErrHelp", err)
-	}
-	if strings.Contains(help.String(), "secret") {
-		t.Errorf("-h shows the DSN:\n%s", help.String())
+	const mysql, postgres = "app:secret@tcp(db.example.com)/app", "postgres://app:secret@db.example.com/app"
+	for _, c := range []struct {
+		env  map[string]string
+		args []string
+		want [2]string // of MySQL, of PostgreSQL
+	}{
+		{env: map[string]string{"SESSION_MYSQL": mysql}, want: [2]string{mysql, ""}},
+		{env: map[string]string{"SESSION_POSTGRES": postgres}, want: [2]string{"", postgres}},
+		{env: map[string]string{"SESSION_MYSQL": mysql}, args: []string{"-mysql", "other"}, want: [2]string{"other", ""}},
+		{env: map[string]string{"SESSION_POSTGRES": postgres}, args: []string{"-postgres", "other"}, want: [2]string{"", "other"}},
+		{env: map[string]string{"SESSION_MYSQL": mysql}, args: []string{"-postgres", "other"}, want: [2]string{"", "other"}},
+	} {
+		for _, name := range []string{"SESSION_MYSQL", "SESSION_POSTGRES"} {
+			t.Setenv(name, c.env[name])
+		}
+		if opts, err := parse(io.Discard, c.args...); err != nil || [2]string{opts.mysql, opts.postgres} != c.want {
+			t.Errorf("%v %q: DSNs %q and %q, error %v; want %q", c.env, c.args, opts.mysql, opts.postgres, err, c.want)
+		}
+		var help strings.Builder
+		if _, err := parse(&help, "-h"); !errors.Is(err, flag.ErrHelp) {
+			t.Errorf("error %v; want flag.ErrHelp", err)
+		}
+		if strings.Contains(help.String(), "secret") {
+			t.Errorf("-h shows the DSN:\n%s", help.String())
+		}
 	}
 }
 
-func TestOpenMySQL_ErrorsDoNotShowTheDSN(t *testing.T) {
-	for _, dsn := range []string{"app:secret/app", "app:secret@tcp(db.example.com:3306", "app:secret@tcp(db.example.com)/app?tls=nope"} {
-		if _, err := openMySQL(dsn); err == nil || strings.Contains(err.Error(), "secret") || !strings.Contains(err.Error(), "SESSION_MYSQL") {
-			t.Errorf("%s: error %v; want one that names SESSION_MYSQL and not the password", dsn, err)
+func TestOpenDatabase_ErrorsDoNotShowTheDSN(t *testing.T) {
+	for _, c := range []struct {
+		opts options
+		says string
+	}{
+		{options{mysql: "app:secret/app"}, "SESSION_MYSQL"},
+		{options{mysql: "app:secret@tcp(db.example.com:3306"}, "SESSION_MYSQL"},
+		{options{mysql: "app:secret@tcp(db.example.com)/app?tls=nope"}, "SESSION_MYSQL"},
+		{options{mysql: "app:secret@tcp(127.0.0.1:1)/app"}, "does not answer"},
+		{options{postgres: "postgres://app:secret@db.example.com:port/app"}, "SESSION_POSTGRES"},
+		{options{postgres: "postgres://app:secret@db.example.com/app?sslmode=nope"}, "SESSION_POSTGRES"},
+		{options{postgres: "postgres://app:sec%ret@db.example.com/secret"}, "SESSION_POSTGRES"},
+		{options{postgres: "host=db.example.com password = secret sslmode=nope"}, "SESSION_POSTGRES"},
+		{options{postgres: "host=db.example.com password='secret"}, "SESSION_POSTGRES"},
+		{options{postgres: "app:secret@tcp(db.example.com)/app"}, "SESSION_POSTGRES"},
+		{options{postgres: "postgres://app:secret@127.0.0.1:1/app"}, "does not answer"},
+		{options{mysql: "app:secret@tcp(db.example.com)/app", postgres: "postgres://app:secret@db.example.com/app"}, "two databases"},
+	} {
+		db, err := openDatabase(t.Context(), c.opts)
+		if err == nil {
+			db.Close()
+		}
+		if err == nil || strings.Contains(err.Error(), "secret") || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%+v: error %v; want one that contains %q, and not the password", c.opts, err, c.says)
 		}
 	}
 }
@@ -181,7 +212,7 @@ func TestHelpSaysHowToChangeTheKey(t *testing.T) {
 	if _, err := parse(&help, "-h"); !errors.Is(err, flag.ErrHelp) {
 		t.Errorf("error %v; want flag.ErrHelp", err)
 	}
-	for _, text := range []string{"SIGHUP", "SESSION_KEYS", "SESSION_MYSQL", "three steps", "-access-ttl"} {
+	for _, text := range []string{"SIGHUP", "SESSION_KEYS", "SESSION_MYSQL", "SESSION_POSTGRES", "three steps", "-access-ttl"} {
 		if !strings.Contains(help.String(), text) {
 			t.Errorf("-h does not have %q:\n%s", text, help.String())
 		}

@@ -2,11 +2,12 @@ package main
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/alexedwards/argon2id"
@@ -38,7 +39,10 @@ var (
 )
 
 // userTable reads and writes the users.
-type userTable struct{ db *sql.DB }
+type userTable struct{ db database }
+
+// statementTimeout ends the wait for a database that hangs. Such a database sends no error.
+const statementTimeout = 5 * time.Second
 
 // demoUser exists from the start on a loopback address. Its password is public, so
 // passwords.check refuses it on any other address.
@@ -51,8 +55,8 @@ var demoUsers = []demoUser{
 
 // prepare creates the table and, if demo is set, the demo users. It leaves existing
 // rows as they are. Several processes may call it at once.
-func (t *userTable) prepare(ctx context.Context, createTable string, demo bool) error {
-	if _, err := t.db.ExecContext(ctx, createTable); err != nil {
+func (t *userTable) prepare(ctx context.Context, demo bool) error {
+	if _, err := t.db.ExecContext(ctx, t.db.usersTable); err != nil {
 		return err
 	}
 	for _, d := range demoUsers {
@@ -84,8 +88,12 @@ func (t *userTable) byEmail(ctx context.Context, email string) (user, error) {
 }
 
 func (t *userTable) byID(ctx context.Context, id string) (user, error) {
-	u, err := t.one(ctx, `WHERE id = ?`, id)
-	if err == nil && u.ID != id { // for MySQL the number 7 equals the text '7 or so'
+	number, err := strconv.ParseInt(id, 10, 64)
+	if err != nil {
+		return user{}, errNoUser
+	}
+	u, err := t.one(ctx, `WHERE id = ?`, number)
+	if err == nil && u.ID != id { // it was +7 or 07
 		err = errNoUser
 	}
 	return u, err
@@ -103,7 +111,10 @@ func (t *userTable) one(ctx context.Context, where string, arg any) (user, error
 }
 
 func (t *userTable) find(ctx context.Context, where string, args ...any) (found []user, err error) {
-	rows, err := t.db.QueryContext(ctx, `SELECT id, email, name, roles, disabled, password_hash, session_epoch FROM users `+where, args...)
+	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
+	defer cancel()
+	const columns = `SELECT id, email, name, roles, disabled, password_hash, session_epoch FROM users `
+	rows, err := t.db.QueryContext(ctx, t.db.bind(columns+where), args...)
 	if err != nil {
 		return nil, unavailable(err)
 	}
@@ -151,7 +162,9 @@ func (t *userTable) setRoles(ctx context.Context, id, roles string) error {
 }
 
 func (t *userTable) exec(ctx context.Context, query string, args ...any) (changed bool, err error) {
-	result, err := t.db.ExecContext(ctx, query, args...)
+	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
+	defer cancel()
+	result, err := t.db.ExecContext(ctx, t.db.bind(query), args...)
 	if err != nil {
 		return false, unavailable(err)
 	}

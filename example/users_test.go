@@ -16,7 +16,7 @@ func TestPreparingAgainLeavesUsersAsTheyAre(t *testing.T) {
 	if err := users.setDisabled(t.Context(), before.ID, true); err != nil {
 		t.Fatal(err)
 	}
-	if err := users.prepare(t.Context(), sqliteUsers, true); err != nil {
+	if err := users.prepare(t.Context(), true); err != nil {
 		t.Fatal(err)
 	}
 	after, err := users.byEmail(t.Context(), ada)
@@ -40,7 +40,7 @@ func TestManyProcessesMakeTheUsersAtOnce(t *testing.T) {
 		go func() {
 			db, err := openDatabase(context.Background(), options{db: file})
 			if err == nil {
-				err = errors.Join((&userTable{db.DB}).prepare(context.Background(), db.usersTable, true), db.Close())
+				err = errors.Join((&userTable{db}).prepare(context.Background(), true), db.Close())
 			}
 			failed <- err
 		}()
@@ -56,14 +56,14 @@ func TestManyProcessesMakeTheUsersAtOnce(t *testing.T) {
 // not even if a process on a loopback address has added the user to the same database.
 func TestDemoUsers_ExistOnlyOnLoopback(t *testing.T) {
 	db := testDatabase(t)
-	users := &userTable{db.DB}
-	if err := users.prepare(t.Context(), db.usersTable, false); err != nil {
+	users := &userTable{db}
+	if err := users.prepare(t.Context(), false); err != nil {
 		t.Fatal(err)
 	}
 	if list, err := users.find(t.Context(), ""); err != nil || len(list) != 0 {
 		t.Errorf("on a network: %d users, error %v; want none", len(list), err)
 	}
-	if err := users.prepare(t.Context(), db.usersTable, true); err != nil {
+	if err := users.prepare(t.Context(), true); err != nil {
 		t.Fatal(err)
 	}
 	for demo, want := range map[bool]error{true: nil, false: errWrongPassword} {
