@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 )
 
 // EnvPostgres is the name of the environment variable that contains the DSN of a
@@ -29,6 +28,13 @@ func PostgresDatabase(tb testing.TB, params ...string) string {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	return p.Database(tb, params...)
+}
+
+// Database creates an empty database on this server, as PostgresDatabase does. The DSN
+// names the Unix socket of the server.
+func (p *Postgres) Database(tb testing.TB, params ...string) string {
+	tb.Helper()
 	postgresLogged.Do(func() {
 		version, err := p.psql("SHOW server_version")
 		if err != nil {
@@ -56,28 +62,22 @@ func PostgresDatabase(tb testing.TB, params ...string) string {
 
 var postgresLogged sync.Once
 
-// postgres is a PostgreSQL server.
-type postgres struct {
+// Postgres is a PostgreSQL server for one test that stops, kills or freezes it, as
+// Server is for MySQL. Make one with StartPostgres.
+type Postgres struct {
 	guarded
 	bin   string // the directory of its programs
+	port  string // of the loopback interface; empty if the server listens on the socket only
 	given string // DSN of a server from EnvPostgres; it has no guardian
 }
 
 // sharedPostgres returns the server that the tests of this binary share.
-var sharedPostgres = sync.OnceValues(func() (*postgres, error) {
-	bin, err := findPostgres()
-	if err != nil {
-		return nil, err
+var sharedPostgres = sync.OnceValues(func() (*Postgres, error) {
+	if dsn := os.Getenv(EnvPostgres); dsn != "" {
+		bin, err := findPostgres()
+		return &Postgres{bin: bin, given: dsn}, err
 	}
-	p := &postgres{bin: bin, given: os.Getenv(EnvPostgres)}
-	if p.given != "" {
-		return p, nil
-	}
-	if err := p.begin(); err != nil {
-		p.close()
-		return nil, fmt.Errorf("dbtest: starting PostgreSQL: %w", err)
-	}
-	return p, nil
+	return newPostgres(false)
 })
 
 // findPostgres returns the directory of the newest PostgreSQL on this machine. Debian
@@ -99,11 +99,15 @@ func findPostgres() (string, error) {
 }
 
 // dsn returns the DSN of the server and of its database postgres.
-func (p *postgres) dsn() string {
+func (p *Postgres) dsn() string {
 	if p.given != "" {
 		return p.given
 	}
-	return "host=" + p.dir + " user=postgres dbname=postgres"
+	dsn := "host=" + p.dir + " user=postgres dbname=postgres"
+	if p.port != "" {
+		dsn += " port=" + p.port // which is also in the name of the socket
+	}
+	return dsn
 }
 
 // withDatabase returns a DSN, which is a URL or a list of settings, with the name of
@@ -122,59 +126,8 @@ func withDatabase(dsn, name string, params []string) (string, error) {
 	return u.String(), nil
 }
 
-// begin creates a server and starts it.
-func (p *postgres) begin() (err error) {
-	if p.dir, err = temporary("postgres"); err != nil {
-		return err
-	}
-	var as []string
-	if os.Geteuid() == 0 { // the server refuses to run as root
-		const nobody = 65534
-		if err := os.Chown(p.dir, nobody, nobody); err != nil {
-			return err
-		}
-		as = []string{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--"}
-	}
-	data := filepath.Join(p.dir, "data")
-	// A commit must survive the end of the server process, but not of the machine.
-	command := append(slices.Clone(as), filepath.Join(p.bin, "postgres"), "-D", data, "-k", p.dir,
-		"-c", "listen_addresses=", "-c", "fsync=off", "-c", "full_page_writes=off",
-		"-c", "max_connections=300", "-c", "shared_buffers=32MB", "-c", "dynamic_shared_memory_type=mmap")
-	// After SIGKILL the processes of its connections would run on for a moment, and its
-	// shared memory would stay. SIGQUIT ends all of them at once.
-	if err := p.guard("QUIT", command); err != nil {
-		return err
-	}
-	initdb := append(slices.Clone(as), filepath.Join(p.bin, "initdb"), "-D", data, "-U", "postgres", "-A", "trust",
-		"-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions")
-	cmd := exec.Command(initdb[0], initdb[1:]...)
-	cmd.Dir = p.dir
-	if output, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("creating its data: %w\n%s", err, output)
-	}
-	return p.run()
-}
-
-// run starts the server through the guardian, and waits until the server answers.
-func (p *postgres) run() error {
-	if err := p.order("start"); err != nil {
-		return err
-	}
-	for deadline := time.Now().Add(time.Minute); ; {
-		_, err := p.psql("SELECT 1")
-		if err == nil {
-			return nil
-		}
-		log, _ := os.ReadFile(filepath.Join(p.dir, "log"))
-		if strings.Contains(string(log), "FATAL:  could not") || time.Now().After(deadline) {
-			return fmt.Errorf("%w; its log ends with:\n%s", err, log[max(0, len(log)-2000):])
-		}
-		time.Sleep(20 * time.Millisecond) // there is no event to wait for
-	}
-}
-
 // psql runs a statement and returns the value in its answer.
-func (p *postgres) psql(statement string) (string, error) {
+func (p *Postgres) psql(statement string) (string, error) {
 	psql := filepath.Join(p.bin, "psql")
 	if _, err := os.Stat(psql); err != nil {
 		psql = "psql"

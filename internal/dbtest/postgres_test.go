@@ -2,7 +2,9 @@ package dbtest_test
 
 import (
 	"bufio"
+	"context"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,15 +18,23 @@ import (
 // psql runs a statement on a database, without a driver.
 func psql(t *testing.T, dsn, statement string) string {
 	t.Helper()
-	program := "psql"
-	if found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/psql"); len(found) > 0 {
-		program = found[0]
-	}
-	output, err := exec.CommandContext(t.Context(), program, "-X", "-q", "-t", "-A", "-d", dsn, "-c", statement).CombinedOutput()
+	output, err := tryPSQL(t.Context(), dsn, statement)
 	if err != nil {
 		t.Fatalf("%s: %v: %s", statement, err, output)
 	}
-	return strings.TrimSpace(string(output))
+	return output
+}
+
+func tryPSQL(ctx context.Context, dsn, statement string) (string, error) {
+	output, err := exec.CommandContext(ctx, psqlProgram(), "-X", "-q", "-t", "-A", "-d", dsn, "-c", statement).CombinedOutput()
+	return strings.TrimSpace(string(output)), err
+}
+
+func psqlProgram() string {
+	if found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/psql"); len(found) > 0 {
+		return found[0]
+	}
+	return "psql"
 }
 
 func TestPostgresDatabase_IsSeparateForEachTest(t *testing.T) {
@@ -34,6 +44,73 @@ func TestPostgresDatabase_IsSeparateForEachTest(t *testing.T) {
 	}
 	if zone := psql(t, other, "SHOW timezone"); os.Getenv(dbtest.EnvPostgres) == "" && zone != "Asia/Tokyo" {
 		t.Errorf("the parameters are not in effect: timezone is %s", zone)
+	}
+}
+
+func TestPostgres_KeepsItsDataAfterStopAndKill(t *testing.T) {
+	s := dbtest.StartPostgres(t)
+	dsn := s.Database(t)
+	psql(t, dsn, "CREATE TABLE t (n INT)")
+	psql(t, dsn, "INSERT INTO t VALUES (42)")
+	for name, end := range map[string]func(testing.TB){"Stop": s.Stop, "Kill": s.Kill} {
+		idle := exec.Command("sleep", "60") // the input of a client whose connection stays open
+		input, err := idle.StdoutPipe()
+		if err != nil || idle.Start() != nil {
+			t.Fatal(err)
+		}
+		client := exec.Command(psqlProgram(), "-X", "-d", dsn)
+		client.Stdin = input
+		if err := client.Start(); err != nil {
+			t.Fatal(err)
+		}
+		end(t)
+		idle.Process.Kill()
+		_, _ = idle.Wait(), client.Wait()
+		if _, err := tryPSQL(t.Context(), dsn, "SELECT 1"); err == nil {
+			t.Errorf("after %s the server still answers", name)
+		}
+		s.Restart(t)
+		if n := psql(t, dsn, "SELECT n FROM t"); n != "42" {
+			t.Errorf("after %s and Restart: %s; want 42", name, n)
+		}
+	}
+
+	// The same over TCP, which tests with a proxy use.
+	host, port, err := net.SplitHostPort(s.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := psql(t, dsn+" host="+host+" port="+port, "SELECT n FROM t"); n != "42" {
+		t.Errorf("over TCP: %s; want 42", n)
+	}
+
+	s.Freeze(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	if _, err := tryPSQL(ctx, dsn, "SELECT 1"); err == nil || ctx.Err() == nil {
+		t.Errorf("error %v after Freeze; want no answer", err)
+	}
+	s.Thaw(t)
+	if n := psql(t, dsn, "SELECT n FROM t"); n != "42" {
+		t.Errorf("after Thaw: %s; want 42", n)
+	}
+	s.Freeze(t) // the cleanup ends also a frozen server
+}
+
+func TestPostgres_StandbyFollows(t *testing.T) {
+	s := dbtest.StartPostgres(t)
+	dsn := s.Database(t)
+	replica := s.Standby(t)
+	psql(t, dsn, "CREATE TABLE t AS SELECT 42 AS n")
+	there := replica.Same(dsn)
+	for psql(t, there, "SELECT to_regclass('t') IS NOT NULL") != "t" {
+		time.Sleep(10 * time.Millisecond) // it is replayed soon
+	}
+	if n := psql(t, there, "SELECT n FROM t"); n != "42" {
+		t.Errorf("the replica has %s; want 42", n)
+	}
+	if _, err := tryPSQL(t.Context(), there, "INSERT INTO t VALUES (1)"); err == nil {
+		t.Error("the replica accepts changes")
 	}
 }
 

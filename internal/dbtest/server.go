@@ -127,7 +127,8 @@ func (s *Server) dsn() string {
 // It reads orders from its standard input, one a line, and executes them in sequence.
 // The orders start, wait and ask are answered with a line; any other order is the
 // name of a signal. The input ends when this process ends, for whatever reason. The
-// guardian then ends the server with the signal $END and removes its directory.
+// guardian then ends the server with the signal $END, also a frozen one, and removes its
+// directory.
 const guard = `
 trap '' INT HUP
 dir=$1; shift
@@ -140,7 +141,7 @@ while read -r order; do
 	*) kill -s $order $p ;;
 	esac
 done
-[ -n "$p" ] && kill -s "$END" $p && wait $p
+[ -n "$p" ] && kill -s "$END" $p && kill -s CONT $p && wait $p
 rm -rf "$dir"
 `
 
