@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sessionkit/sessionkit/internal/dbtest"
 	"github.com/sessionkit/sessionkit/session"
 	"github.com/sessionkit/sessionkit/session/store"
 	"github.com/sessionkit/sessionkit/test/internal/nodetest"
@@ -23,7 +22,7 @@ func TestTheKeyChangesUnderLoadAndNobodyIsLoggedOut(t *testing.T) {
 	)
 	seed := nodetest.NewSeed(t)
 	c := nodetest.NewCluster(t, nodetest.Setup{
-		DSN:   dbtest.Database(t),
+		DSN:   nodetest.Database(t),
 		Nodes: []time.Duration{ttl, ttl},
 		Flags: []string{"-refresh-ttl", life.String()},
 	})
@@ -70,7 +69,7 @@ func TestTheKeyChangesUnderLoadAndNobodyIsLoggedOut(t *testing.T) {
 func TestAKeyInTheWrongOrderIsMendedByTheRollOut(t *testing.T) {
 	const ttl = 2 * time.Second
 	c := nodetest.NewCluster(t, nodetest.Setup{
-		DSN:   dbtest.Database(t),
+		DSN:   nodetest.Database(t),
 		Nodes: []time.Duration{ttl, ttl},
 	})
 	first, second := c.Nodes[0], c.Nodes[1]
@@ -126,7 +125,7 @@ func TestAKeyInTheWrongOrderIsMendedByTheRollOut(t *testing.T) {
 // A complete reset gives every node only the new key, and ends all sessions.
 func TestAHalfDoneResetOfTheKeyIsRefusedOrFlagged(t *testing.T) {
 	c := nodetest.NewCluster(t, nodetest.Setup{
-		DSN:   dbtest.Database(t),
+		DSN:   nodetest.Database(t),
 		Nodes: []time.Duration{5 * time.Minute, 5 * time.Minute},
 	})
 	first, second := c.Nodes[0], c.Nodes[1]

@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sessionkit/sessionkit/internal/dbtest"
 	"github.com/sessionkit/sessionkit/test/internal/nodetest"
 )
 
@@ -20,7 +19,7 @@ func TestAKilledNodeTakesOnlyItsRequestsAlong(t *testing.T) {
 	)
 	seed := nodetest.NewSeed(t)
 	c := nodetest.NewCluster(t, nodetest.Setup{
-		DSN:   dbtest.Database(t),
+		DSN:   nodetest.Database(t),
 		Nodes: []time.Duration{ttl, ttl},
 	})
 	s := &surfing{t: t, c: c, browsers: c.LoginAll(c.AddUsers(sessions, "surfer", "[]"), c.Front)}

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sessionkit/sessionkit/internal/dbtest"
 	"github.com/sessionkit/sessionkit/test/internal/nodetest"
 )
 
@@ -23,7 +22,7 @@ func TestALogoutBeatsRefreshesUnderWay(t *testing.T) {
 	const races = 500
 	seed := nodetest.NewSeed(t)
 	c := nodetest.NewCluster(t, nodetest.Setup{
-		DSN:   dbtest.Database(t),
+		DSN:   nodetest.Database(t),
 		Nodes: []time.Duration{logoutTTL, logoutTTL},
 	})
 	browsers := c.LoginAll(c.AddUsers(races, "leaver", "[]"), c.Front)

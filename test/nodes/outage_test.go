@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sessionkit/sessionkit/internal/dbtest"
 	"github.com/sessionkit/sessionkit/test/internal/nodetest"
 )
 
@@ -31,7 +30,7 @@ func TestTheDatabaseGoesAndComesBack(t *testing.T) {
 		sessions = 200
 		leaving  = 10 // log out during each outage
 	)
-	server := dbtest.Start(t)
+	server := nodetest.StartServer(t)
 	// The first node issues the access cookies and receives them: they are valid for
 	// minutes. Refreshes go to both nodes. For the second node, with its short access
 	// lifetime, every ticket is old enough to be confirmed.

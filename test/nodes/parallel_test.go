@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sessionkit/sessionkit/internal/dbtest"
 	"github.com/sessionkit/sessionkit/test/internal/nodetest"
 )
 
@@ -22,7 +21,7 @@ func TestParallelRequestsOnAnExpiredCookie(t *testing.T) {
 	)
 	seed := nodetest.NewSeed(t)
 	c := nodetest.NewCluster(t, nodetest.Setup{
-		DSN:   dbtest.Database(t),
+		DSN:   nodetest.Database(t),
 		Nodes: []time.Duration{ttl, ttl},
 	})
 	browsers := c.LoginAll(c.AddUsers(sessions, "crowd", "[]"), c.Front)

@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sessionkit/sessionkit/internal/dbtest"
 	"github.com/sessionkit/sessionkit/test/internal/nodetest"
 )
 
@@ -17,7 +16,7 @@ func TestLostAnswersOfTheDatabaseLogNobodyOut(t *testing.T) {
 		part     = 0.04
 	)
 	seed := nodetest.NewSeed(t)
-	dsn := dbtest.Database(t)
+	dsn := nodetest.Database(t)
 	breaker, nodeDSN := nodetest.StartBreaker(t, dsn, seed)
 	c := nodetest.NewCluster(t, nodetest.Setup{DSN: dsn, NodeDSNs: []string{nodeDSN}, Nodes: []time.Duration{ttl, ttl}})
 	s := &surfing{t: t, c: c, browsers: c.LoginAll(c.AddUsers(sessions, "surfer", "[]"), c.Front)}

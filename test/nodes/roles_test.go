@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sessionkit/sessionkit/internal/dbtest"
 	"github.com/sessionkit/sessionkit/test/internal/nodetest"
 )
 
@@ -24,7 +23,7 @@ func TestAChangedRoleReachesEveryDevice(t *testing.T) {
 	)
 	seed := nodetest.NewSeed(t)
 	c := nodetest.NewCluster(t, nodetest.Setup{
-		DSN:   dbtest.Database(t),
+		DSN:   nodetest.Database(t),
 		Nodes: []time.Duration{5 * time.Minute, 5 * time.Minute},
 	})
 	s := &surfing{t: t, c: c, browsers: c.LoginAll(c.AddUsers(surfers, "surfer", "[]"), c.Front), every: 4 * time.Second}

@@ -10,23 +10,33 @@ import (
 	"github.com/sessionkit/sessionkit/test/internal/nodetest"
 )
 
-// statement is a line of the database's general log.
+// statement is an entry of the database's log.
 type statement struct{ command, text string }
 
-// statements turns the general log on. The returned function returns the lines since the
-// previous call.
-func statements(c *nodetest.Cluster) func() []statement {
+// statements makes the server of a cluster log all statements. The returned function
+// returns those since the previous call.
+func statements(c *nodetest.Cluster, server nodetest.Server) func() []statement {
 	c.Helper()
-	do := func(statement string) {
-		c.Helper()
-		if _, err := c.DB.Exec(statement); err != nil {
-			c.Fatal(err)
-		}
+	if server, ok := server.(*dbtest.Postgres); ok {
+		return postgresStatements(c, server)
 	}
-	do("SET GLOBAL log_output = 'TABLE'")
-	do("SET GLOBAL general_log = ON")
+	return mysqlStatements(c)
+}
+
+func do(c *nodetest.Cluster, statement string) {
+	c.Helper()
+	if _, err := c.DB.Exec(statement); err != nil {
+		c.Fatal(err)
+	}
+}
+
+// mysqlStatements reads the general log.
+func mysqlStatements(c *nodetest.Cluster) func() []statement {
+	c.Helper()
+	do(c, "SET GLOBAL log_output = 'TABLE'")
+	do(c, "SET GLOBAL general_log = ON")
 	c.Cleanup(func() { c.DB.Exec("SET GLOBAL general_log = OFF") })
-	do("TRUNCATE mysql.general_log")
+	do(c, "TRUNCATE mysql.general_log")
 	// The texts contain ids, which are bytes in no character set. The column of MySQL is
 	// binary, too; a conversion would make it NULL.
 	const read = "SELECT command_type, argument FROM mysql.general_log"
@@ -36,7 +46,7 @@ func statements(c *nodetest.Cluster) func() []statement {
 		if err != nil {
 			c.Fatal(err)
 		}
-		defer do("TRUNCATE mysql.general_log")
+		defer do(c, "TRUNCATE mysql.general_log")
 		defer rows.Close()
 		for rows.Next() {
 			var s statement
@@ -50,6 +60,41 @@ func statements(c *nodetest.Cluster) func() []statement {
 		if err := rows.Err(); err != nil {
 			c.Fatal(err)
 		}
+		return found
+	}
+}
+
+// postgresStatements reads the server's log, which has the executions of statements. It
+// writes names as MySQL does.
+func postgresStatements(c *nodetest.Cluster, server *dbtest.Postgres) func() []statement {
+	c.Helper()
+	do(c, "ALTER SYSTEM SET log_statement = 'all'")
+	do(c, "SELECT pg_reload_conf()")
+	seen := 0
+	// A connection learns of the setting soon.
+	if _, ok := nodetest.Eventually(10*time.Second, 10*time.Millisecond, func() bool {
+		do(c, "SELECT 'this is logged'")
+		log := server.Log(c)
+		seen = len(log)
+		return strings.Contains(log, "SELECT 'this is logged'")
+	}); !ok {
+		c.Fatal("PostgreSQL logs no statement")
+	}
+	return func() (found []statement) {
+		c.Helper()
+		log := server.Log(c)
+		for entry := range strings.SplitSeq(log[seen:], dbtest.LogEntry) {
+			if text, ok := strings.CutPrefix(entry, "LOG:  statement: "); ok {
+				found = append(found, statement{"Query", text})
+			} else if text, ok := strings.CutPrefix(entry, "LOG:  execute "); ok {
+				_, text, _ = strings.Cut(text, ": ") // behind the statement's name
+				found = append(found, statement{"Execute", text})
+			}
+		}
+		for i, s := range found {
+			found[i].text = strings.TrimSpace(strings.ReplaceAll(s.text, `"`, "`"))
+		}
+		seen = len(log)
 		return found
 	}
 }
@@ -79,8 +124,9 @@ func TestAnAccessCookieCostsNoStatement(t *testing.T) {
 		requests = 10_000
 		lasting  = 10 * time.Second // at least, so that there are polls to count
 	)
+	server := nodetest.StartServer(t)
 	c := nodetest.NewCluster(t, nodetest.Setup{
-		DSN:   dbtest.Start(t).Database(t),
+		DSN:   server.Database(t),
 		Nodes: []time.Duration{5 * time.Minute, 5 * time.Minute},
 	})
 	browsers := c.LoginAll(c.AddUsers(20, "reader", "[]"), c.Nodes[0].Base(), c.Nodes[1].Base())
@@ -92,7 +138,7 @@ func TestAnAccessCookieCostsNoStatement(t *testing.T) {
 		}
 		counted[i] = who.Statements
 	}
-	statements := statements(c)
+	statements := statements(c, server)
 
 	begin := time.Now()
 	nodetest.InParallel(requests, 8, func(i int) {
@@ -123,6 +169,7 @@ func TestAnAccessCookieCostsNoStatement(t *testing.T) {
 			}
 		case s.command == "Close stmt" || s.isCleanUp(): // of a poll; the removal runs once a minute
 		case s.command == "Connect" || s.command == "Quit": // of the connection pools
+		case s.text == "-- ping": // of pgx, before it uses a connection that was idle for a second
 		default:
 			t.Errorf("unexpected statement, command %v: %s", s.command, s.text)
 		}
@@ -144,13 +191,14 @@ func TestARefreshCostsAtMostTwoStatements(t *testing.T) {
 		parallel  = 20 // requests of the last refresh
 		ttl       = time.Second
 	)
+	server := nodetest.StartServer(t)
 	c := nodetest.NewCluster(t, nodetest.Setup{
-		DSN:   dbtest.Start(t).Database(t),
+		DSN:   server.Database(t),
 		Nodes: []time.Duration{ttl},
 	})
 	node := c.Nodes[0].Base()
 	b := c.LoginAll(c.AddUsers(1, "reader", "[]"), node)[0]
-	asked := statements(c)
+	asked := statements(c, server)
 	statements := func() []string { return ofSessions(asked()) }
 
 	last := b.Who

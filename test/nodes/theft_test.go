@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sessionkit/sessionkit/internal/dbtest"
 	"github.com/sessionkit/sessionkit/test/internal/nodetest"
 )
 
@@ -20,7 +19,7 @@ func TestAStolenRefreshCookieIsCaught(t *testing.T) {
 	const runs = 200
 	seed := nodetest.NewSeed(t)
 	c := nodetest.NewCluster(t, nodetest.Setup{
-		DSN:   dbtest.Database(t),
+		DSN:   nodetest.Database(t),
 		Nodes: []time.Duration{theftTTL, theftTTL},
 	})
 	victims := c.AddUsers(runs, "victim", "[]")

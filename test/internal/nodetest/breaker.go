@@ -6,8 +6,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-
-	"github.com/go-sql-driver/mysql"
 )
 
 // Breaker is a proxy in front of the database. Its rule chooses packets at which it
@@ -28,12 +26,16 @@ type Breaker struct {
 // StartBreaker starts a breaker, and returns it with the DSN of the database behind it.
 func StartBreaker(t *testing.T, dsn string, seed uint64) (*Breaker, string) {
 	t.Helper()
-	cfg, err := mysql.ParseDSN(dsn)
-	if err != nil {
+	b := &Breaker{dice: Dice(seed, -1), conns: map[net.Conn]bool{}}
+	var err error
+	if b.network, b.addr, err = Address(dsn); err != nil {
 		t.Fatal(err)
 	}
-	b := &Breaker{network: cfg.Net, addr: cfg.Addr, dice: Dice(seed, -1), conns: map[net.Conn]bool{}}
 	if b.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	through, err := Through(dsn, b.listener.Addr().String())
+	if err != nil {
 		t.Fatal(err)
 	}
 	var running sync.WaitGroup
@@ -55,8 +57,7 @@ func StartBreaker(t *testing.T, dsn string, seed uint64) (*Breaker, string) {
 		b.mu.Unlock()
 		running.Wait()
 	})
-	cfg.Net, cfg.Addr = "tcp", b.listener.Addr().String()
-	return b, cfg.FormatDSN()
+	return b, through
 }
 
 // serve copies in both directions until one side closes or the rule breaks the connection.

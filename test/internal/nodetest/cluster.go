@@ -21,7 +21,7 @@ import (
 // Cluster is several nodes on one database, behind a balancer.
 type Cluster struct {
 	*testing.T
-	DB     *sql.DB // the connection of the tests
+	DB     DB // the connection of the tests
 	Key    string
 	Nodes  []*Node
 	Front  string // the balancer's URL
@@ -41,11 +41,7 @@ type Setup struct {
 // NewCluster starts the nodes and the balancer, for one test.
 func NewCluster(t *testing.T, s Setup) *Cluster {
 	t.Helper()
-	db, err := sql.Open("mysql", s.DSN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
+	db := Open(t, s.DSN)
 	db.SetMaxOpenConns(16)
 	db.SetMaxIdleConns(16)
 	transport := newTransport()

@@ -47,7 +47,7 @@ func startNode(t *testing.T, program, key, dsn string, flags ...string) *Node {
 	t.Helper()
 	dir := t.TempDir()
 	n := &Node{
-		args: append([]string{program, "-addr", "localhost:0", "-mysql", dsn, "-db", filepath.Join(dir, "beside.db")}, flags...),
+		args: append([]string{program, "-addr", "localhost:0", nodeFlag(), dsn, "-db", filepath.Join(dir, "beside.db")}, flags...),
 		env:  append(os.Environ(), "SESSION_KEYS="),
 		keys: filepath.Join(dir, "beside.keys"),
 		log:  filepath.Join(dir, "log"),
