@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sessionkit/sessionkit/internal/dbtest"
 	"github.com/sessionkit/sessionkit/test/drill/history"
 	"github.com/sessionkit/sessionkit/test/internal/nodetest"
 )
@@ -33,7 +34,7 @@ func breaking(rule nodetest.Rule) func(*world) {
 // statement has arrived, and the node does not learn its result.
 func afterUpdates(part float64) nodetest.Rule {
 	return func(r *rand.Rand, packet []byte, statement bool) nodetest.Cut {
-		if statement && bytes.Contains(packet, []byte("UPDATE `sessions` SET")) && r.Float64() < part {
+		if statement && bytes.Contains(packet, []byte(onThis().update)) && r.Float64() < part {
 			return nodetest.CutAfter
 		}
 		return nodetest.NoCut
@@ -68,7 +69,7 @@ func locked(w *world) {
 	var tx *sql.Tx
 	w.outage(func() {
 		tx = w.begin()
-		if _, err := tx.Exec("UPDATE sessions SET user_agent = CONCAT(user_agent, '.')"); err != nil {
+		if _, err := tx.Exec("UPDATE sessions SET user_agent = user_agent"); err != nil {
 			w.Fatal(err)
 		}
 	}, lasting(), func() {
@@ -78,19 +79,19 @@ func locked(w *world) {
 	})
 }
 
-// deadlocks makes statements of the nodes fail with real deadlocks (error 1213). The
-// drill's transaction locks a table. A trigger makes each UPDATE of a session wait for a
-// row of this table, and then the transaction asks for the session's row. The database
-// aborts the transaction that has changed fewer rows. That is always the node's.
+// deadlocks makes statements of the nodes fail with real deadlocks (error 1213, on
+// PostgreSQL 40P01). The drill's transaction locks a table. A trigger makes each UPDATE of a session wait for a
+// row of this table, and then the transaction asks for the session's row. MySQL aborts the
+// transaction that has changed fewer rows, PostgreSQL the one that finds the deadlock. That
+// is always the node's.
 func deadlocks(w *world) {
 	w.do("CREATE TABLE drill_lock (id INT PRIMARY KEY, n INT NOT NULL)")
 	w.do("INSERT INTO drill_lock WITH RECURSIVE seq AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM seq WHERE n < 500) SELECT n, 0 FROM seq")
-	w.do(`CREATE TRIGGER drill_lock BEFORE UPDATE ON sessions FOR EACH ROW
-		SET @drill_lock = (SELECT n FROM drill_lock WHERE id = 1 LOCK IN SHARE MODE)`)
-	before := w.deadlocks()
+	run(w, w.db, onThis().waitForLock...)
+	before := w.number(onThis().deadlocks)
 	for until := time.Now().Add(lasting()); time.Now().Before(until); {
 		tx := w.begin()
-		for _, statement := range []string{"UPDATE drill_lock SET n = n + 1", "DO SLEEP(0.1)", "SELECT COUNT(*) FROM (SELECT id FROM sessions FOR UPDATE) s"} {
+		for _, statement := range []string{"UPDATE drill_lock SET n = n + 1", onThis().pause, "SELECT COUNT(*) FROM (SELECT id FROM sessions FOR UPDATE) s"} {
 			if _, err := tx.Exec(statement); err != nil {
 				w.Errorf("%s: %v", statement, err)
 			}
@@ -100,24 +101,24 @@ func deadlocks(w *world) {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	w.do("DROP TRIGGER drill_lock")
-	n := w.deadlocks() - before
+	run(w, w.db, onThis().noWaiting...)
+	n := w.number(onThis().deadlocks) - before
 	if n < 10 {
 		w.Errorf("%d deadlocks: too few for this test", n)
 	}
 	w.Logf("%d deadlocks", n)
 }
 
-// deadlocks returns how many deadlocks the server has counted.
-func (w *world) deadlocks() (n int) {
+// number returns the number that a query returns.
+func (w *world) number(query string) (n int) {
 	w.Helper()
-	if err := w.db.QueryRow("SELECT COUNT FROM information_schema.INNODB_METRICS WHERE NAME = 'lock_deadlocks'").Scan(&n); err != nil {
-		w.Fatal(err)
+	if err := w.db.QueryRow(query).Scan(&n); err != nil {
+		w.Fatalf("%s: %v", query, err)
 	}
 	return n
 }
 
-// status returns a status variable of the server.
+// status returns a status variable of MySQL or MariaDB.
 func (w *world) status(name string) (n int) {
 	w.Helper()
 	if err := w.db.QueryRow("SHOW GLOBAL STATUS LIKE '"+name+"'").Scan(&name, &n); err != nil {
@@ -144,8 +145,8 @@ func deleted(w *world) {
 	}
 }
 
-// tooManyConnections lets other clients take all connections of the server.
-func tooManyConnections(w *world) {
+// tooManyOnMySQL lets other clients take all connections of the server.
+func tooManyOnMySQL(w *world) {
 	const most = 10 // the smallest limit that the server accepts
 	others := make([]*sql.Conn, most)
 	for i := range others {
@@ -187,6 +188,33 @@ func tooManyConnections(w *world) {
 	}
 }
 
+// tooManyOnPostgres lets the server refuse every connection of the nodes, as if others had
+// taken all: its own limit could be lowered by a restart only.
+func tooManyOnPostgres(w *world) {
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	w.outage(func() {
+		w.do("ALTER ROLE app CONNECTION LIMIT 0")
+		go func() {
+			defer close(stopped)
+			for {
+				_, _ = w.db.Exec("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'")
+				select {
+				case <-stop:
+					return
+				case <-time.After(200 * time.Millisecond):
+				}
+			}
+		}()
+	}, lasting(), func() {
+		close(stop)
+		<-stopped
+		w.do("ALTER ROLE app CONNECTION LIMIT -1")
+	})
+	if n := strings.Count(w.server.(*dbtest.Postgres).Log(w), "too many connections for role"); n < 10 {
+		w.Errorf("%d connections refused: too few for this test", n)
+	}
+}
+
 // killConnections ends all connections of an account. MariaDB has a statement that does
 // this, MySQL has not.
 func killConnections(admin *sql.Conn, account string) {
@@ -207,13 +235,7 @@ func replaced(w *world) {
 		w.Fatal(err)
 	}
 	defer conn.Close()
-	for _, statement := range []string{
-		"SET @drill_restores = 1",
-		`UPDATE sessions s JOIN drill_copy c ON s.id = c.id SET s.generation = c.generation, s.confirmed = c.confirmed,
-			s.previous = c.previous, s.confirmed_at = c.confirmed_at, s.expires_at = c.expires_at, s.reload = c.reload,
-			s.changed_at = c.changed_at, s.revoked_at = c.revoked_at, s.revoke_reason = c.revoke_reason`,
-		"SET @drill_restores = NULL",
-	} {
+	for _, statement := range []string{onThis().restoring, onThis().restore, onThis().restored} {
 		if _, err := conn.ExecContext(w.Context(), statement); err != nil {
 			w.Fatalf("%s: %v", statement, err)
 		}

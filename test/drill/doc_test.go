@@ -7,6 +7,9 @@
 //
 //	make drill
 //
+// With the flag -postgres it runs on PostgreSQL in place of MariaDB; make test-postgres
+// does that.
+//
 // It needs a database server, see package dbtest, and fails without one.
 // It uses only the loopback interface. All processes end with the test.
 package drill

@@ -48,14 +48,14 @@ var faults = []scenario{
 		also: func(w *world, r *result) { w.breaksWere(inFull[int64](30, 2)) },
 	},
 	{
-		name: "reset right after an UPDATE", short: true,
+		name: "reset right after an UPDATE", short: true, texts: true,
 		fault: breaking(afterUpdates(inFull(0.3, 0.5))),
 		also:  func(w *world, r *result) { w.breaksWere(inFull[int64](100, 4)) },
 	},
 	{
 		name: "database read-only",
 		fault: func(w *world) {
-			w.outage(func() { w.do("SET GLOBAL read_only = 1") }, lasting(), func() { w.do("SET GLOBAL read_only = 0") })
+			w.outage(func() { run(w, w.db, onThis().readOnly...) }, lasting(), func() { run(w, w.db, onThis().writable...) })
 		},
 	},
 	{name: "rows locked by another client", fault: locked, store: time.Minute},
@@ -64,10 +64,10 @@ var faults = []scenario{
 	{
 		name: "table gone",
 		fault: func(w *world) {
-			w.outage(func() { w.do("RENAME TABLE sessions TO sessions_gone") }, lasting(), func() { w.do("RENAME TABLE sessions_gone TO sessions") })
+			w.outage(func() { w.do("ALTER TABLE sessions RENAME TO sessions_gone") }, lasting(), func() { w.do("ALTER TABLE sessions_gone RENAME TO sessions") })
 		},
 	},
-	{name: "too many connections", fault: tooManyConnections, direct: true},
+	{name: "too many connections", fault: func(w *world) { onThis().tooManyConnections(w) }, direct: true},
 	{name: "rows replaced by a copy 10 s old", fault: replaced, also: wasAhead},
 	{name: "nodes killed", short: true, breaksOff: true, fault: killed, served: 0.99},
 	{name: "nodes drained", fault: drained, served: 0.999},

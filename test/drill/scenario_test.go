@@ -2,6 +2,7 @@ package drill
 
 import (
 	"cmp"
+	"encoding/hex"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,7 @@ type scenario struct {
 	nodes  int  // 0: 2
 	ttl    time.Duration
 	direct bool // no proxy between the nodes and the database
+	texts  bool // see engine.accounts
 	clocks bool // the clocks of the nodes can be set
 
 	// fault injects the fault. It returns after the database and the nodes have recovered.
@@ -31,7 +33,7 @@ type scenario struct {
 
 func (s scenario) run(t *testing.T) {
 	t.Helper()
-	p := plan{nodes: s.nodes, ttl: s.ttl, direct: s.direct}
+	p := plan{nodes: s.nodes, ttl: s.ttl, direct: s.direct, texts: s.texts}
 	if p.nodes == 0 {
 		p.nodes = 2
 	}
@@ -121,13 +123,17 @@ func (w *world) awaitLogouts() {
 	var out []any
 	for _, op := range w.history() {
 		if op.Kind == history.Logout && op.Outcome == history.OK {
-			out = append(out, op.Session)
+			id, err := hex.DecodeString(op.Session)
+			if err != nil {
+				w.Fatal(err)
+			}
+			out = append(out, id)
 		}
 	}
 	if len(out) == 0 {
 		return
 	}
-	arrived := "SELECT COUNT(DISTINCT id) FROM drill_rows WHERE what = 'revoked' AND HEX(id) IN (?" + strings.Repeat(", ?", len(out)-1) + ")"
+	arrived := "SELECT COUNT(DISTINCT id) FROM drill_rows WHERE what = 'revoked' AND id IN (?" + strings.Repeat(", ?", len(out)-1) + ")"
 	took, _ := nodetest.Eventually(20*time.Second, 50*time.Millisecond, func() bool {
 		var n int
 		return w.db.QueryRow(arrived, out...).Scan(&n) == nil && n == len(out)

@@ -3,7 +3,6 @@ package drill
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"encoding/json"
 	"regexp"
 	"sync/atomic"
@@ -11,11 +10,9 @@ import (
 	"time"
 
 	toxiproxy "github.com/Shopify/toxiproxy/v2"
-	"github.com/go-sql-driver/mysql"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
-	"github.com/sessionkit/sessionkit/internal/dbtest"
 	"github.com/sessionkit/sessionkit/test/internal/nodetest"
 )
 
@@ -24,8 +21,8 @@ type world struct {
 	*testing.T
 	*recorder
 	seed     uint64
-	server   *dbtest.Server
-	db       *sql.DB // the connection of the drill, without proxies
+	server   nodetest.Server
+	db       nodetest.DB // the connection of the drill, without proxies
 	ways     []*way
 	c        *nodetest.Cluster
 	ttl      time.Duration
@@ -52,41 +49,22 @@ type plan struct {
 	nodes   int
 	ttl     time.Duration
 	direct  bool   // no proxies between the nodes and the database
+	texts   bool   // see engine.accounts
 	program string // of the nodes; empty: the example
 	flags   []string
 	open    time.Duration // see nodetest.Setup.KeepOpen
 }
 
-// build starts a database and the nodes. The nodes use an account with the rights of an
-// app: read_only applies to it.
+// build starts a database and the nodes.
 func build(t *testing.T, seed uint64, p plan) *world {
 	t.Helper()
-	server := dbtest.Start(t)
-	cfg, err := mysql.ParseDSN(server.Database(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	cfg.Params = map[string]string{"innodb_lock_wait_timeout": "5"}
-	db, err := sql.Open("mysql", cfg.FormatDSN())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
-	for _, statement := range []string{
-		"CREATE USER app@'%'",
-		"GRANT ALL ON " + cfg.DBName + ".* TO app@'%'",
-	} {
-		if _, err := db.Exec(statement); err != nil {
-			t.Fatal(err)
-		}
-	}
-	app := mysql.NewConfig()
-	app.User, app.Net, app.Addr, app.DBName, app.InterpolateParams = "app", "tcp", server.Addr(), cfg.DBName, true
+	server := nodetest.StartServer(t)
+	own, nodes := onThis().accounts(t, server, p.texts)
 	dsns := make([]string, p.nodes)
 	for i := range dsns {
-		dsns[i] = app.FormatDSN()
+		dsns[i] = nodes
 	}
-	w := onDatabases(t, seed, p, cfg.FormatDSN(), dsns)
+	w := onDatabases(t, seed, p, own, dsns)
 	w.server = server
 	return w
 }
@@ -116,18 +94,21 @@ func onDatabases(t *testing.T, seed uint64, p plan, own string, dsns []string) *
 
 func newWay(t *testing.T, seed uint64, dsn string) (*way, string) {
 	t.Helper()
-	cfg, err := mysql.ParseDSN(dsn)
+	_, addr, err := nodetest.Address(dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
-	proxy := toxiproxy.NewProxy(server, "database", "127.0.0.1:0", cfg.Addr)
+	proxy := toxiproxy.NewProxy(server, "database", "127.0.0.1:0", addr)
 	if err := proxy.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(proxy.Stop)
-	cfg.Addr = proxy.Listen
-	breaker, through := nodetest.StartBreaker(t, cfg.FormatDSN(), seed)
+	through, err := nodetest.Through(dsn, proxy.Listen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	breaker, through := nodetest.StartBreaker(t, through, seed)
 	return &way{breaker, proxy}, through
 }
 
