@@ -1,18 +1,22 @@
 # make test runs every test, on real parts. It needs a MariaDB (or MySQL) server,
-# Chromium and nginx. It says what is missing, and installs it from Debian's packages. If it
+# PostgreSQL, PgBouncer, Chromium and nginx. It says what is missing, and installs it from Debian's packages. If it
 # cannot, it says what to install, and fails: it never skips a test silently.
 
-.PHONY: test test-mysql lint deps run bench scaling drill drill-cluster attacks fuzz mutants vulncheck release help
+.PHONY: test test-mysql test-postgres lint deps run bench scaling drill drill-cluster attacks fuzz mutants vulncheck release help
 
 # The folders of all modules.
 MODULES := $(sort $(patsubst %/go.mod,%,$(shell find . -name go.mod -not -path '*/.*')))
 
+# What tests report is printed at the end, unless the caller collects it.
+REPORTS := collected=$$SESSIONKIT_REPORTS; export SESSIONKIT_REPORTS=$${collected:-$$(mktemp -d)}
+PRINT   := [ -n "$$collected" ] || ./.ci/reports "$$SESSIONKIT_REPORTS"
+
 # All is compiled first: tests that measure time then have the processors for themselves.
 test: deps lint ## every test, as CI runs them
-	@export SESSIONKIT_REPORTS=$${SESSIONKIT_REPORTS:-$$(mktemp -d)}; \
+	@$(REPORTS); \
 	for m in $(MODULES); do echo "compile $$m"; go -C $$m list -race -export -deps -test ./... >/dev/null || exit 1; done; \
 	for m in $(MODULES); do echo "test $$m"; go -C $$m test -race -shuffle=on -timeout=20m ./... || exit 1; done; \
-	./.ci/reports "$$SESSIONKIT_REPORTS"
+	$(PRINT)
 	go test -run=Allocates ./middleware
 	go test -run=TestSearch ./session -search
 	go run -C test ./mutants -sample 8
@@ -21,12 +25,18 @@ test: deps lint ## every test, as CI runs them
 # Runs on Oracle MySQL those tests that concern the database. .ci/mysql downloads the server
 # and installs nothing. They also run in make test, on MariaDB.
 test-mysql: ## the tests of the database on Oracle MySQL, which it downloads
-	@mysqld=$$(./.ci/mysql) || exit; \
-	export SESSIONKIT_TEST_MYSQLD="$$mysqld" SESSIONKIT_TEST_MYSQL= SESSIONKIT_REPORTS=$$(mktemp -d); \
+	@mysqld=$$(./.ci/mysql) || exit; $(REPORTS); \
+	export SESSIONKIT_TEST_MYSQLD="$$mysqld" SESSIONKIT_TEST_MYSQL=; \
 	go test -race -shuffle=on -timeout=20m ./internal/dbtest ./sqlstore && \
 	go test -C test -race -shuffle=on -timeout=20m ./nodes ./drill && \
 	go test -C test -race -shuffle=on -timeout=20m -run=/^MySQL$$ ./skins || exit 1; \
-	for r in "$$SESSIONKIT_REPORTS"/*; do echo; echo "$${r##*/}:"; cat "$$r"; done; rm -rf "$$SESSIONKIT_REPORTS"
+	$(PRINT)
+
+# The keys of the nodes do not depend on the database. The rest takes some six minutes.
+test-postgres: deps ## the nodes and the short drill on PostgreSQL; make test runs them on MariaDB
+	@$(REPORTS); \
+	go test -C test -race -count=1 -timeout=20m -skip=Key ./nodes ./drill -postgres || exit 1; \
+	$(PRINT)
 
 lint: ## gofmt, go vet and staticcheck
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }
