@@ -60,13 +60,15 @@ func TestPostgreSQL_KeepsTheStoreContract(t *testing.T) {
 		}
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
-			storetest.Run(t, func(t *testing.T) storetest.Backend { return postgresBackend(t, mode) })
+			storetest.Run(t, func(t *testing.T) storetest.Backend {
+				return postgresBackend(t, dbtest.PostgresDatabase(t, "target_session_attrs=read-write", "default_query_exec_mode="+mode))
+			})
 		})
 	}
 }
 
-func postgresBackend(t *testing.T, mode string) storetest.Backend {
-	db := postgres(t, "target_session_attrs=read-write", "default_query_exec_mode="+mode)
+func postgresBackend(t *testing.T, dsn string) storetest.Backend {
+	db := openPostgres(t, dsn)
 	rows := newPostgres(t, db, postgresUsers, sqlstore.Config{Attrs: map[string]string{"name": "name"}})
 	exec := func(t *testing.T, query string, args ...any) {
 		t.Helper()
