@@ -24,4 +24,5 @@
 // PostgresDatabase does the same with PostgreSQL from the Debian package postgresql,
 // or with the server in SESSIONKIT_TEST_POSTGRES: postgres://postgres@127.0.0.1/postgres .
 // As root it runs that server as nobody, because PostgreSQL refuses to run as root.
+// StartPostgres starts a server that a test stops, kills or freezes.
 package dbtest
