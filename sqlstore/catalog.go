@@ -9,8 +9,15 @@ import (
 
 // column is a column as the catalog describes it.
 type column struct {
+	declared   string // its name
 	name, kind string // in lower case; kind is its type
-	nullable   bool   // and a statement could change that: see catalog.columns
+	nullable   bool   // and a table declares it: see catalog.columns
+	extra      string // what else matters of it: see catalog.columns
+}
+
+// isGenerated reports whether the database computes the column from others.
+func (c column) isGenerated() bool {
+	return strings.Contains(" "+c.extra, " generated") // MySQL calls a default "default_generated"
 }
 
 // columns returns the columns of a table that this account may see: none if the
@@ -18,10 +25,10 @@ type column struct {
 func (s *Store) columns(ctx context.Context, t table) (columns []column, err error) {
 	err = s.query(ctx, s.dialect.columns, []any{t.schema, t.name}, func(scan scanRow) error {
 		var c column
-		if err := scan(&c.name, &c.kind, &c.nullable); err != nil {
+		if err := scan(&c.name, &c.kind, &c.nullable, &c.extra); err != nil {
 			return err
 		}
-		c.name, c.kind = strings.ToLower(c.name), s.dialect.columnType(c.kind)
+		c.declared, c.name, c.kind = c.name, strings.ToLower(c.name), s.dialect.columnType(c.kind)
 		columns = append(columns, c)
 		return nil
 	})
@@ -68,8 +75,8 @@ func (s *Store) indexes(ctx context.Context, t table) (indexes []index, err erro
 
 // checkIndexes checks that the columns of each element of wanted are the first of an
 // index, in this order, because the kit's statements find rows by them. The first
-// element is the id, which must be unique.
-func (s *Store) checkIndexes(ctx context.Context, t table, wanted [][]string) (faults []error, err error) {
+// element is the id, which must be unique. found are the columns of the table.
+func (s *Store) checkIndexes(ctx context.Context, t table, found []column, wanted [][]string) (faults []error, err error) {
 	indexes, err := s.indexes(ctx, t)
 	if err != nil {
 		return nil, fmt.Errorf("reading the indexes of %s: %w", t, err)
@@ -82,15 +89,26 @@ func (s *Store) checkIndexes(ctx context.Context, t table, wanted [][]string) (f
 		if !slices.ContainsFunc(indexes, func(x index) bool {
 			return len(x.columns) >= len(columns) && slices.EqualFunc(x.columns[:len(columns)], columns, strings.EqualFold) && (x.unique || !mustBeUnique)
 		}) {
-			var printed []string
-			for _, column := range columns {
-				printed = append(printed, s.dialect.printed(column))
+			var quoted []string
+			for _, name := range columns {
+				has, _ := findColumn(found, name)
+				quoted = append(quoted, s.dialect.quote(name)+s.dialect.prefix(has.kind))
 			}
-			faults = append(faults, fmt.Errorf("%s has no %s on %s: run\n\tCREATE %s %s ON %s (%s)",
-				t, strings.ToLower(kind), strings.Join(columns, ", "), kind, s.dialect.printed(t.name+"_"+columns[0]), t, strings.Join(printed, ", ")))
+			faults = append(faults, fmt.Errorf("%s has no %s on %s: run\n\tCREATE %s %s ON %s (%s);",
+				t, strings.ToLower(kind), strings.Join(columns, ", "), kind, s.dialect.quote(s.newIndexName(t, columns[0], indexes)), t, strings.Join(quoted, ", ")))
 		}
 	}
 	return faults, nil
+}
+
+// newIndexName returns a name that no index of the table has.
+func (s *Store) newIndexName(t table, column string, indexes []index) string {
+	name := t.name + "_" + column
+	name = name[:min(len(name), s.dialect.maxName-len("_2"))]
+	if slices.ContainsFunc(indexes, func(x index) bool { return strings.EqualFold(x.name, name) }) {
+		name += "_2"
+	}
+	return name
 }
 
 // try runs a query and discards its rows.

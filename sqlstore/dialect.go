@@ -153,8 +153,10 @@ type alter struct {
 // catalog is how a database describes its tables. Each query takes the database's
 // name, empty for the connection's own, and the table's name.
 type catalog struct {
-	// columns returns the name and the type of each column, in lower case, and
-	// whether the column accepts NULL and advice.setNotNull could change that.
+	// columns returns of each column: the name; the type, in lower case; whether it is
+	// declared in a table, not in a view, and accepts NULL; and the words, in lower
+	// case, "generated" for one that the database computes from others, and what
+	// advice.setNotNull needs.
 	columns string
 
 	// columnType rewrites a type from the catalog as the schema spells it, but in
@@ -178,8 +180,16 @@ type catalog struct {
 	repeatsIDs string
 
 	// typeOf returns a query for the type of an expression over the tables of a FROM
-	// clause, spelled as in columns. nil: the database does not tell.
+	// clause, spelled as in columns. nil: the query of the expression itself has the
+	// type, or the database has none.
 	typeOf func(expression, from string) string
+
+	// typeOfDriver rewrites the type that the driver names, in lower case, as in columns.
+	typeOfDriver func(fromDriver string) string
+
+	// padded returns how many ids of the table {users}, of the first 100 in {id}, end with
+	// a zero byte. Empty: the database does not pad.
+	padded string
 }
 
 // userIDs describes sessions.user_id.
@@ -213,19 +223,35 @@ type advice struct {
 	// Columns of the app's table.
 	epochColumn, disabledColumn, textColumn columnAdvice
 
-	// setNotNull is the statement that makes a column refuse NULL, with {table},
-	// {column} and {definition}. Empty: the database has none.
-	setNotNull string
+	// setNotNull returns the statement that makes a column refuse NULL and gives it a
+	// default, if it has none, but changes nothing else of it. nil: the database has none.
+	setNotNull func(ctx context.Context, on querier, t table, c column) (string, error)
+
+	// keep are the words in column.extra of a column that an UPDATE of others changes
+	// as well. Empty: there is none.
+	keep string
+
+	// prefix follows a column of this type in CREATE INDEX.
+	prefix func(columnType string) string
+
+	// fromBytes is an expression that reads {sql}, a column of bytes, as a text.
+	fromBytes string
 
 	// otherID returns a remedy for an id column whose type fits no IDKind, or
 	// nothing if there is none.
 	otherID func(table, column, columnType string) string
 
-	// printed is a name in the statements of messages.
-	printed func(name string) string
+	// account is a query for this account, as GRANT names it. Empty: the database has no
+	// accounts.
+	account string
 
-	// permit says what to do when this account may not use a table.
-	permit func(privilege, table string) string
+	// isDenied reports whether an error says that this account lacks a right. The drivers
+	// are not part of this module, so it reads the text.
+	isDenied func(error) bool
+
+	// remedy says what to do about an error of a statement of checkPrivileges that does
+	// not say so; empty if nothing is known.
+	remedy func(error) string
 
 	// freshID and freshEpoch are the definitions of columns for which repeatsIDs
 	// returns 0.
@@ -248,7 +274,17 @@ const (
 	// holdsNoID says that the column is no id although it holds a text, because no index
 	// compares it with sessions.user_id.
 	holdsNoID
+
+	// holdsBytes says that the value has no character set: what is read as a text may be
+	// lost.
+	holdsBytes
+
+	// holdsNull is the class of NULL itself.
+	holdsNull
 )
+
+// noPrefix is advice.prefix for databases that index columns of all types.
+func noPrefix(string) string { return "" }
 
 // questionMarks is syntax.bind for databases whose placeholder is ?.
 func questionMarks(statement string) string { return statement }

@@ -53,7 +53,7 @@ func (s *Store) compareKitTables(ctx context.Context, schema []string) (c compar
 			c.wrongColumns = append(c.wrongColumns, err)
 			continue
 		}
-		faults, err := s.checkIndexes(ctx, t, s.indexed(schema, t))
+		faults, err := s.checkIndexes(ctx, t, found, s.indexed(schema, t))
 		if err != nil {
 			return c, err
 		}
@@ -115,9 +115,31 @@ func (s *Store) checkPrivileges(ctx context.Context, schema []string, writable b
 			continue
 		}
 		if err := s.try(ctx, "EXPLAIN "+strings.ReplaceAll(c.statement, "{table}", c.table.sql)); err != nil {
-			faults = append(faults, fmt.Errorf("%s on %s is refused (%s): %w",
-				c.privilege, c.table, s.dialect.permit(c.privilege, c.table.sql), err))
+			faults = append(faults, fmt.Errorf("%s on %s is refused: %w%s", c.privilege, c.table, err, s.permit(ctx, err, c.privilege, c.table)))
 		}
 	}
 	return faults
+}
+
+// permit says what to do about an error of a statement that needs a privilege. It begins
+// with a colon, or is empty.
+func (s *Store) permit(ctx context.Context, err error, privilege string, t table) string {
+	switch {
+	case s.dialect.account == "":
+		return ": this process must be able to read and to write the database's file and its folder"
+	case s.dialect.isDenied(err):
+		return ": run, with an account that may grant it,\n\t" + s.grant(ctx, privilege, t)
+	case s.dialect.remedy(err) != "":
+		return ": " + s.dialect.remedy(err)
+	}
+	return ""
+}
+
+// grant is the statement that gives this account a privilege.
+func (s *Store) grant(ctx context.Context, privilege string, t table) string {
+	var account string
+	if err := s.queryRow(ctx, s.dialect.account).Scan(&account); err != nil {
+		account = "the_account_of_the_DSN"
+	}
+	return "GRANT " + privilege + " ON " + t.sql + " TO " + account + ";"
 }

@@ -3,11 +3,13 @@ package sqlstore
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Migrate prepares the database and checks everything that sessions need. Call it
@@ -71,7 +73,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 	if err := cmp.Or(migrateError(slices.Concat(connection, kit, app, reading)...), migrateError(unread)); err != nil {
 		return err
 	}
-	if err := cmp.Or(s.warnOfRepeatedIDs(ctx), s.warnIfAllDisabled(ctx), s.warnOfExpressions(ctx)); err != nil {
+	if err := cmp.Or(s.warnOfRepeatedIDs(ctx), s.warnIfAllDisabled(ctx), s.warnOfExpressions(ctx), s.warnOfPaddedIDs(ctx)); err != nil {
 		return migrateError(err)
 	}
 	return s.addEpochRow(ctx, schema)
@@ -118,13 +120,59 @@ func (s *Store) warnIfAllDisabled(ctx context.Context) error {
 // no fault, because a user may have caused it.
 func (s *Store) warnOfExpressions(ctx context.Context) error {
 	for _, r := range s.requirements() {
-		if r.column != "" || r.field == "Disabled" {
+		if r.field == "Disabled" {
 			continue
 		}
-		query := fmt.Sprintf("SELECT %s FROM %s u ORDER BY u.%s LIMIT %d", r.sql, s.names.users.sql, s.dialect.quote(s.names.id), sampleSize)
-		if err := s.sample(ctx, r.field, r.sql, func() error { return s.try(ctx, query) }); err != nil {
+		query := fmt.Sprintf("SELECT %s FROM %s u ORDER BY u.%s LIMIT %d", r.read(r.sql), s.names.users.sql, s.dialect.quote(s.names.id), sampleSize)
+		if err := s.sample(ctx, r.field, r.sql, func() error {
+			return s.query(ctx, query, nil, func(scan scanRow) error { return s.readSource(scan, r) })
+		}); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// readSource reads one source of a user's row as Find does.
+func (s *Store) readSource(scan scanRow, r requirement) error {
+	user := userRow{exists: sql.Null[bool]{V: true, Valid: true}, epoch: sql.Null[uint64]{Valid: true}}
+	var attr sql.NullString
+	switch r.field {
+	case "Epoch":
+		user.epoch = sql.Null[uint64]{}
+		if err := scan(&user.epoch); err != nil {
+			return err
+		}
+	case "Roles":
+		if err := scan(&user.roles); err != nil {
+			return err
+		}
+	default:
+		if err := scan(&attr); err != nil {
+			return err
+		}
+		if !utf8.ValidString(attr.String) {
+			return errors.New("it is not UTF-8")
+		}
+	}
+	_, err := user.user(names{})
+	return err
+}
+
+// warnOfPaddedIDs warns if ids are shorter than their column, which fills them up with zero
+// bytes: those users cannot log in under the id that the app has written.
+func (s *Store) warnOfPaddedIDs(ctx context.Context) error {
+	if s.dialect.padded == "" || s.kind != Text {
+		return nil
+	}
+	query := strings.NewReplacer("{id}", "u."+s.dialect.quote(s.names.id), "{users}", s.names.users.sql).Replace(s.dialect.padded)
+	var padded int
+	if err := s.queryRow(ctx, query).Scan(&padded); err != nil {
+		return fmt.Errorf("reading whether ids of %s are padded: %w", s.names.users, err)
+	}
+	if padded > 0 {
+		slog.WarnContext(ctx, fmt.Sprintf("sqlstore: %d of the first %d ids in %s.%s end with zero bytes, which a BINARY column appends and which belong to the id: "+
+			"these users can only log in under an id that ends with them; declare the column VARBINARY, and remove them", padded, sampleSize, s.names.users, s.names.id))
 	}
 	return nil
 }
@@ -167,13 +215,20 @@ func (s *Store) createTables(ctx context.Context, schema []string) error {
 			_, err = s.exec(ctx, statement)
 		}
 		if err != nil {
-			both := s.names.sessions.sql + " and " + s.names.epochs.sql
-			return fmt.Errorf("creating the tables %s: %w\n"+
-				"If this account may not create tables, run Migrate, or the statements below, once with one that may. If the tables exist already: %s.\n\t%s",
-				both, err, s.dialect.permit("SELECT, INSERT, UPDATE, DELETE", both), strings.ReplaceAll(strings.TrimSpace(strings.Join(schema, "")), "\n", "\n\t"))
+			return fmt.Errorf("creating the tables %s and %s: %w%s", s.names.sessions, s.names.epochs, err, s.permitTables(ctx, err, schema))
 		}
 	}
 	return nil
+}
+
+// permitTables says what to do if this account may not create the tables. It may be unable to
+// see them, because it has no right to use them.
+func (s *Store) permitTables(ctx context.Context, err error, schema []string) string {
+	if !s.dialect.isDenied(err) {
+		return ""
+	}
+	statements := strings.Join(schema, "") + s.grant(ctx, "SELECT, INSERT, UPDATE, DELETE", s.names.sessions) + "\n" + s.grant(ctx, "SELECT, UPDATE", s.names.epochs)
+	return "\nRun these statements once with an account that may create tables, also if the tables exist:\n\t" + strings.ReplaceAll(statements, "\n", "\n\t")
 }
 
 func (s *Store) addEpochRow(ctx context.Context, schema []string) error {

@@ -17,7 +17,7 @@ import (
 // table stays as it is.
 func TestMigrate_NamesEachFaultAndItsRemedy(t *testing.T) {
 	suite(t, "start-up checks")
-	refused := 0
+	refused, repaired := 0, 0
 	for _, f := range faults() {
 		t.Run(f.name, func(t *testing.T) {
 			broken, root := f.create(t)
@@ -37,12 +37,37 @@ func TestMigrate_NamesEachFaultAndItsRemedy(t *testing.T) {
 			if after := root.usersTable(t); after != before {
 				t.Errorf("the app's table was\n%s\nand became\n%s", before, after)
 			}
+			if statements := remedies(err); len(statements) > 0 {
+				for _, statement := range statements {
+					root.exec(t, statement)
+				}
+				repaired++
+				if again := broken.Migrate(t.Context()); again != nil {
+					t.Errorf("after the statements of the error\n%v\nMigrate says\n%v", err, again)
+				}
+			}
 			if !t.Failed() {
 				refused++
 			}
 		})
 	}
-	t.Logf("%d faults, each of them named", refused)
+	t.Logf("%d faults, each of them named; the statements for %d of them do what they should", refused, repaired)
+}
+
+// remedies returns the statements that an error tells the operator to run.
+func remedies(err error) (statements []string) {
+	var text strings.Builder
+	for line := range strings.Lines(err.Error() + "\n") {
+		if statement, ok := strings.CutPrefix(line, "\t"); ok {
+			text.WriteString(statement)
+		}
+	}
+	for statement := range strings.SplitSeq(text.String(), ";\n") {
+		if statement = strings.TrimSpace(statement); statement != "" {
+			statements = append(statements, statement)
+		}
+	}
+	return statements
 }
 
 // Otherwise an operator with ten faults starts the app ten times.
@@ -124,12 +149,33 @@ func TestMigrate_RefusesAServerThatIsReadOnly(t *testing.T) {
 	server.Stop(t)
 	server.RestartWith(t, "--innodb-read-only")
 	wantFaults(t, a.Store, "(read_only = 0, innodb_read_only = 1)")
+
+	// What keeps the account from writing is no privilege, and the message does not say so.
+	server.Stop(t)
+	server.RestartWith(t, "--log-bin", "--binlog-format=STATEMENT", "--transaction-isolation=READ-COMMITTED")
+	err := a.Migrate(t.Context())
+	if err == nil || strings.Contains(err.Error(), "GRANT") || !strings.Contains(err.Error(), "no privilege is missing; the server writes statements to its binary log") {
+		t.Errorf("with a binary log of statements: %v", err)
+	}
+
+	// The remedies name the place where a setting is.
+	server.Stop(t)
+	server.RestartWith(t, "--autocommit=0", "--sql-mode=PAD_CHAR_TO_FULL_LENGTH", "--innodb-default-row-format=COMPACT")
+	const here = "the server sets it: change it there, or add "
+	wantFaults(t, a.Store, "autocommit is off, so no change would be kept; "+here+"autocommit=1 to the DSN",
+		"cuts values to fit; "+here+"sql_mode='STRICT_TRANS_TABLES' to the DSN", "CHAR; "+here+"an sql_mode without it to the DSN")
+	// The DSN can mend them, and the server's row format does not matter.
+	dsn = server.Database(t, "autocommit=1", "sql_mode=%27STRICT_TRANS_TABLES%27")
+	appOn(t, dsn, strings.Replace(integerUsers, "BIGINT UNSIGNED AUTO_INCREMENT", "VARCHAR(191) CHARACTER SET utf8mb4", 1), sqlstore.Config{IDKind: sqlstore.Text})
 }
 
 func TestMigrate_RefusesAConnectionThatIsReadOnly(t *testing.T) {
 	a := newApp(t, integerUsers, sqlstore.Config{})
 	a.db.SetMaxOpenConns(1)
 	a.exec(t, "SET SESSION TRANSACTION READ ONLY")
+	if err := a.Migrate(t.Context()); err == nil || strings.Contains(err.Error(), "GRANT") || strings.Count(err.Error(), ": no privilege is missing; the transactions of this connection are read-only") != 4 {
+		t.Errorf("Migrate: %v", err)
+	}
 	wantFaults(t, a.Store, "INSERT on `sessions` is refused", "UPDATE on `sessions` is refused", "DELETE on `sessions` is refused", "UPDATE on `sessions_epoch` is refused")
 }
 

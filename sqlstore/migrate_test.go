@@ -98,10 +98,10 @@ func TestMigrate_NamesTheColumnsThatTheUsersTableLacks(t *testing.T) {
 	wantFaults(t, a.Store, "there is no table `people`")
 	a.exec(t, "CREATE TABLE people (id INT PRIMARY KEY)")
 	alters := []string{
-		"ALTER TABLE `people` ADD COLUMN session_epoch BIGINT UNSIGNED NOT NULL DEFAULT 1",
-		"ALTER TABLE `people` ADD COLUMN disabled BOOLEAN NOT NULL DEFAULT FALSE",
-		"ALTER TABLE `people` ADD COLUMN roles VARCHAR(255) NOT NULL DEFAULT ''",
-		"ALTER TABLE `people` ADD COLUMN full_name VARCHAR(255) NOT NULL DEFAULT ''",
+		"ALTER TABLE `people` ADD COLUMN `session_epoch` BIGINT UNSIGNED NOT NULL DEFAULT 1",
+		"ALTER TABLE `people` ADD COLUMN `disabled` BOOLEAN NOT NULL DEFAULT FALSE",
+		"ALTER TABLE `people` ADD COLUMN `roles` VARCHAR(255) NOT NULL DEFAULT ''",
+		"ALTER TABLE `people` ADD COLUMN `full_name` VARCHAR(255) NOT NULL DEFAULT ''",
 	}
 	wantFaults(t, a.Store, append(alters, `cannot read Config.Attrs["tenant"] ((u.no_such)): `)...)
 

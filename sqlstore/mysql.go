@@ -14,8 +14,8 @@ import (
 
 // MySQL is MySQL from 8.0 or MariaDB from 10.6, through
 // github.com/go-sql-driver/mysql. The DSN must name the primary, because a replica
-// that lags shows sessions as they were. Strict SQL mode, autocommit and a utf8
-// character set are required; all three are the driver's and the server's defaults,
+// that lags shows sessions as they were. Strict SQL mode, autocommit and the character
+// set utf8mb4 are required; all three are the driver's and the server's defaults,
 // and Migrate refuses other settings. With interpolateParams=true in the DSN, a
 // statement takes one round trip instead of two.
 const MySQL Dialect = 0
@@ -49,7 +49,7 @@ var mysqlDialect = dialect{
 	},
 	catalog: catalog{
 		columns: `SELECT COLUMN_NAME, LOWER(CONCAT(COLUMN_TYPE, COALESCE(
-			CONCAT(' character set ', CHARACTER_SET_NAME, ' collate ', COLLATION_NAME), ''))), IS_NULLABLE = 'YES' AND TABLE_TYPE = 'BASE TABLE'
+			CONCAT(' character set ', CHARACTER_SET_NAME, ' collate ', COLLATION_NAME), ''))), IS_NULLABLE = 'YES' AND TABLE_TYPE <> 'VIEW', LOWER(EXTRA)
 			FROM information_schema.COLUMNS JOIN information_schema.TABLES USING (TABLE_SCHEMA, TABLE_NAME)
 			WHERE TABLE_SCHEMA = COALESCE(NULLIF(?, ''), DATABASE()) AND TABLE_NAME = ?`,
 		// MariaDB adds a display width, as in bigint(20).
@@ -62,7 +62,9 @@ var mysqlDialect = dialect{
 		// InnoDB keeps the counter of AUTO_INCREMENT over a restart (MySQL from 8.0, MariaDB
 		// from 10.2.4). Only TRUNCATE, an ALTER TABLE of the counter, or an app that chooses
 		// the ids gives one a second time, and the catalog shows none of these.
-		repeatsIDs: "",
+		repeatsIDs:   "",
+		typeOfDriver: mysqlDriverType,
+		padded:       "SELECT COALESCE(SUM(RIGHT(x.id, 1) = X'00'), 0) FROM (SELECT {id} AS id FROM {users} u ORDER BY {id} LIMIT 100) x",
 	},
 	alter: alter{
 		addColumn:   "ADD COLUMN",
@@ -83,12 +85,14 @@ var mysqlDialect = dialect{
 		epochColumn:    columnAdvice{"BIGINT UNSIGNED NOT NULL DEFAULT 1", "(CAST(u.version AS UNSIGNED))"},
 		disabledColumn: columnAdvice{"BOOLEAN NOT NULL DEFAULT FALSE", "(u.status = 'banned')"},
 		textColumn:     columnAdvice{"VARCHAR(255) NOT NULL DEFAULT ''", "(IF(u.is_admin, 'admin', ''))"},
-		setNotNull:     "ALTER TABLE {table} MODIFY {column} {definition}",
+		setNotNull:     mysqlSetNotNull,
+		keep:           "on update",
+		prefix:         mysqlPrefix,
+		fromBytes:      "(CONVERT({sql} USING utf8mb4))",
 		otherID:        mysqlOtherID,
-		printed:        asItIs,
-		permit: func(privilege, table string) string {
-			return "GRANT " + privilege + " ON " + table + " to this account, if it lacks that right"
-		},
+		account:        "SELECT CONCAT('`', REPLACE(LEFT(a.name, CHAR_LENGTH(a.name) - CHAR_LENGTH(a.host) - 1), '`', '``'), '`@`', a.host, '`') FROM (SELECT CURRENT_USER() AS name, SUBSTRING_INDEX(CURRENT_USER(), '@', -1) AS host) a",
+		isDenied:       func(err error) bool { return mysqlDenied.MatchString(err.Error()) },
+		remedy:         mysqlRemedy,
 	},
 	checkConnection: checkMySQLConnection,
 }
@@ -97,7 +101,18 @@ var (
 	mysqlDisplayWidth = regexp.MustCompile(`(int)\(\d+\)`)
 	mysqlInteger      = regexp.MustCompile(`^(tiny|small|medium|big)?int\b`)
 	mysqlText         = regexp.MustCompile(`char|text|enum|set|binary|blob|json`)
+	mysqlBytes        = regexp.MustCompile(`^(var)?binary|blob|^bit\b`)
+	mysqlNoValue      = regexp.MustCompile(`^vector|^geom|^point|linestring|polygon|^multi`) // no text and no number
+	mysqlDenied       = regexp.MustCompile(`Error (1044|1045|1142|1143|1227)\b`)
 )
+
+// mysqlDriverType rewrites a type such as "unsigned bigint".
+func mysqlDriverType(fromDriver string) string {
+	if number, ok := strings.CutPrefix(fromDriver, "unsigned "); ok {
+		return number + " unsigned"
+	}
+	return fromDriver
+}
 
 func mysqlClass(columnType string) (c class) {
 	if mysqlInteger.MatchString(columnType) {
@@ -109,7 +124,58 @@ func mysqlClass(columnType string) (c class) {
 	if mysqlText.MatchString(columnType) {
 		c |= holdsText
 	}
+	if mysqlBytes.MatchString(columnType) {
+		c |= holdsBytes
+	}
+	if mysqlNoValue.MatchString(columnType) {
+		c |= holdsText | holdsBytes | holdsNoID
+	}
+	if columnType == "null" {
+		c |= holdsNull
+	}
 	return c
+}
+
+var mysqlLong = regexp.MustCompile(`text|blob|^var(char|binary)\((7[7-9]\d|[89]\d\d|\d{4,})\)`)
+
+// mysqlPrefix keeps an index within the 3072 bytes that InnoDB allows. No id is longer.
+func mysqlPrefix(columnType string) string {
+	if mysqlLong.MatchString(columnType) {
+		return fmt.Sprintf("(%d)", maxTextID)
+	}
+	return ""
+}
+
+// mysqlSetNotNull takes the definition of the column from SHOW CREATE TABLE, because
+// MODIFY removes all that it does not repeat: the type, the default, the comment, a CHECK.
+func mysqlSetNotNull(ctx context.Context, on querier, t table, c column) (string, error) {
+	var name, create string
+	if err := on.QueryRowContext(ctx, "SHOW CREATE TABLE "+t.sql).Scan(&name, &create); err != nil {
+		return "", err
+	}
+	// With some settings names have other quotes, or none.
+	line := regexp.MustCompile("(?mi)^\\s*[`\"]?(" + c.name + ")[`\"]? ((?:tiny|small|medium|big)?int(?:\\(\\d+\\))?(?: unsigned)?(?: zerofill)?)(.*?),?$").FindStringSubmatch(create)
+	if line == nil {
+		return "", errors.New("SHOW CREATE TABLE does not have the column")
+	}
+	rest, comment, commented := strings.Cut(line[3], " COMMENT '")
+	rest = strings.Replace(rest, " DEFAULT NULL", " DEFAULT 1", 1)
+	if commented {
+		rest += " COMMENT '" + comment
+	}
+	return fmt.Sprintf("ALTER TABLE %s MODIFY `%s` %s NOT NULL%s", t, line[1], line[2], rest), nil
+}
+
+// mysqlRemedy knows what keeps an account from writing that has all privileges.
+func mysqlRemedy(err error) string {
+	switch text := err.Error(); {
+	case strings.Contains(text, "Error 1665"):
+		return "no privilege is missing; the server writes statements to its binary log, and the isolation of this connection is READ COMMITTED or READ UNCOMMITTED: " +
+			"set binlog_format = ROW at the server, or transaction_isolation='REPEATABLE-READ' (tx_isolation in MariaDB before 11.1) in the DSN"
+	case strings.Contains(text, "Error 1792"):
+		return "no privilege is missing; the transactions of this connection are read-only: remove transaction_read_only (or tx_read_only) from the DSN, or, if the DSN does not set it, from the server"
+	}
+	return ""
 }
 
 var mysqlCollation = regexp.MustCompile(` character set [a-z0-9_]+ collate [a-z0-9_]+$`)
@@ -145,33 +211,59 @@ func mysqlOtherID(table, column, columnType string) string {
 	if columnType != "uuid" { // MariaDB's own type
 		return ""
 	}
-	return fmt.Sprintf("run\n\tALTER TABLE %[1]s ADD COLUMN %[2]s_text CHAR(36) CHARACTER SET ascii COLLATE ascii_bin AS (CAST(%[2]s AS CHAR)) STORED, ADD UNIQUE (%[2]s_text)\n"+
+	return fmt.Sprintf("run\n\tALTER TABLE %[1]s ADD COLUMN `%[2]s_text` CHAR(36) CHARACTER SET ascii COLLATE ascii_bin AS (CAST(`%[2]s` AS CHAR)) STORED, ADD UNIQUE (`%[2]s_text`);\n"+
 		"and set Config.ID to that column, and Config.IDKind to sqlstore.Text", table, column)
 }
 
 // mysqlSettings reads what checkMySQLConnection examines. The read-only variables are
-// 0 or 1, or words from MariaDB 12 on, of which only OFF permits writes.
-const mysqlSettings = `SELECT @@SESSION.sql_mode, COALESCE(@@SESSION.character_set_results, 'binary'), @@SESSION.autocommit, @@GLOBAL.read_only NOT IN ('0', 'OFF'),
+// 0 or 1, or words from MariaDB 12 on, of which only OFF permits writes. All three
+// character sets matter: of parameters, of what CAST makes, of what is read.
+const mysqlSettings = `SELECT @@SESSION.sql_mode, @@SESSION.sql_mode = @@GLOBAL.sql_mode,
+	CONCAT_WS(' ', @@SESSION.character_set_client, @@SESSION.character_set_connection, COALESCE(@@SESSION.character_set_results, 'binary')),
+	@@SESSION.autocommit, @@GLOBAL.autocommit, @@GLOBAL.read_only NOT IN ('0', 'OFF'),
 	@@GLOBAL.innodb_read_only NOT IN ('0', 'OFF'), @@GLOBAL.innodb_flush_log_at_trx_commit`
 
+// mysqlPlace says where a setting is to be changed. inDSN is what the DSN may hold.
+func mysqlPlace(global bool, inDSN string) string {
+	if global {
+		return "the server sets it: change it there, or add " + inDSN + " to the DSN"
+	}
+	return "the DSN sets it: change it to " + inDSN + " there"
+}
+
+// mysqlModes are the SQL modes that change what is stored or compared. They are matched
+// with commas around them.
+var mysqlModes = []struct{ mode, effect string }{
+	{"PAD_CHAR_TO_FULL_LENGTH", "appends spaces to ids and attributes in columns of the type CHAR"},
+	{"EMPTY_STRING_IS_NULL", "makes NULL of an empty text, such as the User-Agent of a program"},
+}
+
 func checkMySQLConnection(ctx context.Context, db *sql.DB) (faults []error, err error) {
-	var mode, charset, flush string
-	var autocommit bool
+	var mode, charsets, flush string
+	var globalMode, autocommit, globalAutocommit bool
 	var readOnly, engineReadOnly int
-	if err := db.QueryRowContext(ctx, mysqlSettings).Scan(&mode, &charset, &autocommit, &readOnly, &engineReadOnly, &flush); err != nil {
+	if err := db.QueryRowContext(ctx, mysqlSettings).Scan(&mode, &globalMode, &charsets, &autocommit, &globalAutocommit, &readOnly, &engineReadOnly, &flush); err != nil {
 		return nil, err
 	}
 	if !strings.Contains(mode, "STRICT_TRANS_TABLES") && !strings.Contains(mode, "STRICT_ALL_TABLES") {
-		faults = append(faults, fmt.Errorf("sql_mode is %q, and without strict mode the database cuts values to fit: "+
-			"add STRICT_TRANS_TABLES to the sql_mode of the DSN, or of the server if the DSN sets none", mode))
+		faults = append(faults, fmt.Errorf("sql_mode is %q, and without strict mode the database cuts values to fit; %s",
+			mode, mysqlPlace(globalMode, "sql_mode='STRICT_TRANS_TABLES'")))
 	}
-	if !strings.HasPrefix(charset, "utf8") {
-		faults = append(faults, fmt.Errorf("the connection's character set is %s, which changes user ids and roles in other scripts: "+
-			"remove charset and collation from the DSN, or choose utf8mb4", charset))
+	for _, refused := range mysqlModes {
+		if strings.Contains(","+mode+",", ","+refused.mode+",") {
+			faults = append(faults, fmt.Errorf("sql_mode is %q, and %s %s; %s",
+				mode, refused.mode, refused.effect, mysqlPlace(globalMode, "an sql_mode without it")))
+		}
+	}
+	for charset := range strings.FieldsSeq(charsets) {
+		if charset != "utf8mb4" {
+			faults = append(faults, fmt.Errorf("the connection's character set is %s, which changes user ids and roles in other scripts: "+
+				"set charset=utf8mb4 in the DSN, and no collation of another character set", charset))
+			break
+		}
 	}
 	if !autocommit {
-		faults = append(faults, errors.New("autocommit is off, so no change would be kept: "+
-			"remove it from the DSN, or switch it on at the server if the DSN does not set it"))
+		faults = append(faults, fmt.Errorf("autocommit is off, so no change would be kept; %s", mysqlPlace(!globalAutocommit, "autocommit=1")))
 	}
 	// Some accounts may write to a read-only server, but then to a replica.
 	if readOnly != 0 || engineReadOnly != 0 {

@@ -20,9 +20,9 @@ func TestMySQL_ReadsReadOnlyVariablesOfAllVersions(t *testing.T) {
 				t.Fatalf("%s does not occur exactly once:\n%s", variable, sqlstore.MySQLSettings)
 			}
 			var mode, charset, flush string
-			var autocommit, readOnly, engineReadOnly bool
+			var globalMode, autocommit, globalAutocommit, readOnly, engineReadOnly bool
 			query := strings.Replace(sqlstore.MySQLSettings, variable+" ", value+" ", 1)
-			if err := db.QueryRowContext(t.Context(), query).Scan(&mode, &charset, &autocommit, &readOnly, &engineReadOnly, &flush); err != nil {
+			if err := db.QueryRowContext(t.Context(), query).Scan(&mode, &globalMode, &charset, &autocommit, &globalAutocommit, &readOnly, &engineReadOnly, &flush); err != nil {
 				t.Fatalf("%s: %v", query, err)
 			}
 			got, other := readOnly, engineReadOnly

@@ -78,7 +78,7 @@ RETURNING 1){find}, EXISTS (SELECT 1 FROM changed){from}`,
 	},
 	catalog: catalog{
 		columns: `SELECT a.attname, lower(` + postgresType("a.atttypid", "a.atttypmod") + `),
-			NOT a.attnotnull AND a.attgenerated = '' AND c.relkind IN ('r', 'p')
+			NOT a.attnotnull AND c.relkind IN ('r', 'p'), CASE WHEN a.attgenerated <> '' THEN 'generated' WHEN a.atthasdef THEN 'default' ELSE '' END
 			FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
 			WHERE a.attrelid = ` + postgresTable + ` AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`,
 		columnType: asItIs,
@@ -93,6 +93,8 @@ RETURNING 1){find}, EXISTS (SELECT 1 FROM changed){from}`,
 		// A sequence gives each number once, unless it is declared with CYCLE or set back.
 		repeatsIDs: "",
 		// The type of a subquery is known although it has no row.
+		padded:       "",
+		typeOfDriver: nil,
 		typeOf: func(expression, from string) string {
 			return "SELECT lower(" + postgresType("t.oid", "NULL") + ") FROM pg_catalog.pg_type t WHERE t.oid = pg_typeof((SELECT " + expression + from + "))"
 		},
@@ -137,14 +139,14 @@ RETURNING 1){find}, EXISTS (SELECT 1 FROM changed){from}`,
 		epochColumn:    columnAdvice{"BIGINT NOT NULL DEFAULT 1", "(CAST(u.version AS BIGINT))"},
 		disabledColumn: columnAdvice{"BOOLEAN NOT NULL DEFAULT FALSE", "(u.status = 'banned')"},
 		textColumn:     columnAdvice{"TEXT NOT NULL DEFAULT ''", "(CASE WHEN u.is_admin THEN 'admin' ELSE '' END)"},
-		// SET DEFAULT alone would replace a default that the app has chosen.
-		setNotNull: "ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL\nand, if it has no default,\n\t" +
-			"ALTER TABLE {table} ALTER COLUMN {column} SET DEFAULT 1",
-		otherID: postgresOtherID,
-		printed: func(name string) string { return `"` + name + `"` },
-		permit: func(privilege, table string) string {
-			return "GRANT " + privilege + " ON " + table + " to this account, if it lacks that right, and USAGE on its schema"
-		},
+		setNotNull:     postgresSetNotNull,
+		keep:           "", // triggers do such things
+		prefix:         noPrefix,
+		fromBytes:      "",
+		otherID:        postgresOtherID,
+		account:        "SELECT quote_ident(current_user)",
+		isDenied:       func(err error) bool { return strings.Contains(err.Error(), "42501") },
+		remedy:         func(error) string { return "" },
 	},
 	checkConnection: checkPostgresConnection,
 }
@@ -207,11 +209,19 @@ func postgresClass(columnType string) (c class) {
 // one in a generated column.
 var postgresPadded = regexp.MustCompile(`^(character\(\d+\)|(\w+\.)?citext)$`)
 
+func postgresSetNotNull(_ context.Context, _ querier, t table, c column) (string, error) {
+	statement := fmt.Sprintf(`ALTER TABLE %s ALTER COLUMN "%s" SET NOT NULL`, t, c.declared)
+	if c.extra != "default" { // the app has not chosen one
+		statement += fmt.Sprintf(`, ALTER COLUMN "%s" SET DEFAULT 1`, c.declared)
+	}
+	return statement, nil
+}
+
 func postgresOtherID(table, column, columnType string) string {
 	if !postgresPadded.MatchString(columnType) {
 		return ""
 	}
-	return fmt.Sprintf("run, when the table may be locked until it has been copied,\n\tALTER TABLE %[1]s ADD COLUMN \"%[2]s_text\" TEXT GENERATED ALWAYS AS (CAST(\"%[2]s\" AS TEXT)) STORED, ADD UNIQUE (\"%[2]s_text\")\n"+
+	return fmt.Sprintf("run, when the table may be locked until it has been copied,\n\tALTER TABLE %[1]s ADD COLUMN \"%[2]s_text\" TEXT GENERATED ALWAYS AS (CAST(\"%[2]s\" AS TEXT)) STORED, ADD UNIQUE (\"%[2]s_text\");\n"+
 		"and set Config.ID to %[2]s_text, and Config.IDKind to sqlstore.Text", table, column)
 }
 

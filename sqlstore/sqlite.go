@@ -44,7 +44,7 @@ var sqliteDialect = dialect{
 	},
 	catalog: catalog{
 		// No statement of SQLite adds NOT NULL to a column, so none is reported.
-		columns:    `SELECT name, lower(type), 0 FROM pragma_table_info(?2) WHERE ?1 = ''`,
+		columns:    `SELECT name, lower(type), 0, '' FROM pragma_table_info(?2) WHERE ?1 = ''`,
 		columnType: func(fromCatalog string) string { return fromCatalog },
 		class:      sqliteClass,
 		// A primary key may be the row number, which has no index and needs none.
@@ -62,6 +62,8 @@ var sqliteDialect = dialect{
 			AND lower(c.type) = 'integer' AND c.pk = 1 AND (SELECT SUM(pk) FROM pragma_table_info(?2)) = 1
 			AND t.sql NOT LIKE '%AUTOINCREMENT%' AND t.sql NOT LIKE '%WITHOUT%ROWID%'
 			AND NOT EXISTS (SELECT 1 FROM pragma_table_info(?2) e WHERE lower(e.name) = lower(?4) AND e.dflt_value LIKE '%(%')`,
+		typeOfDriver: nil, // each value has its own type
+		padded:       "",
 	},
 	alter: alter{
 		addColumn:   "ADD COLUMN",
@@ -88,14 +90,16 @@ var sqliteDialect = dialect{
 		epochColumn:    columnAdvice{"INTEGER NOT NULL DEFAULT 1", "(CAST(u.version AS INTEGER))"},
 		disabledColumn: columnAdvice{"BOOLEAN NOT NULL DEFAULT FALSE", "(u.status = 'banned')"},
 		textColumn:     columnAdvice{"TEXT NOT NULL DEFAULT ''", "(CASE WHEN u.is_admin THEN 'admin' ELSE '' END)"},
-		setNotNull:     "",
+		setNotNull:     nil,
+		keep:           "",
+		prefix:         noPrefix,
+		fromBytes:      "",
 		otherID:        func(string, string, string) string { return "" },
-		printed:        asItIs,
-		permit: func(string, string) string {
-			return "this process must be able to read and to write the database's file and its folder"
-		},
-		freshID:    "INTEGER PRIMARY KEY AUTOINCREMENT",
-		freshEpoch: "INTEGER NOT NULL DEFAULT (unixepoch())",
+		account:        "", // whose file it is, can use it
+		isDenied:       func(error) bool { return false },
+		remedy:         func(error) string { return "" },
+		freshID:        "INTEGER PRIMARY KEY AUTOINCREMENT",
+		freshEpoch:     "INTEGER NOT NULL DEFAULT (unixepoch())",
 	},
 	// No setting of SQLite changes what a session means.
 	checkConnection: func(context.Context, *sql.DB) ([]error, error) { return nil, nil },

@@ -66,7 +66,7 @@ func TestStore_ReadsTheUserThroughExpressions(t *testing.T) {
 			Disabled: "(u.deleted_at IS NOT NULL) OR (u.status = 'banned')",
 			Roles:    "(SELECT GROUP_CONCAT(r.name ORDER BY r.name) FROM user_roles r WHERE r.user_id = u.id)",
 			Attrs: map[string]string{
-				"name": "(CONCAT(u.first, ' ', u.last))", "born": "born", "points": "points", "none": "secret", "empty": "('')",
+				"name": "(CONCAT(u.first, ' ', u.last))", "born": "born", "points": "points", "none": "(CONVERT(u.secret USING utf8mb4))", "empty": "('')",
 			},
 		})
 		if err := a.Migrate(t.Context()); err != nil {

@@ -93,10 +93,10 @@ func TestSQLite_MigrateReportsEachFaultOfTheDatabase(t *testing.T) {
 		{name: "a view", users: strings.Replace(users, "users", "people", 1), breaks: "CREATE VIEW users AS SELECT * FROM people"},
 		{name: "a column without a type", users: strings.Replace(users, "roles TEXT", "roles", 1)},
 		{name: "no table", users: "SELECT 1", says: []string{"no table `users`"}},
-		{name: "id without an index", users: strings.Replace(users, "id INTEGER PRIMARY KEY", "id INTEGER", 1), says: []string{"CREATE UNIQUE INDEX users_id"}},
+		{name: "id without an index", users: strings.Replace(users, "id INTEGER PRIMARY KEY", "id INTEGER", 1), says: []string{"CREATE UNIQUE INDEX `users_id`"}},
 		{name: "id with an index", users: strings.Replace(users, "id INTEGER PRIMARY KEY", "id INTEGER UNIQUE", 1)},
 		{name: "epoch with type text", users: strings.Replace(users, "session_epoch INTEGER", "session_epoch TEXT", 1), says: []string{"session_epoch is text"}},
-		{name: "no column roles", users: strings.Replace(users, ", roles TEXT", "", 1), says: []string{"ADD COLUMN roles"}},
+		{name: "no column roles", users: strings.Replace(users, ", roles TEXT", "", 1), says: []string{"ADD COLUMN `roles`"}},
 		{name: "table of another program", users: users, breaks: "CREATE TABLE sessions (id TEXT)", says: []string{"`sessions` is not the kit's"}},
 		{name: "missing index", users: users, breaks: "DROP INDEX sessions_by_user", says: []string{"no index on user_id"}},
 	} {
