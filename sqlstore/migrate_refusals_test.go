@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/sessionkit/sessionkit/internal/dbtest"
-	"github.com/sessionkit/sessionkit/session/store"
 	"github.com/sessionkit/sessionkit/sqlstore"
 )
 
@@ -99,30 +98,6 @@ func TestMigrate_NamesAllFaultsAtOnce(t *testing.T) {
 		t.Errorf("the app's table was\n%s\nand became\n%s", before, after)
 	}
 	t.Logf("%d faults in one error", len(says))
-}
-
-func TestMigrate_NeedsNoMoreThanTheDocumentedPrivileges(t *testing.T) {
-	suite(t, "documented rights suffice")
-	for name, grants := range map[string][]string{
-		"tables": {"SELECT, INSERT, UPDATE, DELETE ON {db}.sessions", "SELECT, UPDATE ON {db}.sessions_epoch", "SELECT ON {db}.users"},
-		"columns": {"SELECT, INSERT, UPDATE, DELETE ON {db}.sessions", "SELECT, UPDATE ON {db}.sessions_epoch",
-			"SELECT (id, session_epoch, disabled, roles) ON {db}.users"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s, root := fault{grants: grants}.create(t)
-			if err := s.Migrate(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			a := app{s, root.db}
-			a.setUser(t, 1, store.User{})
-			rec := a.login(t)
-			for method, call := range a.methods(rec) {
-				if err := call(t.Context()); err != nil {
-					t.Errorf("%s: %v", method, err)
-				}
-			}
-		})
-	}
 }
 
 // A view has no indexes, and its columns cannot be declared NOT NULL.

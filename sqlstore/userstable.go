@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -22,6 +23,9 @@ func (s *Store) checkUsers(ctx context.Context, users []column) []error {
 	}
 	faults := s.checkColumns(ctx, users, view)
 	if err := s.checkID(users); err != nil {
+		if _, exists := findColumn(users, s.names.id); !exists {
+			err = cmp.Or(s.checkDenied(ctx, s.names.id), err)
+		}
 		return append([]error{err}, faults...)
 	}
 	if view { // the catalog does not tell the indexes of the tables behind it
@@ -144,19 +148,28 @@ func (s *Store) checkColumn(ctx context.Context, users []column, view bool, r re
 	return nil
 }
 
-// missingColumn is the fault of a column that does not exist, or that this account may not
-// read: some databases then hide it.
+// checkDenied returns the fault of a column that is not in the catalog because this account
+// may not read it, or nil.
+func (s *Store) checkDenied(ctx context.Context, column string) error {
+	quoted := s.dialect.quote(column)
+	if err := s.try(ctx, "SELECT u."+quoted+" FROM "+s.names.users.sql+" u WHERE 1 = 0"); err != nil && s.dialect.isDenied(err) {
+		return fmt.Errorf("this account may not read %s.%s: %w%s", s.names.users, column, err, s.permit(ctx, err, "SELECT ("+quoted+")", s.names.users))
+	}
+	return nil
+}
+
+// missingColumn is the fault of a column that is not in the catalog.
 func (s *Store) missingColumn(ctx context.Context, view bool, r requirement) error {
-	table, quoted := s.names.users, s.dialect.quote(r.column)
-	if err := s.try(ctx, "SELECT u."+quoted+" FROM "+table.sql+" u WHERE 1 = 0"); err != nil && s.dialect.isDenied(err) {
-		return fmt.Errorf("this account may not read %s.%s: %w%s", table, r.column, err, s.permit(ctx, err, "SELECT ("+quoted+")", table))
+	table := s.names.users
+	if err := s.checkDenied(ctx, r.column); err != nil {
+		return err
 	}
 	if view {
 		return fmt.Errorf("the view %s has no column %s: add it to the query of the view, or set Config.%s to another column, or to %q if there is none",
 			table, r.column, r.field, r.none)
 	}
 	return fmt.Errorf("%[1]s has no column %[2]s: run\n\tALTER TABLE %[1]s ADD COLUMN %[3]s %[4]s;\nor set Config.%[5]s to another column, or to %[6]q if there is none",
-		table, r.column, quoted, r.definition, r.field, r.none)
+		table, r.column, s.dialect.quote(r.column), r.definition, r.field, r.none)
 }
 
 // exampleFor returns an expression to use in place of a column or an expression of a type that is refused.
