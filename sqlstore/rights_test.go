@@ -59,6 +59,7 @@ func (a app) account(t *testing.T, dsn string, cfg sqlstore.Config, grants ...st
 // The documented rights are enough for all that the kit does once the tables exist, and a pool
 // of one connection is.
 func TestStore_KeepsTheContractWithTheDocumentedRightsAndOneConnection(t *testing.T) {
+	suite(t, "documented rights suffice")
 	grants := documented(t, "The account's rights")
 	grants[0] = strings.Replace(grants[0], "roles)", "roles, name)", 1) // an attribute
 	storetest.Run(t, func(t *testing.T) storetest.Backend {

@@ -62,7 +62,7 @@ var sqliteDialect = dialect{
 			AND lower(c.type) = 'integer' AND c.pk = 1 AND (SELECT SUM(pk) FROM pragma_table_info(?2)) = 1
 			AND t.sql NOT LIKE '%AUTOINCREMENT%' AND t.sql NOT LIKE '%WITHOUT%ROWID%'
 			AND NOT EXISTS (SELECT 1 FROM pragma_table_info(?2) e WHERE lower(e.name) = lower(?4) AND e.dflt_value LIKE '%(%')`,
-		typeOfDriver: nil, // each value has its own type
+		typeOfDriver: asItIs, // of an expression that is a column; any other has none
 		padded:       "",
 	},
 	alter: alter{

@@ -19,14 +19,18 @@ const (
 	Integer IDKind = iota
 
 	// UUID is a column of 16 bytes: BINARY(16) in MySQL, BLOB in SQLite, UUID in
-	// PostgreSQL. The id is in lower case: "0190b5a8-7c1e-7b1a-8c6f-3d2f1e0a9b8c". For UUIDs in a text
-	// column use Text. MariaDB's type UUID needs a text column beside it, whose
+	// PostgreSQL. The id is in lower case: "0190b5a8-7c1e-7b1a-8c6f-3d2f1e0a9b8c". The bytes
+	// are in the order of the spelling, as UUID_TO_BIN(x) writes them; UUID_TO_BIN(x, 1) of MySQL
+	// writes another order, and then each login under the usual spelling is refused as that
+	// of an unknown user: give the column with BIN_TO_UUID(x) as the id, or use Text and a
+	// generated column. For UUIDs in a text column use Text. MariaDB's type UUID needs a text column beside it, whose
 	// statement is in the error of Migrate.
 	UUID
 
 	// Text is a text column. The id has 1 to 255 bytes of UTF-8 and is compared byte
 	// for byte, whatever the column's collation. Give the column a binary collation
-	// such as utf8mb4_bin, so that the app's own queries compare in the same way.
+	// such as utf8mb4_bin, so that the app's own queries compare in the same way. The zero
+	// bytes that a BINARY column of MySQL appends belong to the id.
 	Text
 )
 

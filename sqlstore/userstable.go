@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -190,7 +191,11 @@ func (s *Store) checkReading(ctx context.Context, users []column, kitReady bool)
 	from := " FROM " + s.names.users.sql + " u WHERE 1 = 0"
 	if _, exists := findColumn(users, s.names.id); exists {
 		if err := s.try(ctx, "SELECT u."+s.dialect.quote(s.names.id)+from); err != nil {
-			return []error{fmt.Errorf("SELECT on %s is refused: %w%s", s.names.users, err, s.permit(ctx, err, "SELECT", s.names.users))}
+			privilege := "SELECT"
+			if s.mayReadAnother(ctx, from) {
+				privilege = "SELECT (" + s.dialect.quote(s.names.id) + ")"
+			}
+			return []error{fmt.Errorf("SELECT on %s is refused: %w%s", s.names.users, err, s.permit(ctx, err, privilege, s.names.users))}
 		}
 	}
 	if kitReady {
@@ -207,6 +212,13 @@ func (s *Store) checkReading(ctx context.Context, users []column, kitReady bool)
 		}
 	}
 	return faults
+}
+
+// mayReadAnother reports whether this account may read a column besides the id.
+func (s *Store) mayReadAnother(ctx context.Context, from string) bool {
+	return slices.ContainsFunc(s.requirements(), func(r requirement) bool {
+		return r.column != "" && s.try(ctx, "SELECT "+r.sql+from) == nil
+	})
 }
 
 // permitReading says what to do if this account may not read a source of the user's row.

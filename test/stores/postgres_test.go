@@ -1,8 +1,11 @@
 package stores
 
 import (
+	"crypto/rand"
 	"database/sql"
 	"encoding/json"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -61,15 +64,55 @@ func TestPostgreSQL_KeepsTheStoreContract(t *testing.T) {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
 			storetest.Run(t, func(t *testing.T) storetest.Backend {
-				return postgresBackend(t, dbtest.PostgresDatabase(t, "target_session_attrs=read-write", "default_query_exec_mode="+mode))
+				return postgresBackend(t, dbtest.PostgresDatabase(t, "target_session_attrs=read-write", "default_query_exec_mode="+mode), mode == "exec")
 			})
 		})
 	}
 }
 
-func postgresBackend(t *testing.T, dsn string) storetest.Backend {
+// documented returns the lines of the first code block after a heading of docs/operations.md.
+func documented(t *testing.T, heading string) []string {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, found := strings.Cut(string(text), "\n### "+heading+"\n")
+	_, block, opened := strings.Cut(section, "\n```")
+	_, block, _ = strings.Cut(block, "\n")
+	block, _, closed := strings.Cut(block, "\n```")
+	if !found || !opened || !closed {
+		t.Fatalf("docs/operations.md has no code block below %q", heading)
+	}
+	return strings.Split(block, "\n")
+}
+
+// newRole creates a role with these grants, which name it app, and returns its name.
+func newRole(t *testing.T, owner *sql.DB, grants string) string {
+	t.Helper()
+	role := "app_" + strings.ToLower(rand.Text()[:10])
+	execute(t, owner, "CREATE ROLE "+role+" LOGIN; "+strings.ReplaceAll(grants, " TO app;", " TO "+role+";"))
+	t.Cleanup(func() { _, _ = owner.Exec("DROP OWNED BY " + role + "; DROP ROLE " + role) })
+	return role
+}
+
+// postgresBackend is an app on an empty database. limited says that its account has the
+// documented rights only, and its pool one connection.
+func postgresBackend(t *testing.T, dsn string, limited bool) storetest.Backend {
 	db := openPostgres(t, dsn)
 	rows := newPostgres(t, db, postgresUsers, sqlstore.Config{Attrs: map[string]string{"name": "name"}})
+	if limited {
+		grants := strings.Replace(strings.Join(documented(t, "The account's rights"), "\n"), "roles)", "roles, name)", 1)
+		app := openPostgres(t, dsn+" user="+newRole(t, db, grants))
+		app.SetMaxOpenConns(1)
+		var err error
+		if rows, err = sqlstore.New(app, sqlstore.Config{Dialect: sqlstore.PostgreSQL, Attrs: map[string]string{"name": "name"}}); err != nil {
+			t.Fatal(err)
+		}
+		if err := rows.Migrate(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
 	exec := func(t *testing.T, query string, args ...any) {
 		t.Helper()
 		if _, err := db.ExecContext(t.Context(), query, args...); err != nil {

@@ -86,6 +86,7 @@ func TestSQLite_MigrateReportsEachFaultOfTheDatabase(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		users  string
+		cfg    sqlstore.Config
 		breaks string   // a statement that is executed before Migrate
 		says   []string // parts of the error; empty if Migrate must succeed
 	}{
@@ -98,11 +99,16 @@ func TestSQLite_MigrateReportsEachFaultOfTheDatabase(t *testing.T) {
 		{name: "epoch with type text", users: strings.Replace(users, "session_epoch INTEGER", "session_epoch TEXT", 1), says: []string{"session_epoch is text"}},
 		{name: "no column roles", users: strings.Replace(users, ", roles TEXT", "", 1), says: []string{"ADD COLUMN `roles`"}},
 		{name: "table of another program", users: users, breaks: "CREATE TABLE sessions (id TEXT)", says: []string{"`sessions` is not the kit's"}},
+		{name: "reserved words", users: "CREATE TABLE users (`key` INTEGER NOT NULL, `order` INTEGER NOT NULL, `group` TEXT)", cfg: sqlstore.Config{ID: "key", Epoch: "order", Disabled: "select", Roles: "group"}, breaks: "ALTER TABLE users ADD COLUMN `select` INTEGER", says: []string{"no unique index on key"}},
+		{name: "a reserved word is missing", users: users, cfg: sqlstore.Config{Roles: "group"}, says: []string{"ADD COLUMN `group`"}},
+		{name: "a view without roles", users: "CREATE TABLE people (id INTEGER PRIMARY KEY, session_epoch INTEGER, disabled INTEGER)", breaks: "CREATE VIEW users AS SELECT * FROM people", says: []string{"the view `users` has no column roles"}},
+		{name: "a name of an index is taken", users: strings.Replace(users, "id INTEGER PRIMARY KEY", "id INTEGER", 1), breaks: "CREATE INDEX users_id ON users (roles)", says: []string{"CREATE UNIQUE INDEX `users_id_2`"}},
 		{name: "missing index", users: users, breaks: "DROP INDEX sessions_by_user", says: []string{"no index on user_id"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			db := sqlite(t)
-			store, err := sqlstore.New(db, sqlstore.Config{Dialect: sqlstore.SQLite})
+			c.cfg.Dialect = sqlstore.SQLite
+			store, err := sqlstore.New(db, c.cfg)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -124,6 +130,12 @@ func TestSQLite_MigrateReportsEachFaultOfTheDatabase(t *testing.T) {
 			for _, words := range c.says {
 				if !strings.Contains(err.Error(), words) || strings.Count(err.Error(), "sqlstore: Migrate: ") != 1 {
 					t.Errorf("the error does not contain %q, or does not have its prefix exactly once: %v", words, err)
+				}
+			}
+			if err != nil && strings.Contains(err.Error(), "\n\t") {
+				runRemedies(t, db, err)
+				if again := store.Migrate(t.Context()); again != nil {
+					t.Errorf("after the statements of the error\n%v\nMigrate says\n%v", err, again)
 				}
 			}
 		})
