@@ -76,12 +76,12 @@ func ExampleSchema() {
 	// 	KEY by_external (external_id),
 	// 	KEY by_change (changed_at),
 	// 	KEY by_expiry (expires_at)
-	// ) ENGINE = InnoDB;
+	// ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC;
 	// CREATE TABLE IF NOT EXISTS `sessions_epoch` (
 	// 	id               TINYINT          NOT NULL PRIMARY KEY,
 	// 	epoch            BIGINT UNSIGNED  NOT NULL,
 	// 	refresh_epoch    BIGINT UNSIGNED  NOT NULL DEFAULT 0,
 	// 	schema_version   SMALLINT         NOT NULL
-	// ) ENGINE = InnoDB;
+	// ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC;
 	// INSERT INTO `sessions_epoch` (id, epoch, schema_version) VALUES (1, 0, 1) ON DUPLICATE KEY UPDATE `sessions_epoch`.id = `sessions_epoch`.id;
 }

@@ -207,6 +207,36 @@ func TestMigrate_WarnsIfEveryUserIsDisabled(t *testing.T) {
 	}
 }
 
+// A user whose row the kit cannot read is kept out, and so is one whose id has been padded.
+func TestMigrate_WarnsOfUsersWhoCannotLogIn(t *testing.T) {
+	signed := strings.Replace(integerUsers, "session_epoch BIGINT UNSIGNED", "session_epoch BIGINT", 1)
+	binary := strings.Replace(integerUsers, "BIGINT UNSIGNED AUTO_INCREMENT", "BINARY(9)", 1)
+	text := sqlstore.Config{IDKind: sqlstore.Text}
+	for name, c := range map[string]struct {
+		users, insert string
+		cfg           sqlstore.Config
+		says          string
+	}{
+		"nobody":              {binary, "DELETE FROM users", text, ""},
+		"an epoch":            {signed, "INSERT INTO users (session_epoch) VALUES (0), (7)", sqlstore.Config{}, ""},
+		"a negative epoch":    {signed, "INSERT INTO users (session_epoch) VALUES (7), (-1)", sqlstore.Config{}, "Config.Epoch"},
+		"roles":               {signed, `INSERT INTO users (roles) VALUES ('admin,staff'), ('["admin"]'), ('')`, sqlstore.Config{}, ""},
+		"roles in braces":     {signed, "INSERT INTO users (roles) VALUES ('{admin}')", sqlstore.Config{}, "Config.Roles"},
+		"a number in an id":   {binary, "INSERT INTO users (id) VALUES ('123456789')", text, ""},
+		"an id that is short": {binary, "INSERT INTO users (id) VALUES ('123456789'), ('ada')", text, "1 of the first 100 ids in `users`.id end with zero bytes"},
+	} {
+		a := newApp(t, c.users, c.cfg)
+		a.exec(t, c.insert)
+		log, before := new(bytes.Buffer), slog.Default()
+		slog.SetDefault(slog.New(slog.NewTextHandler(log, nil)))
+		err := a.Migrate(t.Context())
+		slog.SetDefault(before)
+		if want := min(len(c.says), 1); err != nil || strings.Count(log.String(), "level=WARN") != want || !strings.Contains(log.String(), c.says) {
+			t.Errorf("%s: %v, the log is %s", name, err, log)
+		}
+	}
+}
+
 // A subquery that gives several rows for one user, or any other expression that fails for one,
 // keeps that user out. It may be what a user has written, so it does not stop the start.
 func TestMigrate_WarnsOfExpressionsThatFailForAUser(t *testing.T) {

@@ -196,10 +196,10 @@ func TestStore_EpochThatIsNullIsAnError(t *testing.T) {
 	}
 }
 
-// A browser may send any User-Agent, whatever the connection's character set.
+// A browser may send any User-Agent.
 func TestStore_AcceptsEveryUserAgent(t *testing.T) {
 	for _, params := range [][]string{
-		{"charset=utf8mb4"}, {"charset=utf8"}, {"charset=utf8", "interpolateParams=true"},
+		{"charset=utf8mb4"}, {"charset=utf8mb4", "interpolateParams=true"}, {"collation=utf8mb4_bin"},
 	} {
 		a := newApp(t, integerUsers, sqlstore.Config{}, params...)
 		a.setUser(t, 1, store.User{})

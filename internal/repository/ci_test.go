@@ -43,7 +43,8 @@ func (m machine) mysql(text string) {
 func (m machine) run(script, failing string) (lines []string, problems string, code int) {
 	m.Helper()
 	cmd := exec.CommandContext(m.Context(), root+"/.ci/"+script)
-	cmd.Env = append(os.Environ(), "PATH="+m.programs+":"+os.Getenv("PATH"), "XDG_CACHE_HOME="+m.cache, "FAILING="+failing)
+	cmd.Env = append(os.Environ(), "PATH="+m.programs+":"+os.Getenv("PATH"), "XDG_CACHE_HOME="+m.cache, "FAILING="+failing,
+		"APT_CONFIG="+filepath.Join(m.programs, "apt.conf")) // if it does not exist, apt does without
 	output, err := cmd.Output()
 	if exit := new(exec.ExitError); errors.As(err, &exit) {
 		code, problems = exit.ExitCode(), string(exit.Stderr)
@@ -105,6 +106,30 @@ func TestCI_SaysInItsLastLineThatMySQLCannotBeHad(t *testing.T) {
 		if _, _, code := m.run("run", "vulncheck"); code == 0 {
 			t.Errorf("%s: a failing make vulncheck is a success", name)
 		}
+	}
+}
+
+// Both formats of apt's sources name mirrors. apt itself reads them here, on a machine
+// whose sources are two mirrors that nobody serves.
+func TestCI_TakesTheMirrorFromTheMachinesOwnSources(t *testing.T) {
+	if _, err := exec.LookPath("apt-get"); err != nil {
+		t.Skip("this machine has no apt-get")
+	}
+	m := newMachine(t)
+	for name, text := range map[string]string{
+		"apt.conf":       `Dir::Etc::sourceparts "` + m.programs + `"; Dir::Etc::sourcelist "/dev/null"; Dir::State::lists "` + m.cache + `";`,
+		"a.list":         "deb [arch=amd64,arm64] http://127.0.0.1:9/one bookworm main\n# deb http://127.0.0.1:9/not bookworm main\n",
+		"b.sources":      "Types: deb\nURIs: http://127.0.0.1:9/two\nSuites: bookworm\nComponents: main\n",
+		"c.sources":      "Enabled: no\nTypes: deb\nURIs: http://127.0.0.1:9/not\nSuites: bookworm\nComponents: main\n",
+		"d.list.removed": "deb http://127.0.0.1:9/not bookworm main\n",
+	} {
+		if err := os.WriteFile(filepath.Join(m.programs, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, problems, code := m.run("mysql", "")
+	if want := "no mirror in apt's sources has Debian sid: http://127.0.0.1:9/one/ http://127.0.0.1:9/two/\n"; code != 75 || !strings.HasSuffix(problems, want) {
+		t.Errorf("exit code %d, %q; want 75 and %q", code, problems, want)
 	}
 }
 

@@ -64,21 +64,27 @@ func (d *database) value(dest any, query string, args ...any) {
 	d.must(d.db.QueryRow(query, args...).Scan(dest))
 }
 
-func (d *database) status(name string) (value float64) {
+// logged is the number of bytes that InnoDB has written to its redo log so far. MariaDB and
+// MySQL have different names for it.
+func (d *database) logged() (bytes float64) {
 	d.Helper()
-	var n string
-	d.must(d.db.QueryRow("SHOW GLOBAL STATUS LIKE '"+name+"'").Scan(&n, &value))
-	return value
+	var name string
+	d.must(d.db.QueryRow("SHOW GLOBAL STATUS WHERE Variable_name IN ('Innodb_lsn_current', 'Innodb_redo_log_current_lsn')").Scan(&name, &bytes))
+	return bytes
 }
 
-// logged is the number of bytes that InnoDB has written to its redo log so far.
-func (d *database) logged() float64 { return d.status("Innodb_lsn_current") }
+// unpurged is the number of transactions whose old index entries InnoDB still has.
+func (d *database) unpurged() (n int) {
+	d.Helper()
+	d.value(&n, "SELECT COUNT FROM information_schema.INNODB_METRICS WHERE NAME = 'trx_rseg_history_len'")
+	return n
+}
 
 // waitForPurge waits until InnoDB has removed the index entries that were replaced.
 func (d *database) waitForPurge() {
 	d.Helper()
 	deadline := time.Now().Add(2 * time.Minute)
-	for d.status("Innodb_history_list_length") > 500 {
+	for d.unpurged() > 500 {
 		if time.Now().After(deadline) {
 			d.Fatal("InnoDB has not purged old index entries within 2 minutes")
 		}

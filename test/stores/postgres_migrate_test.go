@@ -118,6 +118,12 @@ func TestPostgreSQL_MigrateNamesEachFaultAndItsRemedy(t *testing.T) {
 			if c.then != nil {
 				c.then(&c.cfg)
 			}
+			after := pgColumns(t, db)
+			for line := range strings.Lines(before) { // but for NOT NULL, and a default where there was none
+				if line = strings.TrimSuffix(line, "\n"); !strings.Contains(after, strings.Replace(line, " YES ", " NO ", 1)) && !strings.Contains(after, line) {
+					t.Errorf("%s\nhas become a part of\n%s", line, after)
+				}
+			}
 			if again := migratePostgres(t, db, c.cfg); again != nil {
 				t.Errorf("after the statements of the error\n%v\nMigrate says\n%v", err, again)
 			}
