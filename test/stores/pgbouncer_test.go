@@ -113,7 +113,10 @@ func startPgBouncer(t *testing.T) *pgBouncer {
 	listener.Close()
 	_, port, _ := net.SplitHostPort(p.addr)
 
-	dir, err := os.MkdirTemp("", "sessionkit-pgbouncer-")
+	dir, err := os.MkdirTemp("/dev/shm", "sessionkit-pgbouncer-") // nobody may not enter every TMPDIR
+	if err != nil {
+		dir, err = os.MkdirTemp("", "sessionkit-pgbouncer-")
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
