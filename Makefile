@@ -2,7 +2,7 @@
 # PostgreSQL, PgBouncer, Chromium and nginx. It says what is missing, and installs it from Debian's packages. If it
 # cannot, it says what to install, and fails: it never skips a test silently.
 
-.PHONY: test test-mysql test-postgres lint deps run bench scaling drill drill-cluster attacks fuzz mutants vulncheck release help
+.PHONY: test test-mysql test-postgres lint deps run bench scaling drill drill-cluster drill-vitess attacks fuzz mutants vulncheck release help
 
 # The folders of all modules.
 MODULES := $(sort $(patsubst %/go.mod,%,$(shell find . -name go.mod -not -path '*/.*')))
@@ -78,6 +78,12 @@ mutants: deps ## break the rules one at a time: which test fails
 drill-cluster: ## three database nodes that take writes and die (Galera)
 	@./.ci/deps cluster
 	@go test -C test/cluster -race -count=1 -timeout=15m -cluster
+
+# Builds Vitess from the Go module proxy, which takes some five minutes of two cores, and
+# tests on an unsharded keyspace and on two shards. It needs mariadb-server-core. Vitess is
+# no requirement of any module here.
+drill-vitess: ## a sharded MySQL (Vitess)
+	@go test -C test/vitess -count=1 -timeout=60m -v -vitess
 
 # Looks for known vulnerabilities in the code that each module reaches.
 vulncheck: ## known vulnerabilities in what each module reaches

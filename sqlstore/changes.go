@@ -1,8 +1,11 @@
 package sqlstore
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
+	"slices"
 	"time"
 
 	"github.com/sessionkit/sessionkit/session/store"
@@ -47,5 +50,8 @@ func (s *Store) changes(ctx context.Context, within time.Duration, after store.C
 	if err == nil && !migrated {
 		err = errNotMigrated
 	}
+	slices.SortFunc(changes.Sessions, func(a, b store.Change) int {
+		return cmp.Or(a.At.Compare(b.At), bytes.Compare(a.ID[:], b.ID[:]))
+	})
 	return changes, err
 }

@@ -58,6 +58,10 @@ type dialect struct {
 	// checkConnection examines the settings of the server and of the connection.
 	// Each fault names its remedy. An error means that they cannot be read.
 	checkConnection func(ctx context.Context, db *sql.DB) (faults []error, err error)
+
+	// checkShards does the same with where the rows of the tables lie, once these exist.
+	// nil: the database has no shards.
+	checkShards func(ctx context.Context, s *Store) (faults []error, err error)
 }
 
 // syntax is how a database spells what the statements need.

@@ -83,5 +83,5 @@ func ExampleSchema() {
 	// 	refresh_epoch    BIGINT UNSIGNED  NOT NULL DEFAULT 0,
 	// 	schema_version   SMALLINT         NOT NULL
 	// ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC;
-	// INSERT INTO `sessions_epoch` (id, epoch, schema_version) VALUES (1, 0, 1) ON DUPLICATE KEY UPDATE `sessions_epoch`.id = `sessions_epoch`.id;
+	// INSERT INTO `sessions_epoch` (id, epoch, schema_version) VALUES (1, 0, 1) ON DUPLICATE KEY UPDATE `sessions_epoch`.epoch = `sessions_epoch`.epoch;
 }

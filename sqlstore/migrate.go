@@ -66,6 +66,12 @@ func (s *Store) Migrate(ctx context.Context) error {
 	if err != nil {
 		return migrateError(err)
 	}
+	if ready && s.dialect.checkShards != nil {
+		shards, err := s.dialect.checkShards(ctx, s)
+		if err != nil || len(shards) > 0 { // until then no statement on the tables runs
+			return migrateError(append(slices.Concat(connection, kit, app, shards), err)...)
+		}
+	}
 	if ready {
 		kit = append(kit, s.checkPrivileges(ctx, schema, len(connection) == 0)...)
 	}

@@ -34,9 +34,10 @@ var mysqlDialect = dialect{
 		maxSessions:     64 - len(epochSuffix),
 		bind:            questionMarks,
 		now:             "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))",
-		// INSERT IGNORE would hide every other error as well.
+		// INSERT IGNORE would hide every other error as well. Vitess changes no column that
+		// decides on which shard a row or its id lies.
 		onConflict: func(table string) string {
-			return "ON DUPLICATE KEY UPDATE " + table + ".id = " + table + ".id"
+			return "ON DUPLICATE KEY UPDATE " + table + ".reload = " + table + ".reload"
 		},
 		sameBytes: func(a, b string) string {
 			bytes := func(s string) string { return "CAST(CONVERT(" + s + " USING utf8mb4) AS BINARY)" }
@@ -95,6 +96,7 @@ var mysqlDialect = dialect{
 		remedy:         mysqlRemedy,
 	},
 	checkConnection: checkMySQLConnection,
+	checkShards:     checkVitess,
 }
 
 var (

@@ -96,4 +96,4 @@ CREATE TABLE IF NOT EXISTS {epochs} (
 	schema_version   SMALLINT         NOT NULL
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC;
 
-INSERT INTO {epochs} (id, epoch, schema_version) VALUES (1, 0, {version}) ON DUPLICATE KEY UPDATE {epochs}.id = {epochs}.id;
+INSERT INTO {epochs} (id, epoch, schema_version) VALUES (1, 0, {version}) ON DUPLICATE KEY UPDATE {epochs}.epoch = {epochs}.epoch;

@@ -73,7 +73,7 @@ func TestStore_EveryStatementUsesAnIndex(t *testing.T) {
 				"findUnrevoked": append(slices.Clip(user), int64(math.MaxInt64), 1000), "findReload": append(slices.Clip(user), 1000),
 				"revokeThese": append([]any{"reason", 1, 1}, seven...), "reloadThese": seven,
 				"list":      slices.Concat(user, user, []any{100}, user, user, []any{100, 100}),
-				"listAfter": slices.Concat(user, user, []any{id, id, 100}, user, user, []any{id, id, 100, 100}),
+				"listAfter": slices.Concat(user, []any{id}, user, []any{100}, user, []any{id}, user, []any{100, 100}),
 				"newest":    append(slices.Clone(user), 0, 41),
 
 				"findExternal": {[]byte("sid"), int64(math.MaxInt64), 1000}, "update": {[]byte("{}"), id}, "version": {},

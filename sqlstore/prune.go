@@ -21,12 +21,12 @@ func (s *Store) Prune(ctx context.Context, limit int) (int, error) {
 		if len(ids) == 0 {
 			break
 		}
-		n, err := s.exec(ctx, s.sql.prune+placeholders(len(ids))+s.sql.endOfIDs, ids...)
-		removed += int(n)
+		n, err := s.changeIDs(ctx, s.sql.prune, nil, ids)
+		removed += n
 		if err != nil {
 			return removed, failed("pruning sessions", err)
 		}
-		if int(n) < batch { // there are no more, or another node is pruning
+		if n < batch { // there are no more, or another node is pruning
 			break
 		}
 	}

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/sessionkit/sessionkit/session/store"
@@ -43,14 +44,15 @@ func confirmableArgs(p store.PresentedTicket) []any {
 
 // list returns the SQL of a page of sessions. The index holds the sessions of each kind
 // in the order of their age, so the page is made of one page of each: at most twice
-// its length is read, and nothing is sorted but these. follows is a further condition.
-func list(follows string) string {
+// its length is read, and nothing is sorted but these. after joins the session after which
+// the page begins, and follows is a further condition.
+func list(after, follows string) string {
 	page := func(kind string) string {
 		return `
 	SELECT s.id
 	FROM {epochs} g
 	JOIN {users} u ON {u.id = ?}
-	JOIN {sessions} s ON s.global_epoch >= g.epoch
+	JOIN {sessions} s ON s.global_epoch >= g.epoch` + after + `
 	WHERE g.id = 1 AND {s.user_id = ?} AND s.revoked_at IS NULL AND s.non_interactive = ` + kind + `
 		AND s.user_epoch = {epoch} AND NOT {disabled} AND s.ends_at > {now} AND s.expires_at > {now}` + follows + `
 	ORDER BY s.created_at DESC, s.{order} DESC LIMIT ?`
@@ -62,11 +64,15 @@ JOIN {sessions} s ON s.id = page.id
 ORDER BY s.created_at DESC, s.{order} DESC LIMIT ?`
 }
 
-// follows is true for the sessions that come after a given one in a list. The first
-// condition is for the index. Without that session neither is true.
-const follows = `
-		AND s.created_at <= (SELECT c.created_at FROM {sessions} c WHERE c.id = ?)
-		AND (s.created_at, s.{order}) < (SELECT c.created_at, c.{order} FROM {sessions} c WHERE c.id = ?)`
+// A list that begins after a session, c, has nothing without that session. The first
+// condition is for the index.
+const (
+	after = `
+	JOIN {sessions} c ON c.id = ?`
+
+	follows = `
+		AND s.created_at <= c.created_at AND (s.created_at < c.created_at OR s.{order} < c.{order})`
+)
 
 func (n names) statements(d *dialect, kind IDKind) statements {
 	// sameUser compares two user ids, and texts byte for byte as well: the first
@@ -80,8 +86,8 @@ func (n names) statements(d *dialect, kind IDKind) statements {
 	userID, parameter := "u."+d.quote(n.id), d.ids.parameter(kind)
 
 	var attrs strings.Builder
-	for _, attr := range n.attrs {
-		attrs.WriteString(", " + d.text(attr.sql))
+	for i, attr := range n.attrs {
+		fmt.Fprintf(&attrs, ", %s AS attr_%d", d.text(attr.sql), i)
 	}
 
 	// The ids of the rows to change are in {id in}, a list, and endOfIDs.
@@ -96,6 +102,8 @@ func (n names) statements(d *dialect, kind IDKind) statements {
 		"{epochs}", n.epochs.sql,
 		"{users}", n.users.sql,
 		"{now}", d.now,
+		"{now of s}", "CASE WHEN s.id IS NOT NULL THEN "+d.now+" END",
+		"{now of u}", "CASE WHEN "+userID+" IS NOT NULL THEN "+d.now+" END",
 		"{record}", recordColumns,
 		"{confirmable}", confirmable,
 		"{revoked}", "revoked_at = "+d.now+", changed_at = "+d.now+", revoke_reason = ?, "+
@@ -114,13 +122,18 @@ func (n names) statements(d *dialect, kind IDKind) statements {
 		"{roles}", d.text(n.roles.sql),
 		"{, attrs}", attrs.String(),
 	)
+	// The inner query is that of one shard. The epoch may be on another one, whose
+	// clock is another, too: the times of a row are those of the row's shard.
 	find := `
-SELECT {now}, g.epoch, g.refresh_epoch, {record}, {u.id} IS NOT NULL, {epoch}, {disabled}, {roles}{, attrs}`
+SELECT g.clock, g.epoch, g.refresh_epoch, x.*`
 	from := `
-FROM {epochs} g
-LEFT JOIN {sessions} s ON s.id = ?
-LEFT JOIN {users} u ON {u.id = s.user_id}
-WHERE g.id = 1`
+FROM (SELECT {now} AS clock, epoch, refresh_epoch FROM {epochs} WHERE id = 1) g
+LEFT JOIN (
+	SELECT {now of s} AS clock, {record}, {u.id} IS NOT NULL AS has_user, {epoch} AS epoch_now, {disabled} AS disabled_now, {roles} AS roles_now{, attrs}
+	FROM {sessions} s
+	LEFT JOIN {users} u ON {u.id = s.user_id}
+	WHERE s.id = ?
+) x ON 1 = 1`
 	// MySQL assigns from left to right, so previous comes before confirmed.
 	confirm := `
 UPDATE {sessions} SET previous = confirmed, confirmed = ?, confirmed_at = {now}, expires_at = {now} + ?, generation = ?,
@@ -135,7 +148,7 @@ WHERE id = ? AND revoked_at IS NULL AND {confirmable}`
 
 	return statements{
 		create: r.Replace(`
-INSERT INTO {sessions} ` + insertCreated + `
+INSERT INTO {sessions} ` + strings.ReplaceAll(insertCreated, "{now}", "{now of u}") + `
 FROM {epochs} g JOIN {users} u ON g.id = 1
 WHERE {u.id = ?} AND NOT {disabled} AND ({integer ?} = 0 OR {epoch} = ?)
 {on conflict}`),
@@ -187,8 +200,8 @@ WHERE id = ? AND revoked_at IS NULL`),
 		revokeAll:  r.Replace(`UPDATE {epochs} SET epoch = epoch + 1 WHERE id = 1`),
 		refreshAll: r.Replace(`UPDATE {epochs} SET refresh_epoch = refresh_epoch + 1 WHERE id = 1`),
 
-		list:      r.Replace(list("")),
-		listAfter: r.Replace(list(follows)),
+		list:      r.Replace(list("", "")),
+		listAfter: r.Replace(list(after, follows)),
 
 		newest: r.Replace(`
 SELECT {record}
@@ -199,17 +212,17 @@ ORDER BY s.created_at DESC, s.{order} DESC LIMIT ?`),
 		// The first two conditions are a range of the index, the third one leaves out what
 		// the page before has shown of the moment at which it ended. The inner query reads
 		// in the order of the index and stops at its limit; in a join, MariaDB reads
-		// and sorts the whole range.
+		// and sorts the whole range. Changes sorts the rows again: a database may join them
+		// in another order, and Vitess returns columns that nobody asked for if it sorts by a
+		// table that it has just come to know.
 		changes: r.Replace(`
-SELECT {now}, g.epoch, g.refresh_epoch, s.id, s.changed_at, s.revoked_at IS NOT NULL, s.reload
-FROM {epochs} g
+SELECT g.clock, g.epoch, g.refresh_epoch, s.id, s.changed_at, s.revoked_at IS NOT NULL, s.reload
+FROM (SELECT {now} AS clock, epoch, refresh_epoch FROM {epochs} WHERE id = 1) g
 LEFT JOIN (
 	SELECT id, changed_at, revoked_at, reload FROM {sessions}
 	WHERE changed_at >= {now} - ? AND changed_at >= ? AND (changed_at > ? OR id > ?)
 	ORDER BY changed_at, id LIMIT ?
-) s ON 1 = 1
-WHERE g.id = 1
-ORDER BY s.changed_at, s.id`),
+) s ON 1 = 1`),
 
 		// Prune first reads, without locks, which rows have expired, and then removes
 		// them by primary key, so that it locks rows in the same order as a refresh and

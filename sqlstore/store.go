@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/sessionkit/sessionkit/session/store"
 )
@@ -28,7 +29,8 @@ type Store struct {
 	kind         IDKind
 	idColumnType string // Config.IDColumnType
 	names        names
-	added        [][]string // addedColumns, but for tests
+	added        [][]string   // addedColumns, but for tests
+	sharded      *atomic.Bool // as Migrate has found: see changeIDs
 	sql          statements
 }
 
@@ -66,6 +68,7 @@ func newStore(cfg Config) (*Store, error) {
 		idColumnType: cfg.IDColumnType,
 		names:        n,
 		added:        addedColumns,
+		sharded:      new(atomic.Bool),
 		sql:          n.statements(d, cfg.IDKind),
 	}, nil
 }
@@ -197,15 +200,18 @@ func (s *Store) find(ctx context.Context, query string, args []any, more ...any)
 
 func (s *Store) scanSnapshot(row *sql.Row, more []any) (snap store.Snapshot, err error) {
 	var (
-		now     sql.Null[int64]
+		now, of sql.Null[int64] // the clocks of the epoch's shard and of the session's
 		session sessionRow
 		user    = userRow{attrs: make([]sql.NullString, len(s.names.attrs))}
 	)
-	dest := append([]any{&now, &snap.GlobalEpoch, &snap.RefreshEpoch}, session.dest()...)
+	dest := append([]any{&now, &snap.GlobalEpoch, &snap.RefreshEpoch, &of}, session.dest()...)
 	dest = append(dest, user.dest()...)
 	err = row.Scan(append(dest, more...)...)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = errNotMigrated
+	}
+	if of.Valid {
+		now = of
 	}
 	snap.Now = fromMicros(now)
 	if err != nil || session.id == nil {
@@ -301,10 +307,27 @@ func (s *Store) changeFound(ctx context.Context, find string, args []any, change
 	if err != nil || len(ids) == 0 {
 		return 0, err
 	}
-	if _, err := s.exec(ctx, change+placeholders(len(ids))+s.sql.endOfIDs, append(changeArgs, ids...)...); err != nil {
-		return 0, err
+	_, err = s.changeIDs(ctx, change, changeArgs, ids)
+	return len(ids), err
+}
+
+// changeIDs runs a statement that ends with a list of ids, and returns how many rows it
+// changed. Of rows on several shards it changes one at a time: two statements that each
+// wait on another shard for the other one would wait for ever, because no server sees
+// both.
+func (s *Store) changeIDs(ctx context.Context, change string, args, ids []any) (changed int, err error) {
+	together := len(ids)
+	if s.sharded.Load() {
+		together = 1
 	}
-	return len(ids), nil
+	for some := range slices.Chunk(ids, together) {
+		n, err := s.exec(ctx, change+placeholders(len(some))+s.sql.endOfIDs, slices.Concat(args, some)...)
+		changed += int(n)
+		if err != nil {
+			return changed, err
+		}
+	}
+	return changed, nil
 }
 
 // RevokeAll implements store.Store. It changes one row, whatever the number of
@@ -351,7 +374,7 @@ func (s *Store) List(ctx context.Context, userID string, after store.ID, limit i
 	}
 	query, page := s.sql.list, slices.Concat(user, user)
 	if !after.IsZero() {
-		query, page = s.sql.listAfter, append(page, after[:], after[:])
+		query, page = s.sql.listAfter, slices.Concat(user, []any{after[:]}, user)
 	}
 	page = append(page, limit)
 	list, err := s.records(ctx, query, append(slices.Concat(page, page), limit))

@@ -9,9 +9,25 @@
 package nodes
 
 import (
+	"flag"
 	"testing"
 
 	"github.com/sessionkit/sessionkit/test/internal/nodetest"
 )
 
 func TestMain(m *testing.M) { nodetest.Main(m) }
+
+// For databases that take longer, such as that of make drill-vitess.
+var (
+	given  = flag.String("dsn", "", "the database for the tests of parallel requests and of thefts, instead of a new one")
+	thefts = flag.Int("thefts", 60, "how many thefts happen at once")
+)
+
+// database returns the DSN of an empty database, or of the given one.
+func database(t *testing.T) string {
+	t.Helper()
+	if *given != "" {
+		return *given
+	}
+	return nodetest.Database(t)
+}

@@ -21,7 +21,7 @@ func TestParallelRequestsOnAnExpiredCookie(t *testing.T) {
 	)
 	seed := nodetest.NewSeed(t)
 	c := nodetest.NewCluster(t, nodetest.Setup{
-		DSN:   nodetest.Database(t),
+		DSN:   database(t),
 		Nodes: []time.Duration{ttl, ttl},
 	})
 	browsers := c.LoginAll(c.AddUsers(sessions, "crowd", "[]"), c.Front)

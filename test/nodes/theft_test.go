@@ -19,7 +19,7 @@ func TestAStolenRefreshCookieIsCaught(t *testing.T) {
 	const runs = 200
 	seed := nodetest.NewSeed(t)
 	c := nodetest.NewCluster(t, nodetest.Setup{
-		DSN:   nodetest.Database(t),
+		DSN:   database(t),
 		Nodes: []time.Duration{theftTTL, theftTTL},
 	})
 	victims := c.AddUsers(runs, "victim", "[]")
@@ -27,7 +27,7 @@ func TestAStolenRefreshCookieIsCaught(t *testing.T) {
 	var sessions sync.Map
 	var until nodetest.Durations // from the copy to the end
 	begin := time.Now()
-	nodetest.InParallel(runs, 60, func(i int) {
+	nodetest.InParallel(runs, *thefts, func(i int) {
 		theft, err := newTheft(c, victims[i], nodetest.Dice(seed, i))
 		if err == nil {
 			err = theft.run()

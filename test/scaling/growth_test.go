@@ -49,8 +49,8 @@ func growth(p plan, perSession map[think]surfed, perLogin float64, s stored, kee
 	}
 	lines.print()
 	say("One primary is sufficient up to the last column. Beyond that the rows must be distributed over several primaries, for example with Vitess or TiDB. " +
-		"Both were assessed from their documentation and were not run. Vitess would shard sessions and users by user id, and find a session id through a lookup vindex. " +
-		"In TiDB an autocommit UPDATE may run in optimistic mode, and write conflicts must be retried. S must never be read from a replica.")
+		"Vitess shards sessions and users by user id, and finds a session id through a lookup vindex: see make drill-vitess. " +
+		"TiDB was assessed from its documentation and was not run. There an autocommit UPDATE may run in optimistic mode, and write conflicts must be retried. S must never be read from a replica.")
 	say("Galera and Group Replication increase availability, not write capacity: every node applies every write. The compare-and-swap of U1 has exactly one winner there too. " +
 		"S needs wsrep_sync_wait=3 (group_replication_consistency='BEFORE'). The loss of a Galera node stops all writes for about 6 s, or 3 s with evs.suspect_timeout at 2 s.")
 }
