@@ -23,19 +23,20 @@ test: deps lint ## every test, as CI runs them
 	./.ci/fuzz 30s
 
 # Runs on Oracle MySQL those tests that concern the database. .ci/mysql downloads the server
-# and installs nothing. They also run in make test, on MariaDB.
+# and installs nothing. They also run in make test, on MariaDB and with the race detector.
 test-mysql: ## the tests of the database on Oracle MySQL, which it downloads
 	@mysqld=$$(./.ci/mysql) || exit; $(REPORTS); \
 	export SESSIONKIT_TEST_MYSQLD="$$mysqld" SESSIONKIT_TEST_MYSQL=; \
-	go test -race -shuffle=on -timeout=20m ./internal/dbtest ./sqlstore && \
-	go test -C test -race -shuffle=on -timeout=20m ./nodes ./drill && \
-	go test -C test -race -shuffle=on -timeout=20m -run=/^MySQL$$ ./skins || exit 1; \
+	go test -shuffle=on -timeout=20m ./internal/dbtest ./sqlstore && \
+	go test -C test -shuffle=on -p=1 -timeout=20m ./nodes ./drill && \
+	go test -C test -shuffle=on -timeout=20m -run=/^MySQL$$ ./skins || exit 1; \
 	$(PRINT)
 
-# The keys of the nodes do not depend on the database. The rest takes some six minutes.
+# The keys of the nodes do not depend on the database. One package runs after the other:
+# both measure time.
 test-postgres: deps ## the nodes and the short drill on PostgreSQL; make test runs them on MariaDB
 	@$(REPORTS); \
-	go test -C test -race -count=1 -timeout=20m -skip=Key ./nodes ./drill -postgres || exit 1; \
+	go test -C test -count=1 -p=1 -timeout=20m -skip=Key ./nodes ./drill -postgres || exit 1; \
 	$(PRINT)
 
 lint: ## gofmt, go vet and staticcheck

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -99,40 +100,56 @@ func TestServer_KeepsItsDataAfterStopAndKill(t *testing.T) {
 }
 
 // A test process may end without any cleanup: by os.Exit, a panic, a timeout or a
-// signal. The server must end and its directory must be removed in each case.
+// signal, also one to its whole process group. The server must end and its directory must
+// be removed in each case.
 func TestServer_EndsWithTheTestProcess(t *testing.T) {
-	const env = "DBTEST_EXIT_WITHOUT_CLEANUP"
-	if os.Getenv(env) != "" {
+	const env = "DBTEST_END_WITHOUT_CLEANUP"
+	if by := os.Getenv(env); by != "" {
 		db := open(t, dbtest.Start(t).Database(t))
 		fmt.Println("directory", filepath.Dir(ask(t, db, "SELECT @@socket")))
-		os.Exit(3)
-	}
-	child := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
-	child.Env = append(os.Environ(), env+"=1")
-	out, err := child.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := child.Start(); err != nil {
-		t.Fatal(err)
-	}
-	var dir string
-	for lines := bufio.NewScanner(out); lines.Scan(); {
-		if path, ok := strings.CutPrefix(lines.Text(), "directory "); ok {
-			dir = path
+		if by == "exit" {
+			os.Exit(3)
 		}
+		time.Sleep(time.Minute) // a signal ends it
 	}
-	if err := child.Wait(); child.ProcessState.ExitCode() != 3 || dir == "" {
-		t.Fatalf("the child ended with %v before it had started a server (directory %q)", err, dir)
-	}
-	for ctx, tick := t.Context(), time.NewTicker(10*time.Millisecond); ; {
-		if _, err := os.Stat(dir); os.IsNotExist(err) {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			t.Fatalf("%s still exists after the process has ended", dir)
-		}
+	for _, by := range []string{"exit", "signal"} {
+		t.Run(by, func(t *testing.T) {
+			child := exec.Command(os.Args[0], "-test.run=^TestServer_EndsWithTheTestProcess$")
+			child.Env = append(os.Environ(), env+"="+by)
+			child.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+			out, err := child.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := child.Start(); err != nil {
+				t.Fatal(err)
+			}
+			var dir string
+			for lines := bufio.NewScanner(out); lines.Scan(); {
+				path, ok := strings.CutPrefix(lines.Text(), "directory ")
+				if !ok {
+					continue
+				}
+				dir = path
+				if by == "signal" {
+					if err := syscall.Kill(-child.Process.Pid, syscall.SIGTERM); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			if err := child.Wait(); err == nil || dir == "" {
+				t.Fatalf("the child ended with %v before it had started a server (directory %q)", err, dir)
+			}
+			for ctx, tick := t.Context(), time.NewTicker(10*time.Millisecond); ; {
+				if _, err := os.Stat(dir); os.IsNotExist(err) {
+					return
+				}
+				select {
+				case <-tick.C:
+				case <-ctx.Done():
+					t.Fatalf("%s still exists after the process has ended", dir)
+				}
+			}
+		})
 	}
 }

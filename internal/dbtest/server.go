@@ -128,9 +128,10 @@ func (s *Server) dsn() string {
 // The orders start, wait and ask are answered with a line; any other order is the
 // name of a signal. The input ends when this process ends, for whatever reason. The
 // guardian then ends the server with the signal $END, also a frozen one, and removes its
-// directory.
+// directory. It does the same on SIGTERM, which timeout(1) sends to the whole process group.
 const guard = `
 trap '' INT HUP
+trap : TERM
 dir=$1; shift
 p=
 while read -r order; do

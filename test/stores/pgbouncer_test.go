@@ -33,9 +33,7 @@ func TestPgBouncer_TransactionModeKeepsTheStoreContract(t *testing.T) {
 		}
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
-			storetest.Run(t, func(t *testing.T) storetest.Backend {
-				return postgresBackend(t, pooler.database(t, "default_query_exec_mode="+mode), false)
-			})
+			storetest.Run(t, postgresBackend(t, pooler.database(t, "default_query_exec_mode="+mode), false))
 		})
 	}
 }

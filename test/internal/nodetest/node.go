@@ -106,6 +106,13 @@ func (n *Node) Start(t *testing.T) {
 	}
 }
 
+// StartProgram is Start with another program, such as that of a later release.
+func (n *Node) StartProgram(t *testing.T, program string) {
+	t.Helper()
+	n.args[0] = program
+	n.Start(t)
+}
+
 // writeKeys moves a new key file into place.
 func (n *Node) writeKeys(t *testing.T, keys ...string) {
 	t.Helper()
