@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"path"
 	"regexp"
 	"sync/atomic"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
+	"github.com/sessionkit/sessionkit/internal/dbtest"
 	"github.com/sessionkit/sessionkit/test/internal/nodetest"
 )
 
@@ -88,6 +90,7 @@ func onDatabases(t *testing.T, seed uint64, p plan, own string, dsns []string) *
 	}
 	w.c = nodetest.NewCluster(t, nodetest.Setup{DSN: own, NodeDSNs: reached, Nodes: lifetimes, Program: p.program, Flags: p.flags, KeepOpen: p.open})
 	w.db = w.c.DB
+	dbtest.Suite(t, w.db.DB, "drill: "+path.Base(t.Name()))
 	watchRows(t, w.db)
 	return w
 }

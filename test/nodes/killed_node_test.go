@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sessionkit/sessionkit/internal/dbtest"
 	"github.com/sessionkit/sessionkit/test/internal/nodetest"
 )
 
@@ -22,6 +23,7 @@ func TestAKilledNodeTakesOnlyItsRequestsAlong(t *testing.T) {
 		DSN:   nodetest.Database(t),
 		Nodes: []time.Duration{ttl, ttl},
 	})
+	dbtest.Suite(t, c.DB.DB, "two nodes: one is killed")
 	s := &surfing{t: t, c: c, browsers: c.LoginAll(c.AddUsers(sessions, "surfer", "[]"), c.Front)}
 
 	end := s.begin(seed)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sessionkit/sessionkit/internal/dbtest"
 	"github.com/sessionkit/sessionkit/test/internal/nodetest"
 )
 
@@ -25,6 +26,7 @@ func TestALogoutBeatsRefreshesUnderWay(t *testing.T) {
 		DSN:   nodetest.Database(t),
 		Nodes: []time.Duration{logoutTTL, logoutTTL},
 	})
+	dbtest.Suite(t, c.DB.DB, "two nodes: logouts and refreshes race")
 	browsers := c.LoginAll(c.AddUsers(races, "leaver", "[]"), c.Front)
 	time.Sleep(logoutTTL) // all cookies are old enough to be refreshed
 	nodetest.InParallel(races/2, 16, func(i int) {

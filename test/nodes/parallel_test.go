@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sessionkit/sessionkit/internal/dbtest"
 	"github.com/sessionkit/sessionkit/test/internal/nodetest"
 )
 
@@ -24,6 +25,7 @@ func TestParallelRequestsOnAnExpiredCookie(t *testing.T) {
 		DSN:   database(t),
 		Nodes: []time.Duration{ttl, ttl},
 	})
+	dbtest.Suite(t, c.DB.DB, "two nodes: parallel requests")
 	browsers := c.LoginAll(c.AddUsers(sessions, "crowd", "[]"), c.Front)
 
 	var answered, confirms atomic.Int64

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sessionkit/sessionkit/internal/dbtest"
 	"github.com/sessionkit/sessionkit/test/internal/nodetest"
 )
 
@@ -22,6 +23,7 @@ func TestAStolenRefreshCookieIsCaught(t *testing.T) {
 		DSN:   database(t),
 		Nodes: []time.Duration{theftTTL, theftTTL},
 	})
+	dbtest.Suite(t, c.DB.DB, "two nodes: thefts")
 	victims := c.AddUsers(runs, "victim", "[]")
 	var caught, stragglers, steps atomic.Int64
 	var sessions sync.Map

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sessionkit/sessionkit/internal/dbtest"
 	"github.com/sessionkit/sessionkit/test/internal/nodetest"
 )
 
@@ -25,6 +26,7 @@ func TestALaterReleaseUpgradesTheTableUnderLoad(t *testing.T) {
 		DSN:   nodetest.Database(t),
 		Nodes: []time.Duration{ttl, ttl},
 	})
+	dbtest.Suite(t, c.DB.DB, "two nodes: an upgrade under load")
 	s := &surfing{t: t, c: c, browsers: c.LoginAll(c.AddUsers(sessions, "surfer", "[]"), c.Front)}
 	stop := s.begin(seed)
 	for i, n := range c.Nodes {
