@@ -66,7 +66,7 @@ func TestPostgreSQL_RowsReadDoNotGrow(t *testing.T) {
 						t.Errorf("%s reads %d rows of %d, and %d of 1000", call, n, large, counts[0][call])
 					}
 				}
-				t.Logf("rows read of %d: %v", large, counts[1])
+				t.Logf("rows read of 1000: %v, and of %d: %v", counts[0], large, counts[1])
 			})
 		}
 	}
@@ -98,6 +98,14 @@ func pgRowsRead(t *testing.T, db *sql.DB, rows *sqlstore.Store, user string) map
 	count("Find", func() error { _, err := rows.Find(t.Context(), login.ID); return err })
 	ticket := store.PresentedTicket{ID: login.ID, Generation: 1, Digest: store.Digest{1}, RetainFor: time.Hour}
 	count("Confirm", func() error { _, err := rows.Confirm(t.Context(), ticket); return err })
+	count("FindAndConfirm", func() error {
+		next := store.PresentedTicket{ID: login.ID, Generation: 2, Digest: store.Digest{2}, Parent: ticket.Digest, RetainFor: time.Hour, Until: time.Now().Add(time.Hour)}
+		_, confirmed, err := rows.FindAndConfirm(t.Context(), next)
+		if !confirmed {
+			t.Errorf("FindAndConfirm has not confirmed, %v", err)
+		}
+		return err
+	})
 	count("RecordLate", func() error { _, err := rows.RecordLate(t.Context(), ticket); return err })
 	count("RevokeReused", func() error { _, err := rows.RevokeReused(t.Context(), ticket); return err })
 	count("List", func() error { _, err := rows.List(t.Context(), user, store.ID{}, 10); return err })
