@@ -40,13 +40,13 @@ func (s *suite) oneStepConfirms() {
 		change change
 		next   bool
 	}{
-		"a child of the confirmed ticket":      {next: true},
-		"from this very microsecond":           {next: true, change: func(_ store.ID, p *store.PresentedTicket) { p.From = s.now() }},
-		"too early":                            {change: func(_ store.ID, p *store.PresentedTicket) { p.From = s.now().Add(time.Hour) }},
-		"too late":                             {change: func(_ store.ID, p *store.PresentedTicket) { p.Until = s.now() }},
-		"a child of another ticket":            {change: func(_ store.ID, p *store.PresentedTicket) { p.Parent = random[store.Digest]() }},
-		"two generations later":                {change: func(_ store.ID, p *store.PresentedTicket) { p.Generation = 2 }},
-		"the login's ticket":                   {change: func(_ store.ID, p *store.PresentedTicket) { p.Generation, p.Digest = 0, p.Parent }},
+		"a child of the confirmed ticket": {next: true},
+		"from this very microsecond":      {next: true, change: func(_ store.ID, p *store.PresentedTicket) { p.From = s.now() }},
+		"too early":                       {change: func(_ store.ID, p *store.PresentedTicket) { p.From = s.now().Add(time.Hour) }},
+		"too late":                        {change: func(_ store.ID, p *store.PresentedTicket) { p.Until = s.now() }},
+		"a child of another ticket":       {change: func(_ store.ID, p *store.PresentedTicket) { p.Parent = random[store.Digest]() }},
+		"two generations later":           {change: func(_ store.ID, p *store.PresentedTicket) { p.Generation = 2 }},
+		"the login's ticket":              {change: func(_ store.ID, p *store.PresentedTicket) { p.Generation, p.Digest = 0, p.Parent }},
 		"a session that is revoked": {change: func(id store.ID, _ *store.PresentedTicket) {
 			s.did(true)(s.Store.Revoke(s.ctx(), id, "", store.ReasonLogout))
 		}},
