@@ -89,8 +89,8 @@ func (rs *resolver) resolve(c *call, t refreshTicket) (outcome, error) {
 	for attempt := range maxAttempts {
 		o, confirmed := outcome{asked: time.Now()}, false
 		var err error
-		// A foreign client must not confirm, and the store cannot tell. After a lost race
-		// the ticket is not next.
+		// With RequireFingerprint the request decides as well, and the store does not see
+		// it. After a lost race, the row is read again.
 		if rs.cfg.RequireFingerprint || attempt > 0 {
 			o.snap, err = c.find(id)
 		} else {

@@ -59,7 +59,7 @@ var postgresDialect = dialect{
 			return "COALESCE(" + postgresJSON(expression) + " NOT IN ('false', '0', 'null'), FALSE)"
 		},
 		// The SELECT reads the state before the UPDATE. If another statement changes the
-		// row in between, the UPDATE judges its conditions of the session again.
+		// session in between, the UPDATE checks the session's columns again.
 		findAndConfirm: `
 WITH changed AS ({confirm}
 	AND generation + 1 = ?
@@ -91,10 +91,10 @@ RETURNING 1){find}, EXISTS (SELECT 1 FROM changed){from}`,
 			WHERE x.indrelid = ` + postgresTable + ` AND x.indisvalid AND k.position <= x.indnkeyatts ORDER BY i.relname, k.position`,
 		views: `SELECT COUNT(*) FROM pg_catalog.pg_class WHERE oid = ` + postgresTable + ` AND relkind IN ('v', 'f')`,
 		// A sequence gives each number once, unless it is declared with CYCLE or set back.
-		repeatsIDs: "",
-		// The type of a subquery is known although it has no row.
+		repeatsIDs:   "",
 		padded:       "",
 		typeOfDriver: nil,
+		// The type of a subquery is known although it has no row.
 		typeOf: func(expression, from string) string {
 			return "SELECT lower(" + postgresType("t.oid", "NULL") + ") FROM pg_catalog.pg_type t WHERE t.oid = pg_typeof((SELECT " + expression + from + "))"
 		},

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -124,12 +123,8 @@ func Report(tb testing.TB, name, line string) {
 	if folder == "" {
 		return
 	}
-	file, err := os.OpenFile(filepath.Join(folder, name), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-	if err == nil {
-		_, err = fmt.Fprintf(file, "%-12s %s\n", strings.TrimSuffix(filepath.Base(os.Args[0]), ".test"), line)
-		err = errors.Join(err, file.Close())
-	}
-	if err != nil {
+	line = fmt.Sprintf("%-12s %s", strings.TrimSuffix(filepath.Base(os.Args[0]), ".test"), line)
+	if err := appendLine(filepath.Join(folder, name), line); err != nil {
 		tb.Fatalf("dbtest: %v", err)
 	}
 }

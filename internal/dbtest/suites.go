@@ -2,6 +2,7 @@ package dbtest
 
 import (
 	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -72,8 +73,5 @@ func appendLine(name, line string) error {
 		return err
 	}
 	_, err = f.WriteString(line + "\n")
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	return err
+	return errors.Join(err, f.Close())
 }

@@ -23,7 +23,8 @@ type Store struct {
 }
 
 // A Hook is called with the context of a call and the name of its method of
-// store.Store, such as "Find". If it returns an error, the method returns that error.
+// store.Store, such as "Find". A refresh on a store.OneStep, such as sqlstore.Store, calls
+// "FindAndConfirm" in place of "Find". If it returns an error, the method returns that error.
 // Concurrent calls run it concurrently.
 type Hook func(ctx context.Context, method string) error
 

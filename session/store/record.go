@@ -250,10 +250,10 @@ type Snapshot struct {
 	Actor *Record
 }
 
-// IsNext is the condition of OneStep.FindAndConfirm: p is a child of the confirmed ticket, as
-// that of most refreshes, it is presented between p.From and p.Until, and the session goes on
-// whatever else is asked: it is live, has no idle timeout of its own, and did not
-// begin from another session.
+// IsNext is the condition of OneStep.FindAndConfirm, which holds for most refreshes: p is a
+// child of the confirmed ticket, now is between p.From and p.Until, and the session is live.
+// It does not hold for a session with an idle timeout of its own, whose row is kept for
+// another time, nor for one that began from another session, whose row must be read as well.
 func (s Snapshot) IsNext(p PresentedTicket) bool {
 	r := s.Record
 	return r != nil && r.CanConfirm(p) &&
