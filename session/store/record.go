@@ -71,6 +71,7 @@ const (
 	MaxMethods    = 255 // of all methods together, and one for each but the first
 	MaxActor      = 255 // a user id
 	MaxExternalID = 255
+	MaxClient     = 255
 	MaxData       = 1024 // as JSON
 )
 
@@ -92,6 +93,10 @@ type Facts struct {
 	// ExternalID is what an identity provider calls the session; empty: there is none.
 	// Many sessions may have the same.
 	ExternalID string
+
+	// Client names the program that holds the session's tokens; empty: a browser holds its
+	// cookies.
+	Client string
 
 	// Data are other values of the app's; nil: there are none.
 	Data map[string]string
