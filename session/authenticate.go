@@ -20,6 +20,10 @@ import (
 // the session goes on without one: the store is asked for each request, and
 // EventTooLarge says so.
 //
+// With Config.TokenTTL a good access token (see Tokens) is enough, too. A request with a token
+// has no session by its cookies: the error Is ErrAmbiguous if it has both. There is no way from
+// a token to the store, and the Verdict has no cookies.
+//
 // A prefetch (see IsPrefetch) never causes a statement, and never gets cookies. If it
 // has a cookie of the Manager's, but no good access cookie, the error Is
 // ErrStoreUnavailable. Answer 503, without cookies: the browser does not keep that.
@@ -45,6 +49,9 @@ func (m *Manager) AuthenticateBackground(r *http.Request) (Verdict, error) {
 
 func (m *Manager) authenticate(r *http.Request, background bool) (Verdict, error) {
 	m.checkSetup(r)
+	if m.isByToken(r) {
+		return m.byToken(r)
+	}
 	if t, ok := m.tickets.access(r); ok && m.accepts(t) {
 		return Verdict{ticket: t}, nil
 	}
@@ -179,7 +186,7 @@ func (m *Manager) answer(c *call, t refreshTicket, o outcome) (Verdict, error) {
 	}
 	var child *refreshTicket
 	if o.class != classYoung {
-		next := t.child(o.snap.Now, m.cfg.idle(t.remember, o.snap.Record.IdleTimeout))
+		next := t.child(o.snap.Now, m.cfg.idle(t, o.snap.Record.IdleTimeout))
 		child = &next
 	}
 	v, err := m.tickets.mint(c, o.snap, child)

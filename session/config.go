@@ -49,6 +49,17 @@ type Config struct {
 	RememberIdleTimeout     time.Duration
 	RememberAbsoluteTimeout time.Duration
 
+	// TokenTTL is how long an access token is accepted without asking the store, for clients
+	// that are not browsers: see Tokens. It is what AccessTTL is for cookies. 0: the app has no
+	// such clients, and a token means nothing. 1 second to 1 hour; 10 minutes suit most apps.
+	// Many clients ask for a new token 10 seconds before the old one expires.
+	TokenTTL time.Duration
+
+	// TokenIdleTimeout and TokenAbsoluteTimeout are to tokens what IdleTimeout and
+	// AbsoluteTimeout are to cookies. Default 30 and 90 days; at most 400 days.
+	TokenIdleTimeout     time.Duration
+	TokenAbsoluteTimeout time.Duration
+
 	// MaxSessions is how many sessions a user may have at once. A login beyond
 	// it ends sessions that never came back, and then the oldest, at most 20. Default 20;
 	// negative: no limit. It does not count the sessions of programs, which have a limit
@@ -108,6 +119,8 @@ func (c Config) withDefaults() Config {
 		{&c.AbsoluteTimeout, 12 * time.Hour},
 		{&c.RememberIdleTimeout, 30 * 24 * time.Hour},
 		{&c.RememberAbsoluteTimeout, 90 * 24 * time.Hour},
+		{&c.TokenIdleTimeout, 30 * 24 * time.Hour},
+		{&c.TokenAbsoluteTimeout, 90 * 24 * time.Hour},
 	} {
 		if *d.field == 0 {
 			*d.field = d.value
@@ -145,42 +158,62 @@ func (c Config) faults() error {
 	if c.AccessTTL < shortestAccess || c.AccessTTL > longestAccess {
 		wrong("AccessTTL is %v: use 1s to 1h", c.AccessTTL)
 	}
+	if c.TokenTTL != 0 && (c.TokenTTL < shortestAccess || c.TokenTTL > longestAccess) {
+		wrong("TokenTTL is %v: use 1s to 1h, or 0 if there are no tokens", c.TokenTTL)
+	}
 	if c.RequireFingerprint && c.Fingerprint == nil {
 		wrong("RequireFingerprint is set, and Fingerprint is not: set it, for example to nethttp.BrowserFamily")
 	}
 	for _, l := range []struct {
 		prefix         string
 		idle, absolute time.Duration
+		name           string // of the access lifetime
+		access         time.Duration
 	}{
-		{"", c.IdleTimeout, c.AbsoluteTimeout},
-		{"Remember", c.RememberIdleTimeout, c.RememberAbsoluteTimeout},
+		{"", c.IdleTimeout, c.AbsoluteTimeout, "AccessTTL", c.AccessTTL},
+		{"Remember", c.RememberIdleTimeout, c.RememberAbsoluteTimeout, "AccessTTL", c.AccessTTL},
+		{"Token", c.TokenIdleTimeout, c.TokenAbsoluteTimeout, "TokenTTL", c.TokenTTL},
 	} {
-		if shortest := windowsFor(c.AccessTTL).shortestIdle; l.idle < shortest {
-			wrong("%sIdleTimeout is %v: use at least twice AccessTTL, %v", l.prefix, l.idle, shortest)
+		if shortest := windowsFor(l.access).shortestIdle; l.idle < shortest {
+			wrong("%sIdleTimeout is %v: use at least twice %s, %v", l.prefix, l.idle, l.name, shortest)
 		}
 		if l.absolute < l.idle {
 			wrong("%sAbsoluteTimeout is %v: use at least the idle timeout, %v", l.prefix, l.absolute, l.idle)
 		}
 		if l.absolute > maxCookieLife {
-			wrong("%sAbsoluteTimeout is %v: browsers keep no cookie longer than %v", l.prefix, l.absolute, maxCookieLife)
+			wrong("%sAbsoluteTimeout is %v: use at most %v, which is how long browsers keep a cookie", l.prefix, l.absolute, maxCookieLife)
 		}
 	}
 	return errors.Join(faults...)
 }
 
-// idle returns the idle timeout of a session. own is the session's own; 0: it has none.
-func (c Config) idle(remember bool, own time.Duration) time.Duration {
-	idle, _ := c.timeouts(remember)
+// idle returns the idle timeout of the session of a ticket. own is the session's own; 0: it
+// has none.
+func (c Config) idle(t refreshTicket, own time.Duration) time.Duration {
+	idle, _ := c.timeouts(t)
 	if own > 0 {
 		idle = min(idle, own)
 	}
 	return idle
 }
 
-// timeouts returns the idle and the absolute timeout of a session.
-func (c Config) timeouts(remember bool) (idle, absolute time.Duration) {
-	if remember {
-		return c.RememberIdleTimeout, c.RememberAbsoluteTimeout
+// longestLife returns the longest life of a session.
+func (c Config) longestLife() time.Duration {
+	longest := max(c.AbsoluteTimeout, c.RememberAbsoluteTimeout)
+	if c.TokenTTL > 0 {
+		longest = max(longest, c.TokenAbsoluteTimeout)
 	}
-	return c.IdleTimeout, c.AbsoluteTimeout
+	return longest
+}
+
+// timeouts returns the idle and the absolute timeout of the session of a ticket.
+func (c Config) timeouts(t refreshTicket) (idle, absolute time.Duration) {
+	switch {
+	case t.client != "":
+		return c.TokenIdleTimeout, c.TokenAbsoluteTimeout
+	case t.remember:
+		return c.RememberIdleTimeout, c.RememberAbsoluteTimeout
+	default:
+		return c.IdleTimeout, c.AbsoluteTimeout
+	}
 }

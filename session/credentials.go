@@ -80,6 +80,7 @@ func (c *credentialCache) key(r *http.Request, login Login) credentialKey {
 	part(strings.Join(login.Methods, ","))
 	part(login.ExternalID)
 	part(login.Actor)
+	part(login.Client)
 	part(string(appendTaggedMap(nil, login.Data, isData)))
 	if login.Remember {
 		part("remember")

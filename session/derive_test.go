@@ -38,7 +38,7 @@ func TestKeys_AreDerivedByHKDF(t *testing.T) {
 // the encrypted ticket, under the key that was derived for this cookie's MAC.
 func TestSealer_MACIsHMACSHA256UnderTheDerivedKey(t *testing.T) {
 	keys := Keys{masters: [][]byte{[]byte(derivedFrom)}}
-	s, err := newSealer(keys, "shop", "refresh", 0)
+	s, err := newSealer(keys, "shop", "refresh", 0, func() {})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,7 @@ type Device struct {
 	Methods    []string          // how the user has proved who they are
 	Actor      string            // the user who acts as this one: see Login.Actor; empty: nobody does
 	ExternalID string            // what an identity provider calls the session; empty: nothing
+	Client     string            // names the program that holds the session's tokens; empty: a browser holds its cookies
 	Data       map[string]string // see Login.Data
 }
 
@@ -86,6 +87,7 @@ func deviceOf(row store.Record) Device {
 		Methods:    row.Methods,
 		Actor:      row.Actor,
 		ExternalID: row.ExternalID,
+		Client:     row.Client,
 		Data:       row.Data,
 	}
 }

@@ -13,10 +13,14 @@ var (
 	// the error that wraps it says which, for logs.
 	ErrUnauthenticated = errors.New("session: unauthenticated")
 
-	// ErrReused says that the session was ended because a superseded refresh cookie was
+	// ErrReused says that the session was ended because a superseded refresh cookie or token was
 	// presented: somebody may have copied it. An error that Is ErrReused also Is
 	// ErrUnauthenticated.
-	ErrReused = fmt.Errorf("%w: the session was ended because a superseded refresh cookie was presented: somebody may have copied it", ErrUnauthenticated)
+	ErrReused = fmt.Errorf("%w: the session was ended because a superseded refresh cookie or token was presented: somebody may have copied it", ErrUnauthenticated)
+
+	// ErrAmbiguous says that a request with a token has cookies of the kit, too, or a second
+	// Authorization header. An error that Is ErrAmbiguous also Is ErrUnauthenticated.
+	ErrAmbiguous = fmt.Errorf("%w: the request has a token, and cookies or a second Authorization header: which of them counts is not known", ErrUnauthenticated)
 
 	// ErrUserDisabled says that the user may not log in: the user is disabled or
 	// unknown, or has another session_epoch than Login.Epoch, as after a change

@@ -37,7 +37,7 @@ func (t RefreshTicket) Payload() []byte {
 // OpenRefresh returns the ticket in the value of a refresh cookie.
 func (m *Manager) OpenRefresh(value string) (RefreshTicket, bool) {
 	for _, name := range m.tickets.names.refresh {
-		if t, _, how := m.tickets.sealers.Load().openRefresh(name, value); how == readGood {
+		if t, _, how := m.tickets.sealers.Load().cookies.openRefresh(name, value); how == readGood {
 			return RefreshTicket{t.root, t.generation, t.id, t.parent, t.issued, t.expires}, true
 		}
 	}

@@ -25,11 +25,18 @@ func (m *Manager) factFaults(login Login) error {
 	if err := dataFault(login.Data); err != nil {
 		wrong("Data: %w", err)
 	}
-	if d := login.IdleTimeout; d != 0 && d < m.windows.shortestIdle {
-		wrong("IdleTimeout is %v: use at least twice AccessTTL, %v", d, m.windows.shortestIdle)
+	shortest := m.spans.of(login.Client).shortestIdle
+	if d := login.IdleTimeout; d != 0 && d < shortest {
+		wrong("IdleTimeout is %v: use at least twice AccessTTL, or TokenTTL for a token, %v", d, shortest)
 	}
-	if d := login.AbsoluteTimeout; d != 0 && d < m.windows.shortestIdle {
-		wrong("AbsoluteTimeout is %v: use at least twice AccessTTL, %v", d, m.windows.shortestIdle)
+	if d := login.AbsoluteTimeout; d != 0 && d < shortest {
+		wrong("AbsoluteTimeout is %v: use at least twice AccessTTL, or TokenTTL for a token, %v", d, shortest)
+	}
+	if login.Client != "" && (login.Actor != "" || login.NonInteractive || login.Remember) {
+		wrong("Client is not for Actor, NonInteractive or Remember")
+	}
+	if len(login.Client) > store.MaxClient || !utf8.ValidString(login.Client) {
+		wrong("Client has %d bytes: use at most %d of UTF-8", len(login.Client), store.MaxClient)
 	}
 	switch {
 	case login.Actor == "":

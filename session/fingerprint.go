@@ -35,7 +35,7 @@ func (c Config) looksDifferent(r *http.Request, row *store.Record) bool {
 // judge is windows.judge, except that Config.RequireFingerprint refuses a ticket that would
 // go on.
 func (rs *resolver) judge(r *http.Request, s store.Snapshot, t refreshTicket) class {
-	class := rs.windows.judge(s, t)
+	class := rs.spans.of(t.client).judge(s, t)
 	if class.goesOn() && rs.cfg.RequireFingerprint && rs.cfg.looksDifferent(r, s.Record) {
 		return classForeign
 	}

@@ -96,7 +96,7 @@ func FuzzManager_CookieHeaderAuthenticatesOnlyByAValidCookie(f *testing.F) {
 			return
 		}
 		for _, value := range text.FindAllString(one+"\n"+two, -1) {
-			if t, ok := m.tickets.sealers.Load().openAccess(m.tickets.names.access, value); ok && t.id.String() == v.Session().ID {
+			if t, ok := m.tickets.sealers.Load().cookies.openAccess(m.tickets.names.access, value); ok && t.id.String() == v.Session().ID {
 				return
 			}
 			if t, ok := m.OpenRefresh(value); ok && (refreshTicket{root: t.Root}).sessionID().String() == v.Session().ID {

@@ -38,7 +38,7 @@ func (m *Manager) impersonate(r *http.Request, login Login) (Verdict, error) {
 
 		origin := t
 		if o.class != classYoung {
-			origin = t.child(o.snap.Now, m.cfg.idle(t.remember, own.IdleTimeout))
+			origin = t.child(o.snap.Now, m.cfg.idle(t, own.IdleTimeout))
 		}
 		left := min(own.EndsAt.Sub(o.snap.Now), origin.expires.Sub(o.snap.Now))
 		if login.AbsoluteTimeout == 0 || login.AbsoluteTimeout > left {
@@ -79,7 +79,7 @@ func (m *Manager) StopImpersonating(r *http.Request) (Verdict, error) {
 		}
 		back := *t.origin
 		if own.class != classYoung { // its idle time begins again
-			back = back.child(own.snap.Now, m.cfg.idle(back.remember, own.snap.Record.IdleTimeout))
+			back = back.child(own.snap.Now, m.cfg.idle(back, own.snap.Record.IdleTimeout))
 		}
 		v, err := m.tickets.mintFirst(c, own.snap, &back)
 		if err != nil && !errors.Is(err, ErrTooLarge) {

@@ -2,6 +2,7 @@ package session
 
 import (
 	"cmp"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -51,6 +52,10 @@ type Login struct {
 	// Connect), at most 255 bytes: see Manager.RevokeExternal. Empty: nothing.
 	ExternalID string
 
+	// Client names the program that gets the session's tokens, such as the client_id of OAuth,
+	// at most 255 bytes. Tokens needs it, and Issue refuses it.
+	Client string
+
 	// Data are small texts of the app's that belong to the session, such as the tenant, at
 	// most 1,024 bytes as JSON. Manager.Update replaces them.
 	//
@@ -98,6 +103,8 @@ func (m *Manager) Issue(r *http.Request, login Login) (Verdict, error) {
 		return Verdict{}, err
 	}
 	switch {
+	case login.Client != "":
+		return Verdict{}, errors.New("session: Login.Client is for Tokens: a browser gets cookies")
 	case login.Actor != "":
 		return m.impersonate(r, login)
 	case !login.NonInteractive || !m.tickets.hasOnlyCredentials(r):
@@ -135,12 +142,10 @@ func (m *Manager) begin(c *call, login Login, origin *refreshTicket) (Verdict, e
 	}
 	t := refreshTicket{root: random16(), id: random16(), remember: login.Remember, origin: origin}
 	asked := time.Now()
-	snap, err := c.create(m.newSession(c.r, t, login))
+	snap, err := m.create(c, &t, login)
 	if err != nil {
 		return Verdict{}, err
 	}
-	idle := m.cfg.idle(t.remember, login.IdleTimeout)
-	t.issued, t.expires = stamp(snap.Now), stamp(snap.Now.Add(idle))
 	v, err := m.tickets.mintFirst(c, snap, &t)
 	if err != nil {
 		m.revoker.revokeSurely(c, []named{nameOf(snap.Record)}, store.ReasonReplaced)
@@ -150,18 +155,34 @@ func (m *Manager) begin(c *call, login Login, origin *refreshTicket) (Verdict, e
 	// Only now: on an earlier error the browser keeps what it had. If this fails,
 	// Run repeats it, and the login holds.
 	m.revoker.revokeSurely(c, old, store.ReasonReplaced)
+	m.began(c, snap, login)
+	m.warnOfSize(c, v, eventOf("", snap.Record))
+	return v, nil
+}
+
+// create adds the row of the session of a ticket, which is its first one, and sets the times
+// of the ticket.
+func (m *Manager) create(c *call, t *refreshTicket, login Login) (store.Snapshot, error) {
+	snap, err := c.create(m.newSession(c.r, *t, login))
+	if err != nil {
+		return store.Snapshot{}, err
+	}
+	t.issued, t.expires = stamp(snap.Now), stamp(snap.Now.Add(m.cfg.idle(*t, login.IdleTimeout)))
+	return snap, nil
+}
+
+// began reports that a session has begun, and limits those of its user.
+func (m *Manager) began(c *call, snap store.Snapshot, login Login) {
 	e := eventOf(EventIssued, snap.Record)
 	c.raise(e)
 	if login.Actor != "" {
-		return v, nil // the user's sessions are not limited by it, and no password was checked
+		return // the user's sessions are not limited by it, and no password was checked
 	}
 	m.limitSessions(c, snap)
-	m.warnOfSize(c, v, e)
 	if login.Epoch == 0 && snap.Record.UserEpoch != 0 {
 		e.Kind, e.Err = EventMisconfigured, errEpochUnchecked
 		c.raise(e)
 	}
-	return v, nil
 }
 
 // safeAccess is the size of the access cookie, name and value in bytes, up to which a login
@@ -185,11 +206,15 @@ const (
 
 // newSession describes the row of a login.
 func (m *Manager) newSession(r *http.Request, t refreshTicket, login Login) store.NewSession {
-	_, absolute := m.cfg.timeouts(t.remember)
+	_, absolute := m.cfg.timeouts(t)
 	if login.AbsoluteTimeout > 0 {
 		absolute = min(absolute, login.AbsoluteTimeout)
 	}
-	facts := store.Facts{Methods: login.Methods, ExternalID: login.ExternalID, Data: login.Data}
+	facts := store.Facts{Methods: login.Methods, ExternalID: login.ExternalID, Client: login.Client, Data: login.Data}
+	var live store.Digest
+	if t.client != "" {
+		live = t.live().digest()
+	}
 	if t.origin != nil {
 		facts.Actor, facts.ActorSession = login.Actor, t.origin.sessionID()
 	}
@@ -199,13 +224,14 @@ func (m *Manager) newSession(r *http.Request, t refreshTicket, login Login) stor
 		UserEpoch: login.Epoch,
 		Confirmed: t.digest(),
 		Lifetime:  absolute,
-		RetainFor: m.windows.retainFor(m.cfg.idle(t.remember, login.IdleTimeout)),
+		RetainFor: m.spans.of(t.client).retainFor(m.cfg.idle(t, login.IdleTimeout)),
 		UserAgent: clip(r.UserAgent(), maxUserAgent),
 		IP:        clip(cmp.Or(login.IP, m.cfg.ClientIP(r)), maxIP),
 
 		Fingerprint:    m.cfg.fingerprint(r),
 		NonInteractive: login.NonInteractive,
 		IdleTimeout:    login.IdleTimeout,
+		Live:           live,
 		Facts:          facts,
 	}
 }

@@ -170,10 +170,10 @@ func TestJudge_CallsNextWhatAStoreConfirmsInOneStep(t *testing.T) {
 	now := time.UnixMilli(1_800_000_000_000)
 	id := func(n byte) (id [16]byte) { id[0] = n; return id }
 	digest := func(n byte) store.Digest { return refreshTicket{id: id(n)}.digest() }
-	rs := &resolver{windows: windowsFor(a), cfg: Config{IdleTimeout: idle}}
+	rs := &resolver{spans: spans{cookies: windowsFor(a)}, cfg: Config{IdleTimeout: idle}}
 
 	var ages []time.Duration
-	for _, boundary := range []time.Duration{-a, 0, rs.windows.young, a, idle} {
+	for _, boundary := range []time.Duration{-a, 0, rs.spans.cookies.young, a, idle} {
 		ages = append(ages, boundary-1, boundary, boundary+1)
 	}
 	times := []time.Time{{}, now.Add(-1), now, now.Add(1)}

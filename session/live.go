@@ -21,6 +21,9 @@ import (
 // session that Issue has begun in this request needs no refresh cookie, because the
 // user's credentials have just been verified.
 //
+// An access token comes alone. It carries a proof that nobody can make from the keys, and the
+// row has its digest. So a forged token does not pass, and a stolen one does until it expires.
+//
 // The Verdict that RequireLive returns has the roles, attributes and times that the
 // row says now, and the cookies of v. An error comes with the zero Verdict. It Is
 // ErrUnauthenticated, or ErrStoreUnavailable, which ends no session. No error deletes
@@ -33,11 +36,13 @@ func (m *Manager) RequireLive(r *http.Request, v Verdict) (Verdict, error) {
 		return Verdict{}, unauthenticated("the request has no session")
 	}
 	var t refreshTicket
-	if v.verified {
+	byToken := v.ticket.Client != ""
+	switch {
+	case v.verified:
 		if m.readJustNow(v) {
 			return v, nil
 		}
-	} else {
+	case !byToken:
 		var ok bool
 		if t, ok = m.tickets.refreshOf(r, v.ticket.id); !ok {
 			return Verdict{}, unauthenticated("the request has no refresh cookie of its session")
@@ -50,7 +55,10 @@ func (m *Manager) RequireLive(r *http.Request, v Verdict) (Verdict, error) {
 	if err != nil {
 		return Verdict{}, err
 	}
-	if !v.verified {
+	switch {
+	case byToken && !m.isProven(r, snap, v.ticket):
+		return Verdict{}, unauthenticated("the session is over, or has not issued this token")
+	case !byToken && !v.verified:
 		switch class := m.resolver.judge(r, snap, t); {
 		case class == classDelayed:
 			return Verdict{}, unavailable(errDelayed)
@@ -68,14 +76,22 @@ func (m *Manager) RequireLive(r *http.Request, v Verdict) (Verdict, error) {
 	// DropStaleCookies drops the cookies of v if they were minted before a reload that
 	// this node knows of.
 	fresh.reload = min(fresh.reload, v.ticket.reload)
+	fresh.live = v.ticket.live
 	v.ticket = fresh
 	return v, nil
+}
+
+// isProven reports whether the session of a row has issued an access token. The keys alone do
+// not suffice to make one.
+func (m *Manager) isProven(r *http.Request, snap store.Snapshot, t *accessTicket) bool {
+	row := snap.Record
+	return row != nil && row.Live == t.live.digest() && !(m.cfg.RequireFingerprint && m.cfg.looksDifferent(r, row))
 }
 
 // readJustNow reports whether the store was asked for the Verdict as short a time ago
 // as outcomes are shared for, and nothing is known against it since.
 func (m *Manager) readJustNow(v Verdict) bool {
-	return time.Since(v.asked) < m.windows.shareOutcome && m.accepts(v.ticket)
+	return time.Since(v.asked) < m.spans.cookies.shareOutcome && m.accepts(v.ticket)
 }
 
 // isLive reports whether the session of an access ticket goes on, and belongs to the
@@ -121,7 +137,8 @@ func (m *Manager) watch(ctx context.Context, t *accessTicket) {
 	defer stop()
 	end := time.NewTimer(t.EndsAt.Sub(t.IssuedAt) - t.sinceIssued())
 	defer end.Stop()
-	pause := func() time.Duration { return m.windows.watchPause - rand.N(m.windows.accessJitter) }
+	w := m.spans.of(t.Client)
+	pause := func() time.Duration { return w.watchPause - rand.N(w.accessJitter) }
 	ask := time.NewTimer(pause()) // news must not put it off
 	defer ask.Stop()
 	for !m.revocations.knowsEnd(t.id, t.globalEpoch) && !m.revocations.originEnded(t.origin) {

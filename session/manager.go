@@ -13,7 +13,7 @@ import (
 // safe for concurrent use. Make one with New.
 type Manager struct {
 	cfg         Config
-	windows     windows
+	spans       spans
 	events      *events
 	store       *storeClient
 	tickets     *tickets
@@ -44,19 +44,19 @@ func New(keys Keys, s store.Store, cfg Config) (*Manager, error) {
 		return nil, err
 	}
 
-	w, e := windowsFor(cfg.AccessTTL), newEvents(cfg)
-	client, revocations := newStoreClient(s, e), newRevocationList(w)
-	revoker := &revoker{store: client, revocations: revocations, pending: &pendingRevocations{}, giveUpAfter: max(cfg.AbsoluteTimeout, cfg.RememberAbsoluteTimeout)}
+	spans, e := cfg.spans(), newEvents(cfg)
+	client, revocations := newStoreClient(s, e), newRevocationList(spans.longest)
+	revoker := &revoker{store: client, revocations: revocations, pending: &pendingRevocations{}, giveUpAfter: cfg.longestLife()}
 	m := &Manager{
 		credentials: newCredentialCache(),
 		cfg:         cfg,
-		windows:     w,
+		spans:       spans,
 		events:      e,
 		store:       client,
-		tickets:     &tickets{names: namesFor(cfg.App, !cfg.DangerouslyAllowHTTP), windows: w, events: e},
+		tickets:     &tickets{names: namesFor(cfg.App, !cfg.DangerouslyAllowHTTP), spans: spans, events: e},
 		revocations: revocations,
 		revoker:     revoker,
-		resolver:    &resolver{cfg: cfg, windows: w, revoker: revoker, outcomes: newOutcomeCache(w.shareOutcome), refusals: newOutcomeCache(w.repeatRefusal)},
+		resolver:    &resolver{cfg: cfg, spans: spans, revoker: revoker, outcomes: newOutcomeCache(spans.share), refusals: newOutcomeCache(spans.longest.repeatRefusal)},
 	}
 	self := weak.Make(m)
 	m.self = &self

@@ -21,7 +21,7 @@ type outcome struct {
 // it. It is safe for concurrent use.
 type resolver struct {
 	cfg      Config
-	windows  windows
+	spans    spans
 	revoker  *revoker
 	outcomes *outcomeCache      // of sessions that go on
 	refusals *outcomeCache      // of sessions that are over
@@ -84,7 +84,7 @@ const maxAttempts = 3
 // one or two statements. It is the only caller of present, confirm,
 // recordLate and revokeReused.
 func (rs *resolver) resolve(c *call, t refreshTicket) (outcome, error) {
-	id := t.sessionID()
+	id, w := t.sessionID(), rs.spans.of(t.client)
 	maybeRevoked := false // whether the answer to a revocation of ours was lost
 	for attempt := range maxAttempts {
 		o, confirmed := outcome{asked: time.Now()}, false
@@ -104,10 +104,10 @@ func (rs *resolver) resolve(c *call, t refreshTicket) (outcome, error) {
 			o.class, o.unrecorded = classSame, true
 		}
 		written, lost := true, false
-		switch p := rs.windows.presented(o.snap, t); o.class {
+		switch p := w.presented(o.snap, t); o.class {
 		case classNext, classAhead:
 			if !confirmed {
-				p.RetainFor = rs.windows.retainFor(rs.cfg.idle(t.remember, o.snap.Record.IdleTimeout))
+				p.RetainFor = w.retainFor(rs.cfg.idle(t, o.snap.Record.IdleTimeout))
 				written, err = c.confirm(p)
 			}
 		case classLate:
@@ -135,9 +135,10 @@ func (rs *resolver) resolve(c *call, t refreshTicket) (outcome, error) {
 
 // next describes a ticket for store.OneStep, which confirms it only if judge calls it next.
 func (rs *resolver) next(t refreshTicket) store.PresentedTicket {
-	p := rs.windows.presented(store.Snapshot{}, t)
-	p.RetainFor = rs.windows.retainFor(rs.cfg.idle(t.remember, 0))
-	p.From, p.Until = t.issued.Add(rs.windows.young), t.expires
+	w := rs.spans.of(t.client)
+	p := w.presented(store.Snapshot{}, t)
+	p.RetainFor = w.retainFor(rs.cfg.idle(t, 0))
+	p.From, p.Until = t.issued.Add(w.young), t.expires
 	return p
 }
 

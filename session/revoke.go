@@ -8,7 +8,7 @@ import (
 	"github.com/sessionkit/sessionkit/session/store"
 )
 
-// Logout ends the session that the request's cookies name, and of an impersonation also the
+// Logout ends the session that the request's cookies name, or its access token, and of an impersonation also the
 // actor's. It returns a Verdict whose cookies delete them, even on an error. An error that Is
 // ErrStoreUnavailable says that the store could not be told: this node no longer
 // accepts the session, and Run repeats the revocation until the store has it. If the
@@ -17,6 +17,9 @@ import (
 func (m *Manager) Logout(r *http.Request) (Verdict, error) {
 	c := m.store.begin(r.Context(), r)
 	defer c.end()
+	if m.isByToken(r) {
+		return Verdict{}, m.logoutToken(c)
+	}
 	return Verdict{Cookies: m.tickets.names.cleared()}, m.revoker.revokeSurely(c, m.sessionsOf(r), store.ReasonLogout)
 }
 

@@ -15,13 +15,13 @@ import (
 // bytes (RFC 6265bis, section 5.6). They drop a longer one silently.
 const maxCookie = 4096
 
-// ticket is what a sealer seals and opens: an *accessTicket or a *refreshTicket.
+// ticket is what a sealer seals and opens: an *accessTicket, *refreshTicket or *deviceTicket.
 type ticket interface {
 	appendTo(b []byte) []byte
 	parse(b []byte) error
 }
 
-// sealer turns tickets of one kind into cookie values and back. Each kind and
+// sealer turns tickets of one kind into cookie values, or tokens, and back. Each kind and
 // purpose has keys of its own, and the MAC covers the name of the cookie, so that no
 // value of one cookie passes for another's. It is safe for concurrent use.
 type sealer struct {
@@ -29,31 +29,51 @@ type sealer struct {
 	oldKey func() // called when a key that is not the first has opened a cookie
 }
 
-// sealers belong to one set of keys, and so does the cache of opened tickets.
+// sealers belong to one set of keys, and so do the caches of opened tickets.
 type sealers struct {
+	cookies *sealerPair
+	tokens  *sealerPair // nil: the app has no tokens
+	device  *sealer     // of the codes of devices; nil: the app has no tokens
+}
+
+// sealerPair seals and opens the tickets of one kind of client, and no others.
+type sealerPair struct {
 	access, refresh *sealer
 	cache           *ticketCache
 }
 
-// newSealers derives all keys. securecookie checks the age of a cookie by the clocks of
-// two nodes. For the access cookie that is a second check. For the refresh cookie it
-// is off: a node's wrong clock would log people out.
-func newSealers(keys Keys, app string, w windows, oldKey func()) (*sealers, error) {
-	access, err := newSealer(keys, app, "access", w.sealedFor)
+// newSealers derives all keys.
+func newSealers(keys Keys, app string, s spans, oldKey func()) (*sealers, error) {
+	cookies, err := newSealerPair(keys, app, "", s.cookies.sealedFor, oldKey)
 	if err != nil {
 		return nil, err
 	}
-	refresh, err := newSealer(keys, app, "refresh", 0)
+	if s.tokens == (windows{}) {
+		return &sealers{cookies: cookies}, nil
+	}
+	tokens, err := newSealerPair(keys, app, "token|", s.tokens.sealedFor, oldKey)
 	if err != nil {
 		return nil, err
 	}
-	access.oldKey, refresh.oldKey = oldKey, oldKey
-	return &sealers{access, refresh, newTicketCache(w.sealedFor)}, nil
+	device, err := newSealer(keys, app, "device", 0, oldKey)
+	return &sealers{cookies, tokens, device}, err
 }
 
-// openAccess returns the ticket in the value of an access cookie. It decrypts a value
-// once, however many requests carry it.
-func (s *sealers) openAccess(name, value string) (*accessTicket, bool) {
+// newSealerPair derives the keys for one kind of client. securecookie checks the age of a
+// value by the clocks of two nodes. For access tickets that is a second check. For refresh
+// tickets it is off: a node's wrong clock would log people out.
+func newSealerPair(keys Keys, app, client string, sealedFor time.Duration, oldKey func()) (*sealerPair, error) {
+	access, err := newSealer(keys, app, client+"access", sealedFor, oldKey)
+	if err != nil {
+		return nil, err
+	}
+	refresh, err := newSealer(keys, app, client+"refresh", 0, oldKey)
+	return &sealerPair{access, refresh, newTicketCache(sealedFor)}, err
+}
+
+// openAccess returns the access ticket in a value. It decrypts a value once, however many
+// requests carry it.
+func (s *sealerPair) openAccess(name, value string) (*accessTicket, bool) {
 	if t, ok := s.cache.get(value); ok {
 		return t, true
 	}
@@ -66,8 +86,8 @@ func (s *sealers) openAccess(name, value string) (*accessTicket, bool) {
 	return &c.ticket, true
 }
 
-// openRefresh is the opener of the refresh cookies.
-func (s *sealers) openRefresh(name, value string) (t refreshTicket, id store.ID, how reading) {
+// openRefresh is the opener of the refresh tickets.
+func (s *sealerPair) openRefresh(name, value string) (t refreshTicket, id store.ID, how reading) {
 	if !s.refresh.open(name, value, &t) {
 		return refreshTicket{}, store.ID{}, readUndecodable
 	}
@@ -76,8 +96,8 @@ func (s *sealers) openRefresh(name, value string) (t refreshTicket, id store.ID,
 
 // newSealer derives the keys of one kind of ticket. A maxAge of 0 means no limit:
 // the ticket's own times decide.
-func newSealer(keys Keys, app, kind string, maxAge time.Duration) (*sealer, error) {
-	s := &sealer{oldKey: func() {}}
+func newSealer(keys Keys, app, kind string, maxAge time.Duration, oldKey func()) (*sealer, error) {
+	s := &sealer{oldKey: oldKey}
 	for _, master := range keys.masters {
 		mac, err := derive(master, app, kind+"|mac")
 		if err != nil {

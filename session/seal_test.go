@@ -29,10 +29,10 @@ func makeSealers(t testing.TB, app string, texts ...string) (access, refresh *se
 	if err != nil {
 		t.Fatal(err)
 	}
-	if access, err = newSealer(keys, app, "access", time.Minute); err != nil {
+	if access, err = newSealer(keys, app, "access", time.Minute, func() {}); err != nil {
 		t.Fatal(err)
 	}
-	if refresh, err = newSealer(keys, app, "refresh", 0); err != nil {
+	if refresh, err = newSealer(keys, app, "refresh", 0, func() {}); err != nil {
 		t.Fatal(err)
 	}
 	return access, refresh
@@ -126,7 +126,7 @@ func TestSealer_KeyChangeInThreeStepsOpensEveryCookie(t *testing.T) {
 
 // Long cookies are not cached, so the memory of the cache is bounded.
 func TestSealers_LongCookieIsNotCached(t *testing.T) {
-	s, err := newSealers(parseKeys(t, GenerateKey()), "", windowsFor(2*time.Minute), func() {})
+	s, err := newSealerPair(parseKeys(t, GenerateKey()), "", "", windowsFor(2*time.Minute).sealedFor, func() {})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,7 @@ type Session struct {
 	Methods    []string          // how the user has proved who they are: see Login.Methods
 	Actor      string            // the user who acts as UserID: see Login.Actor; empty: nobody does
 	ExternalID string            // what an identity provider calls the session; empty: nothing
+	Client     string            // names the program that holds the session's tokens: see Tokens; empty: a browser holds its cookies
 	Data       map[string]string // see Login.Data and Manager.Update
 }
 

@@ -23,6 +23,7 @@ type accessTicket struct {
 	reload      uint64
 	globalEpoch uint64
 	refresh     uint64           // the refresh epoch: see store.Store.RefreshAll
+	live        liveProof        // of a token; zero: it is a cookie
 	room        [fewRoles]string // backs Roles if they fit
 
 	// over says that the session is over, by the store's word at IssuedAt. Then only id
@@ -57,6 +58,10 @@ type refreshTicket struct {
 	issued     time.Time
 	expires    time.Time // the idle end
 
+	// client names the program that holds the ticket as a token; empty: a browser holds it as
+	// a cookie.
+	client string
+
 	// origin is the ticket of the session from which an actor began this one; nil: this
 	// is no impersonation. It has no origin of its own.
 	origin *refreshTicket
@@ -82,9 +87,22 @@ func (t refreshTicket) child(now time.Time, idle time.Duration) refreshTicket {
 		remember:   t.remember,
 		issued:     stamp(now),
 		expires:    stamp(now.Add(idle)),
+		client:     t.client,
 		origin:     t.origin,
 	}
 }
+
+// live returns what only holders of the session's tokens know, and nobody can make from the
+// keys alone. The row has its digest: see Manager.RequireLive.
+func (t refreshTicket) live() (b liveProof) {
+	sum := sha256.Sum256(append([]byte("live"), t.root[:]...))
+	copy(b[:], sum[:])
+	return b
+}
+
+type liveProof [16]byte
+
+func (p liveProof) digest() store.Digest { return sha256.Sum256(p[:]) }
 
 func random16() (b [16]byte) {
 	rand.Read(b[:]) // never fails: crypto/rand ends the process instead
@@ -121,6 +139,9 @@ func (t *accessTicket) appendTo(b []byte) []byte {
 	}
 	if t.Actor != "" {
 		b = appendTagged(b, string(t.origin[:])+t.Actor, isActor)
+	}
+	if t.Client != "" {
+		b = appendTagged(b, string(t.live[:])+t.Client, isClient)
 	}
 	return appendTaggedMap(b, t.Data, isData)
 }
@@ -159,6 +180,10 @@ func (t *accessTicket) parse(b []byte) error {
 			if t.Actor = text[copy(t.origin[:], text):]; t.Actor == "" {
 				r.fail()
 			}
+		case isClient:
+			if t.Client = text[copy(t.live[:], text):]; t.Client == "" {
+				r.fail()
+			}
 		default:
 			r.fail()
 		}
@@ -177,6 +202,9 @@ func (t *accessTicket) parseOver(b []byte) error {
 }
 
 func (t *refreshTicket) appendTo(b []byte) []byte {
+	if t.client != "" {
+		return append(t.appendFields(append(b, tokenV1)), t.client...)
+	}
 	b = t.appendFields(append(b, refreshV1))
 	if t.origin != nil {
 		b = t.origin.appendFields(b)
@@ -195,11 +223,23 @@ func (t *refreshTicket) appendFields(b []byte) []byte {
 }
 
 func (t *refreshTicket) parse(b []byte) error {
+	if isKind(b, tokenV1) {
+		return t.parseToken(b)
+	}
 	r := newReader(b, refreshV1)
 	t.parseFields(r)
 	if !r.atEnd() {
 		t.origin = &refreshTicket{}
 		t.origin.parseFields(r)
+	}
+	return r.end()
+}
+
+func (t *refreshTicket) parseToken(b []byte) error {
+	r := newReader(b, tokenV1)
+	t.parseFields(r)
+	if t.client = string(r.take(len(r.b))); t.client == "" {
+		r.fail()
 	}
 	return r.end()
 }

@@ -20,6 +20,8 @@ const (
 	accessV1  = 'a'
 	overV1    = 'o' // an access ticket that says that its session is over
 	refreshV1 = 'r'
+	tokenV1   = 't' // a refresh ticket that is a token
+	deviceV1  = 'd'
 )
 
 var errTicket = errors.New("session: not a ticket of this version and kind")
@@ -61,7 +63,8 @@ const (
 	isMethod
 	isExternalID
 	isData
-	isActor // the id of the session that an impersonation began from, and the actor's user id
+	isActor  // the id of the session that an impersonation began from, and the actor's user id
+	isClient // the proof of liveness of a token, and its client
 
 	tagBits = 3
 )

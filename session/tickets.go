@@ -14,7 +14,7 @@ import (
 // cookies. It is safe for concurrent use.
 type tickets struct {
 	names   cookieNames
-	windows windows
+	spans   spans
 	events  *events
 	sealers atomic.Pointer[sealers] // setKeys replaces it as a whole
 
@@ -24,7 +24,7 @@ type tickets struct {
 // setKeys replaces the keys. On an error they stay as they were.
 func (ts *tickets) setKeys(keys Keys, app string) error {
 	oldKey := func() { ts.events.raise(nil, Event{Kind: EventOldKey}) }
-	s, err := newSealers(keys, app, ts.windows, oldKey)
+	s, err := newSealers(keys, app, ts.spans, oldKey)
 	if err != nil {
 		return err
 	}
@@ -35,7 +35,7 @@ func (ts *tickets) setKeys(keys Keys, app string) error {
 // access returns the request's access ticket, accepted or not. A ticket that says that a
 // session is over counts as absent.
 func (ts *tickets) access(r *http.Request) (*accessTicket, bool) {
-	sealers := ts.sealers.Load()
+	sealers := ts.sealers.Load().cookies
 	open := func(name, value string) (*accessTicket, store.ID, reading) {
 		t, ok := sealers.openAccess(name, value)
 		switch {
@@ -56,7 +56,7 @@ func isNewer(a, b *accessTicket) bool { return a.IssuedAt.After(b.IssuedAt) }
 // over returns the request's ticket that says that the session is over, if there is
 // one. It says nothing about any other session.
 func (ts *tickets) over(r *http.Request, id store.ID) (*accessTicket, bool) {
-	sealers := ts.sealers.Load()
+	sealers := ts.sealers.Load().cookies
 	open := func(name, value string) (*accessTicket, store.ID, reading) {
 		if t, ok := sealers.openAccess(name, value); ok && t.over && t.id == id {
 			return t, t.id, readGood
@@ -76,7 +76,7 @@ func (ts *tickets) over(r *http.Request, id store.ID) (*accessTicket, bool) {
 // key may have sealed it. The good one is judged as if it stood alone. If it were
 // spared for the other one's sake, a thief would add nonsense to his own.
 func (ts *tickets) refresh(r *http.Request) []refreshTicket {
-	open, newer := ts.sealers.Load().openRefresh, func(a, b refreshTicket) bool { return a.generation > b.generation }
+	open, newer := ts.sealers.Load().cookies.openRefresh, func(a, b refreshTicket) bool { return a.generation > b.generation }
 	even, howEven := readCookie(r, ts.names.refresh[0], open, newer)
 	odd, howOdd := readCookie(r, ts.names.refresh[1], open, newer)
 	if how := min(howEven, howOdd); how == readUndecodable && max(howEven, howOdd) == readGood {
@@ -151,7 +151,7 @@ func (ts *tickets) sessions(r *http.Request, isLongPast func(time.Time) bool) (a
 // access cookie, and with a refresh cookie unless the refresh ticket is nil. With
 // ErrTooLarge the Verdict is complete but for the access cookie.
 func (ts *tickets) mint(c *call, snap store.Snapshot, refresh *refreshTicket) (Verdict, error) {
-	sealers := ts.sealers.Load()
+	sealers := ts.sealers.Load().cookies
 	v := Verdict{ticket: ts.newAccess(snap)}
 	value, tooLarge := sealers.access.seal(ts.names.access, v.ticket)
 	if tooLarge == nil {
@@ -189,7 +189,7 @@ func (ts *tickets) mintFirst(c *call, snap store.Snapshot, refresh *refreshTicke
 
 // refreshCookie seals a ticket into a refresh cookie of the name.
 func (ts *tickets) refreshCookie(name string, snap store.Snapshot, t *refreshTicket) (*http.Cookie, error) {
-	value, err := ts.sealers.Load().refresh.seal(name, t)
+	value, err := ts.sealers.Load().cookies.refresh.seal(name, t)
 	if err != nil {
 		return nil, err
 	}
@@ -201,7 +201,7 @@ func (ts *tickets) refreshCookie(name string, snap store.Snapshot, t *refreshTic
 func (ts *tickets) fits(snap store.Snapshot, data map[string]string) error {
 	t := ts.newAccess(snap)
 	t.Data = data
-	_, err := ts.sealers.Load().access.seal(ts.names.access, t)
+	_, err := ts.sealers.Load().cookies.access.seal(ts.names.access, t)
 	return err
 }
 
@@ -209,19 +209,20 @@ func (ts *tickets) fits(snap store.Snapshot, data map[string]string) error {
 // that keeps a dead refresh cookie is refused for a while, without the store.
 func (ts *tickets) mintOver(id store.ID, now time.Time, reused bool) (*http.Cookie, error) {
 	t := &accessTicket{id: id, over: true, reused: reused}
-	t.IssuedAt, t.ExpiresAt = stamp(now), stamp(now.Add(ts.windows.over))
-	value, err := ts.sealers.Load().access.seal(ts.names.access, t)
+	t.IssuedAt, t.ExpiresAt = stamp(now), stamp(now.Add(ts.spans.cookies.over))
+	value, err := ts.sealers.Load().cookies.access.seal(ts.names.access, t)
 	if err != nil {
 		return nil, err
 	}
-	return ts.names.cookie(ts.names.access, value, ts.windows.over), nil
+	return ts.names.cookie(ts.names.access, value, ts.spans.cookies.over), nil
 }
 
 // newAccess makes an access ticket. Its life is shortened at random, so that users
 // who logged in together refresh apart.
 func (ts *tickets) newAccess(snap store.Snapshot) *accessTicket {
 	row := snap.Record
-	expires := snap.Now.Add(ts.windows.access - rand.N(ts.windows.accessJitter))
+	w := ts.spans.of(row.Client)
+	expires := snap.Now.Add(w.access - rand.N(w.accessJitter))
 	if expires.After(row.EndsAt) {
 		expires = row.EndsAt
 	}
@@ -239,6 +240,7 @@ func (ts *tickets) newAccess(snap store.Snapshot) *accessTicket {
 			Methods:    row.Methods,
 			Actor:      row.Actor,
 			ExternalID: row.ExternalID,
+			Client:     row.Client,
 			Data:       row.Data,
 		},
 		id:          row.ID,
@@ -257,7 +259,7 @@ func (ts *tickets) sendable(v Verdict, revocations *revocationList) []*http.Cook
 		return v.Cookies
 	case !revocations.accepts(t.id, t.globalEpoch, t.reload) || revocations.originEnded(t.origin):
 		return nil
-	case v.child && time.Since(v.asked) > ts.windows.deliverChild:
+	case v.child && time.Since(v.asked) > ts.spans.cookies.deliverChild:
 		return ts.names.withoutRefresh(v.Cookies)
 	default:
 		return v.Cookies

@@ -37,7 +37,7 @@ func (f nextFormat) Deserialize(src []byte, dst any) error {
 func versionedNode(t *testing.T, users store.Store, f nextFormat) *Manager {
 	t.Helper()
 	m := plainNode(t, users)
-	s := m.tickets.sealers.Load()
+	s := m.tickets.sealers.Load().cookies
 	for _, codec := range append(s.access.codecs, s.refresh.codecs...) {
 		codec.SetSerializer(f)
 	}

@@ -21,7 +21,8 @@ const longestAccess = time.Hour
 // one it has taken over from.
 const failoverSlack = time.Hour
 
-// windows are all time spans of the rotation; most depend on the access lifetime A. No
+// windows are all time spans of the rotation; most depend on the access lifetime A, which is
+// that of the cookies or that of the tokens: see spans. No
 // other code computes a fraction of A. A new window is a field here, with its reason, and
 // a line in windowsFor.
 type windows struct {
@@ -72,8 +73,8 @@ type windows struct {
 	// that its session is over.
 	over time.Duration
 
-	// rememberRevocation, A + 1 min: how long a node remembers a revocation.
-	// Every access ticket issued before has expired by then. The minute covers
+	// rememberRevocation, A + 1 min: how long a node remembers a revocation. A is the longest
+	// access lifetime. Every access ticket issued before has expired by then. The minute covers
 	// clocks that differ and revocations that were committed late.
 	rememberRevocation time.Duration
 
@@ -98,6 +99,33 @@ type windows struct {
 	// shortestIdle, 2 A: the shortest idle timeout. A session must survive one
 	// missed refresh.
 	shortestIdle time.Duration
+}
+
+// spans are the windows of cookies and those of tokens, whose access tickets have a lifetime
+// of their own.
+type spans struct {
+	cookies windows
+	tokens  windows       // zero: the app has no tokens
+	longest windows       // of the two: what holds for tickets of both kinds
+	share   time.Duration // shareOutcome, for tickets of both kinds: the shorter one
+}
+
+func (c Config) spans() spans {
+	s := spans{cookies: windowsFor(c.AccessTTL)}
+	s.longest, s.share = s.cookies, s.cookies.shareOutcome
+	if c.TokenTTL > 0 {
+		s.tokens = windowsFor(c.TokenTTL)
+		s.longest, s.share = windowsFor(max(c.AccessTTL, c.TokenTTL)), min(s.share, s.tokens.shareOutcome)
+	}
+	return s
+}
+
+// of returns the windows for the tickets of a client; empty: of a browser.
+func (s spans) of(client string) windows {
+	if client != "" {
+		return s.tokens
+	}
+	return s.cookies
 }
 
 func windowsFor(a time.Duration) windows {
