@@ -4,6 +4,7 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
+	"time"
 	"weak"
 
 	"github.com/sessionkit/sessionkit/session/store"
@@ -21,6 +22,8 @@ type Manager struct {
 	revoker     *revoker
 	resolver    *resolver
 	credentials *credentialCache
+	polls       *limiter[store.ID] // of devices
+	wrongCodes  *limiter[string]   // user codes, by the user who entered them
 
 	keyGroups atomic.Pointer[[]*keyGroup] // one for each key; see checkKeyUse
 	self      *weak.Pointer[Manager]      // names this Manager in its groups
@@ -49,6 +52,8 @@ func New(keys Keys, s store.Store, cfg Config) (*Manager, error) {
 	revoker := &revoker{store: client, revocations: revocations, pending: &pendingRevocations{}, giveUpAfter: cfg.longestLife()}
 	m := &Manager{
 		credentials: newCredentialCache(),
+		polls:       newLimiter[store.ID](1, time.Second),
+		wrongCodes:  newLimiter[string](maxWrongCodes, time.Minute),
 		cfg:         cfg,
 		spans:       spans,
 		events:      e,

@@ -92,3 +92,61 @@ func (o *oncePerMinute[K]) first(id K) bool {
 	o.last[id] = time.Now()
 	return true
 }
+
+// limiter allows each key a few times in a while. It is safe for concurrent use.
+type limiter[K comparable] struct {
+	most  int
+	every time.Duration
+
+	mu   sync.Mutex // guards what follows
+	used map[K]use
+}
+
+// use is how often a key was used since a time.
+type use struct {
+	since time.Time
+	times int
+}
+
+// maxLimited is how many keys a limiter remembers: about 1 MB.
+const maxLimited = 10_000
+
+func newLimiter[K comparable](most int, every time.Duration) *limiter[K] {
+	return &limiter[K]{most: most, every: every, used: map[K]use{}}
+}
+
+// isUsedUp reports whether allow would be false, and uses nothing.
+func (l *limiter[K]) isUsedUp(key K) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.isFree(key)
+}
+
+func (l *limiter[K]) isFree(key K) bool {
+	u, known := l.used[key]
+	switch {
+	case known && time.Since(u.since) < l.every:
+		return u.times < l.most
+	case known || len(l.used) < maxLimited:
+		return true
+	}
+	maps.DeleteFunc(l.used, func(_ K, u use) bool { return time.Since(u.since) >= l.every })
+	return len(l.used) < maxLimited
+}
+
+// allow uses a key once more, and reports whether it may. If too many keys are remembered, it
+// is false for all others.
+func (l *limiter[K]) allow(key K) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.isFree(key) {
+		return false
+	}
+	u := l.used[key]
+	if time.Since(u.since) >= l.every {
+		u = use{since: time.Now()}
+	}
+	u.times++
+	l.used[key] = u
+	return true
+}

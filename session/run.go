@@ -30,7 +30,10 @@ func (m *Manager) Run(ctx context.Context) error {
 	loops.Go(func() { repeat(ctx, pollEvery, m.poll) })
 	loops.Go(func() { repeat(ctx, retryEvery, m.revoker.retry) })
 	loops.Go(func() { repeat(ctx, retryEvery, m.revoker.finishUsers) })
-	loops.Go(func() { repeat(ctx, pruneEvery, m.prune) })
+	loops.Go(func() { repeat(ctx, pruneEvery, func(ctx context.Context) { m.prune(ctx, (*call).prune) }) })
+	if _, err := m.store.deviceLogins(); err == nil && m.cfg.TokenTTL > 0 {
+		loops.Go(func() { repeat(ctx, pruneEvery, func(ctx context.Context) { m.prune(ctx, (*call).pruneDeviceLogins) }) })
+	}
 	loops.Wait()
 	for _, id := range m.revoker.pending.all() {
 		m.events.raise(nil, Event{Kind: EventRevocationLost, SessionID: id.String()})
@@ -64,17 +67,17 @@ func (m *Manager) poll(ctx context.Context) {
 
 // prune removes dead rows in small batches. Any number of nodes may prune at once, and
 // no request waits for them.
-func (m *Manager) prune(ctx context.Context) {
+func (m *Manager) prune(ctx context.Context, batch func(c *call, limit int) (int, error)) {
 	for {
-		n, err := m.pruneOnce(ctx)
+		n, err := m.pruneOnce(ctx, batch)
 		if err != nil || n < pruneBatch || !sleep(ctx, jitter(prunePause)) {
 			return
 		}
 	}
 }
 
-func (m *Manager) pruneOnce(ctx context.Context) (int, error) {
+func (m *Manager) pruneOnce(ctx context.Context, batch func(c *call, limit int) (int, error)) (int, error) {
 	c := m.store.begin(ctx, nil)
 	defer c.end()
-	return c.prune(pruneBatch)
+	return batch(c, pruneBatch)
 }

@@ -38,6 +38,8 @@ var clients = [...]client{
 	// browser does not keep an error. Turbo does, and shows it on the click if it is HTML;
 	// otherwise it loads the page.
 	{is: session.IsPrefetch, moved: http.StatusNoContent, body: problem, early: true},
+	// A program sends an access token, whatever else it says of itself (RFC 6750).
+	{is: isBearer, login: http.StatusUnauthorized, moved: http.StatusNoContent, body: problem, credentials: true},
 	// A browser opens a WebSocket. A page can read neither the status nor the body.
 	{is: isWebSocket, login: http.StatusUnauthorized, moved: http.StatusNoContent, body: problem, credentials: true},
 	// htmx requests it while the pointer is over a link. HX-Redirect would navigate.

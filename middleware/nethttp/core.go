@@ -16,6 +16,7 @@ import (
 // app uses a Guard. It is safe for concurrent use. Make one with NewCore.
 type Core struct {
 	sessions *session.Manager
+	tokens   bool // whether there are any: see session.Tokens
 	cfg      CoreConfig
 	returns  returns
 }
@@ -44,7 +45,7 @@ func NewCore(sessions *session.Manager, cfg CoreConfig) (*Core, error) {
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
 	}
-	return &Core{sessions: sessions, cfg: cfg, returns: returns{seed: maphash.MakeSeed()}}, nil
+	return &Core{sessions: sessions, tokens: sessions.Tokens().Enabled(), cfg: cfg, returns: returns{seed: maphash.MakeSeed()}}, nil
 }
 
 // LoginPath returns the path of the login page, as the app's router sees it.
@@ -105,7 +106,7 @@ func (c *Core) stateOf(r *http.Request) (*state, bool) {
 // a browser that uploads a file sees the answer. It does not read the body of a request
 // from another site.
 func (c *Core) Admit(w http.ResponseWriter, r *http.Request, need Requirement) (http.ResponseWriter, *http.Request, *Refusal) {
-	if err := c.checkOrigin(r); err != nil {
+	if err := c.checkSite(r); err != nil {
 		return w, r, c.refuse(w.Header(), r, crossOrigin, err)
 	}
 	if c.isFramedLogin(r) {
@@ -132,11 +133,14 @@ func (c *Core) Admit(w http.ResponseWriter, r *http.Request, need Requirement) (
 			st.verdict, st.err = c.sessions.Authenticate(r)
 		}
 		vary(w.Header(), by)
+		if c.tokens {
+			vary(w.Header(), byCredentials)
+		}
 	}
-	if !need.Public && errors.Is(st.err, session.ErrUnauthenticated) && c.takesCredentials(r) {
+	if !need.Public && errors.Is(st.err, session.ErrUnauthenticated) && !errors.Is(st.err, session.ErrAmbiguous) && c.takesCredentials(r) {
 		st = c.tryCredentials(r, st)
 	}
-	if st != known && st.proven {
+	if st != known && st.proven && !c.tokens {
 		// The answer may have no cookies. A cache that the handler allows to keep it must
 		// not give it to a request without credentials.
 		vary(w.Header(), byCredentials)
@@ -334,7 +338,7 @@ func (c *Core) begin(w http.ResponseWriter, r *http.Request, call func() (sessio
 // send the client to AfterLogout. If the Refusal is not nil, the session is unchanged, and
 // the headers of the Refusal are set.
 func (c *Core) Logout(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, *http.Request, *Refusal) {
-	if err := c.checkOrigin(r); err != nil {
+	if err := c.checkSite(r); err != nil {
 		return w, r, c.refuse(w.Header(), r, crossOrigin, err)
 	}
 	if r.Method != http.MethodPost {

@@ -22,6 +22,7 @@ const (
 	reauthenticate
 	forbidden
 	disabled
+	ambiguous
 	crossOrigin
 	withoutHTTPS
 	framed
@@ -45,6 +46,7 @@ var refusals = map[reason]struct {
 	reauthenticate:  {http.StatusUnauthorized, "Please confirm who you are: this needs a newer or a stronger login.", asksForLogin},
 	forbidden:       {http.StatusForbidden, "You may not do this.", nothingElse},
 	disabled:        {http.StatusForbidden, "This account cannot log in.", nothingElse},
+	ambiguous:       {http.StatusBadRequest, "The request has a token, and cookies or a second Authorization header: send one of them.", nothingElse},
 	crossOrigin:     {http.StatusForbidden, "This request came from another site.", nothingElse},
 	withoutHTTPS:    {http.StatusForbidden, "Your browser would not keep this login: the page was opened without HTTPS. Open it with https:// in its address. During development, on localhost too, session.Config{DangerouslyAllowHTTP: true} does without.", nothingElse},
 	framed:          {http.StatusOK, "Please log in.", nothingElse},
@@ -115,6 +117,8 @@ func (c *Core) Refuse(h http.Header, r *http.Request, err error) *Refusal {
 // reasonFor returns the reason for a refusal after an error.
 func reasonFor(err error) reason {
 	switch {
+	case errors.Is(err, session.ErrAmbiguous):
+		return ambiguous
 	case errors.Is(err, session.ErrUnauthenticated):
 		return unauthenticated
 	case errors.Is(err, session.ErrUserDisabled):
@@ -159,10 +163,6 @@ func (c *Core) refuse(h http.Header, r *http.Request, why reason, err error) *Re
 		if who.back != nil {
 			refusal.sent = who.send(h, c.loginURL(r, who, refusal))
 		}
-		if who.login == http.StatusUnauthorized {
-			// RFC 9110, section 11.6.1: a 401 names a scheme.
-			h.Set("WWW-Authenticate", "Cookie")
-		}
 	case asksToRetry:
 		if who.down != 0 {
 			refusal.Status = who.down
@@ -171,6 +171,7 @@ func (c *Core) refuse(h http.Header, r *http.Request, why reason, err error) *Re
 		h.Set("Retry-After", retryAfter)
 		refusal.retry = isRead(r) // another request would be sent twice
 	}
+	c.challenge(h, r, why, refusal)
 	refusal.Fixed = who.early || refusal.Status < http.StatusMultipleChoices
 	return refusal
 }

@@ -46,7 +46,7 @@ func (n Requirement) refusal(st *state) (reason, error) {
 	case len(n.Methods) > 0 && !st.verdict.Session().HasMethod(n.Methods[0], n.Methods[1:]...):
 		return reauthenticate, missingMethod{n.Methods}
 	case n.Recent > 0 && !st.proven && !st.verdict.Session().LoggedInWithin(n.Recent):
-		return reauthenticate, errors.New("the login is too old for the route")
+		return reauthenticate, tooOld{n.Recent}
 	default:
 		return admitted, nil
 	}
@@ -58,6 +58,11 @@ type missingMethod struct{ methods []string }
 func (e missingMethod) Error() string {
 	return "the user has not proved who they are by a method that the route requires: " + strings.Join(e.methods, " or ")
 }
+
+// tooOld says that the user has proved who they are too long ago.
+type tooOld struct{ limit time.Duration }
+
+func (tooOld) Error() string { return "the login is too old for the route" }
 
 // conditions are what the guards of a request have required of its session. RequireLive
 // judges them again. A handler may run guards for parts of a request in parallel, so it
