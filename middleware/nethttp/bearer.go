@@ -53,7 +53,7 @@ func (c *Core) challenge(h http.Header, r *http.Request, why reason, refusal *Re
 			text += fmt.Sprintf(`, max_age=%q`, fmt.Sprint(int(old.limit.Seconds())))
 		}
 		h.Set("WWW-Authenticate", text)
-	case refusal.Status != http.StatusUnauthorized:
+	case refusal.Status != http.StatusUnauthorized || refusal.client().login != http.StatusUnauthorized:
 	case c.tokens:
 		h["Www-Authenticate"] = []string{"Cookie", `Bearer realm="app"`}
 	default:

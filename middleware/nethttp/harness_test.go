@@ -38,9 +38,15 @@ type app struct {
 // protected like all others.
 func inApp(t *testing.T, cfg nethttp.Config, test func(a *app)) {
 	t.Helper()
+	inAppWith(t, session.Config{}, cfg, test)
+}
+
+// inAppWith is inApp with another configuration of the Manager.
+func inAppWith(t *testing.T, sessions session.Config, cfg nethttp.Config, test func(a *app)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		defer time.Sleep(3 * time.Second) // the Manager may still be probing the store
-		a := &app{T: t, World: guardtest.NewWorld(t), mux: http.NewServeMux()}
+		a := &app{T: t, World: guardtest.NewWorldWith(t, sessions), mux: http.NewServeMux()}
 		if cfg.Public == nil {
 			cfg.Public = []string{"/{$}", "/static/", "GET /articles/{id}", "status.test/"}
 		}

@@ -32,11 +32,18 @@ type World struct {
 // NewWorld returns a World without sessions.
 func NewWorld(t testing.TB) *World {
 	t.Helper()
+	return NewWorldWith(t, session.Config{})
+}
+
+// NewWorldWith returns a World whose Manager has another configuration.
+func NewWorldWith(t testing.TB, cfg session.Config) *World {
+	t.Helper()
 	w := &World{Users: store.NewMemory(), Events: &EventLog{}}
 	w.Users.SetUser("ada", store.User{Roles: []string{"staff"}})
 	w.Users.SetUser("grace", store.User{Roles: []string{"admin"}})
 	w.Store = sessiontest.NewStore(w.Users)
-	w.Sessions = newManager(t, w.Store, session.Config{OnEvent: w.Events.handler(), MayImpersonate: adminsMay})
+	cfg.OnEvent, cfg.MayImpersonate = w.Events.handler(), adminsMay
+	w.Sessions = newManager(t, w.Store, cfg)
 	return w
 }
 
