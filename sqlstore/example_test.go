@@ -71,6 +71,7 @@ func ExampleSchema() {
 	// 	actor            VARBINARY(255)   NULL,
 	// 	actor_session    BINARY(16)       NULL,
 	// 	external_id      VARBINARY(255)   NULL,
+	// 	client           VARBINARY(255)   NULL,
 	// 	data             VARBINARY(1024)  NULL,
 	// 	KEY by_user (user_id, revoked_at, non_interactive, created_at),
 	// 	KEY by_external (external_id),

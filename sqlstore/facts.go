@@ -10,7 +10,7 @@ import (
 
 // facts returns what the columns of store.Facts say.
 func (r *sessionRow) facts() (f store.Facts, err error) {
-	f.Actor, f.ExternalID = string(r.actor), string(r.externalID)
+	f.Actor, f.ExternalID, f.Client = string(r.actor), string(r.externalID), string(r.client)
 	if len(r.methods) > 0 {
 		f.Methods = strings.Split(string(r.methods), ",")
 	}

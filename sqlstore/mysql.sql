@@ -74,6 +74,7 @@ CREATE TABLE IF NOT EXISTS {sessions} (
 	actor            VARBINARY(255)   NULL,
 	actor_session    BINARY(16)       NULL,
 	external_id      VARBINARY(255)   NULL,
+	client           VARBINARY(255)   NULL,
 	data             VARBINARY(1024)  NULL,
 
 	-- A login and the list of devices read the newest sessions that are not revoked, of

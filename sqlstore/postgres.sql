@@ -30,6 +30,7 @@ CREATE TABLE IF NOT EXISTS {sessions} (
 	actor            BYTEA    NULL,
 	actor_session    BYTEA    NULL,
 	external_id      BYTEA    NULL,
+	client           BYTEA    NULL,
 	data             BYTEA    NULL
 );
 

@@ -23,7 +23,7 @@ type sessionRow struct {
 	idleTimeout                                sql.Null[int64]
 	fingerprint, live                          []byte
 	methods, actor, actorSession               []byte
-	externalID, data                           []byte
+	externalID, client, data                   []byte
 }
 
 // recordColumn is a column of the sessions table, and the field that receives it.
@@ -61,6 +61,7 @@ func (r *sessionRow) columns() []recordColumn {
 		{"actor", &r.actor},
 		{"actor_session", &r.actorSession},
 		{"external_id", &r.externalID},
+		{"client", &r.client},
 		{"data", &r.data},
 	}
 }
@@ -115,6 +116,7 @@ var createdColumns = []createdColumn{
 	{"actor", "?", func(n *store.NewSession) any { return orNull([]byte(n.Actor), n.Actor == "") }},
 	{"actor_session", "?", func(n *store.NewSession) any { return orNull(n.ActorSession[:], n.ActorSession.IsZero()) }},
 	{"external_id", "?", func(n *store.NewSession) any { return orNull([]byte(n.ExternalID), n.ExternalID == "") }},
+	{"client", "?", func(n *store.NewSession) any { return orNull([]byte(n.Client), n.Client == "") }},
 	{"data", "?", func(n *store.NewSession) any { return dataParameter(n.Data) }},
 }
 

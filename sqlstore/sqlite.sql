@@ -32,6 +32,7 @@ CREATE TABLE IF NOT EXISTS {sessions} (
 	actor            BLOB     NULL,
 	actor_session    BLOB     NULL,
 	external_id      BLOB     NULL,
+	client           BLOB     NULL,
 	data             BLOB     NULL
 ) STRICT;
 

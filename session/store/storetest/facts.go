@@ -25,6 +25,7 @@ func longestFacts() store.Facts {
 		Actor:        quotes + strings.Repeat("a", store.MaxActor-len(quotes)),
 		ActorSession: random[store.ID](),
 		ExternalID:   quotes + strings.Repeat("E", store.MaxExternalID-len(quotes)),
+		Client:       quotes + strings.Repeat("c", store.MaxClient-len(quotes)),
 		Data:         map[string]string{"": "", "ü": strings.Repeat("d", store.MaxData-len(data)-2)},
 	}
 }
