@@ -37,6 +37,10 @@ const (
 	Denied    Decision = "denied"
 )
 
+// RetainDeviceLogin is how long the row of a DeviceLogin is kept after its end, so that a
+// device that asks a little late is told that its time is over.
+const RetainDeviceLogin = time.Minute
+
 // NewDeviceLogin holds what DeviceLogins.CreateDeviceLogin needs to know.
 type NewDeviceLogin struct {
 	ID        ID
@@ -52,13 +56,18 @@ type NewDeviceLogin struct {
 }
 
 // DeviceLogins is a Store that also keeps the logins of devices. It is optional: without it
-// session.Tokens refuses them. What Store says of its methods holds for these, too. A login
-// that has ended still counts as found until PruneDeviceLogins removes it; nothing changes it.
+// session.Tokens refuses them. What Store says of its methods holds for these, too.
+//
+// A login has ended from its EndsAt on. It is still found then, and its UserCode is still
+// taken, until PruneDeviceLogins removes it. No other method changes it.
 type DeviceLogins interface {
-	// CreateDeviceLogin adds a login that is undecided. It reports whether the login is
-	// there. It adds nothing and reports false if another one has the same UserCode, or if
-	// limit logins of the same Network that have not ended are there. When one with the same
-	// ID exists already, it is left as it is.
+	// CreateDeviceLogin adds a login that is undecided and was never polled. It reports
+	// whether the login is there. It adds nothing and reports false if another one has the
+	// same UserCode, or if limit logins of the same Network that have not ended are there.
+	// When one with the same ID exists already, it is left as it is.
+	//
+	// Calls at the same time may not see each other: then there are more than limit, but
+	// at most one more for each of these calls.
 	CreateDeviceLogin(ctx context.Context, d NewDeviceLogin, limit int) (bool, error)
 
 	// FindDeviceLogin reads a login and the clock in one statement. A login that does not
@@ -68,15 +77,18 @@ type DeviceLogins interface {
 	// FindUserCode reads the login with a UserCode as FindDeviceLogin does.
 	FindUserCode(ctx context.Context, code Digest) (now time.Time, d *DeviceLogin, err error)
 
-	// RecordPoll sets PolledAt to now, and Interval. It does so only if PolledAt equals last.
-	// It reports whether it did; false means a lost race or a repetition.
+	// RecordPoll sets PolledAt to now, and Interval, of a login that has not ended. It does
+	// so only if PolledAt equals last. If last is now, because the clock is coarse, PolledAt
+	// becomes a microsecond more: it always changes. RecordPoll reports whether it did so;
+	// false means a lost race or a repetition.
 	RecordPoll(ctx context.Context, id ID, last time.Time, interval time.Duration) (bool, error)
 
 	// DecideDeviceLogin sets the Decision of a login that is undecided and has not ended. It
-	// reports whether it did; false means a lost race or a repetition.
+	// reports whether it did; false means a lost race or a repetition. To decide Undecided
+	// does nothing.
 	DecideDeviceLogin(ctx context.Context, id ID, decision Decision) (bool, error)
 
-	// PruneDeviceLogins removes at most limit logins that ended more than a minute ago, and
-	// returns how many it removed.
+	// PruneDeviceLogins removes at most limit logins that ended more than
+	// RetainDeviceLogin ago. It returns what Prune returns.
 	PruneDeviceLogins(ctx context.Context, limit int) (int, error)
 }

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Memory is a Store in memory, with the users that SetUser adds. It is the reference
+// Memory is a Store and DeviceLogins in memory, with the users that SetUser adds. It is the reference
 // implementation, for tests and trials. Its content is lost when the process ends. It
 // is safe for concurrent use. Make one with NewMemory.
 type Memory struct {
@@ -19,6 +19,7 @@ type Memory struct {
 	refresh  uint64     // the refresh epoch
 	users    map[string]User
 	sessions map[ID]*memoryRow
+	devices  map[ID]*DeviceLogin
 }
 
 type memoryRow struct {
@@ -34,11 +35,14 @@ func (r *memoryRow) copy() Record {
 	return rec
 }
 
-var _ Store = (*Memory)(nil)
+var (
+	_ Store        = (*Memory)(nil)
+	_ DeviceLogins = (*Memory)(nil)
+)
 
 // NewMemory returns a store without users.
 func NewMemory() *Memory {
-	return &Memory{users: map[string]User{}, sessions: map[ID]*memoryRow{}}
+	return &Memory{users: map[string]User{}, sessions: map[ID]*memoryRow{}, devices: map[ID]*DeviceLogin{}}
 }
 
 // SetUser adds a user, or replaces the user with that id.
@@ -61,10 +65,15 @@ func (s *Memory) DeleteUser(id string) {
 func (s *Memory) Backup() *Memory {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	backup := &Memory{epoch: s.epoch, refresh: s.refresh, users: maps.Clone(s.users), sessions: map[ID]*memoryRow{}}
+	backup := NewMemory()
+	backup.epoch, backup.refresh, backup.users = s.epoch, s.refresh, maps.Clone(s.users)
 	for id, row := range s.sessions {
 		clone := *row
 		backup.sessions[id] = &clone
+	}
+	for id, row := range s.devices {
+		clone := *row
+		backup.devices[id] = &clone
 	}
 	return backup
 }
@@ -75,7 +84,7 @@ func (s *Memory) Restore(backup *Memory) {
 	clone := backup.Backup()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.epoch, s.refresh, s.users, s.sessions = clone.epoch, clone.refresh, clone.users, clone.sessions
+	s.epoch, s.refresh, s.users, s.sessions, s.devices = clone.epoch, clone.refresh, clone.users, clone.sessions, clone.devices
 }
 
 // LoseRevokeAll lowers the global epoch by one, as a database does that loses the last

@@ -39,7 +39,73 @@ func TestMemory_TimesEndToTheMicrosecond(t *testing.T) {
 	}
 }
 
+// A login of a device ends, and its row leaves, at the same microsecond as in an SQL database.
+func TestMemory_DeviceLoginEndsToTheMicrosecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := memory{store.NewMemory()}
+		n := store.NewDeviceLogin{ID: store.ID{1}, Network: "net", Lifetime: time.Hour}
+		m.begins(t, "the first login", n, true)
+		second := n
+		second.ID, second.UserCode = store.ID{2}, store.Digest{2}
+		time.Sleep(time.Hour - time.Microsecond)
+		m.begins(t, "a microsecond before the end", second, false)
+		m.polls(t, "a microsecond before the end", n.ID, true)
+		time.Sleep(time.Microsecond)
+		m.polls(t, "at the end", n.ID, false)
+		if ok, err := m.DecideDeviceLogin(t.Context(), n.ID, store.Approved); ok || err != nil {
+			t.Errorf("decided at the end: %v, %v", ok, err)
+		}
+		m.begins(t, "at the end", second, true)
+		time.Sleep(store.RetainDeviceLogin)
+		m.prunesDevices(t, "at the end of the retention", 0)
+		time.Sleep(time.Microsecond)
+		m.prunesDevices(t, "after the retention", 1)
+	})
+}
+
+// In a microsecond a fast program asks more than once, and each question is another one.
+func TestMemory_PollsOfOneMicrosecondDiffer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := memory{store.NewMemory()}
+		n := store.NewDeviceLogin{ID: store.ID{1}, Lifetime: time.Hour}
+		m.begins(t, "a login", n, true)
+		m.polls(t, "first", n.ID, true)
+		now, first, _ := m.FindDeviceLogin(t.Context(), n.ID)
+		m.polls(t, "at the same time", n.ID, true)
+		_, second, _ := m.FindDeviceLogin(t.Context(), n.ID)
+		if !first.PolledAt.Equal(now) || !second.PolledAt.Equal(now.Add(time.Microsecond)) {
+			t.Errorf("at %v: polled at %v, then at %v", now, first.PolledAt, second.PolledAt)
+		}
+	})
+}
+
 type memory struct{ *store.Memory }
+
+func (m memory) begins(t *testing.T, when string, n store.NewDeviceLogin, want bool) {
+	t.Helper()
+	if ok, err := m.CreateDeviceLogin(t.Context(), n, 1); ok != want || err != nil {
+		t.Errorf("%s: CreateDeviceLogin returns %v, %v; want %v", when, ok, err, want)
+	}
+}
+
+// polls records a poll of a login as it is found.
+func (m memory) polls(t *testing.T, when string, id store.ID, want bool) {
+	t.Helper()
+	_, d, err := m.FindDeviceLogin(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ok, err := m.RecordPoll(t.Context(), id, d.PolledAt, time.Second); ok != want || err != nil {
+		t.Errorf("%s: RecordPoll returns %v, %v; want %v", when, ok, err, want)
+	}
+}
+
+func (m memory) prunesDevices(t *testing.T, when string, want int) {
+	t.Helper()
+	if n, err := m.PruneDeviceLogins(t.Context(), 10); n != want || err != nil {
+		t.Errorf("%s: PruneDeviceLogins removed %d logins, %v; want %d", when, n, err, want)
+	}
+}
 
 // live fails the test unless List and Reload agree that the session is live, or that it
 // is over.

@@ -33,6 +33,10 @@ func TestMemory_RestoreDropsChangesAfterTheBackup(t *testing.T) {
 	if err := rows.Create(t.Context(), kept); err != nil {
 		t.Fatal(err)
 	}
+	device := store.NewDeviceLogin{ID: store.ID{1}, Lifetime: time.Hour}
+	if ok, err := rows.CreateDeviceLogin(t.Context(), device, 9); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
 	backup := rows.Backup()
 	lost := kept
 	lost.ID = store.ID{2}
@@ -41,7 +45,14 @@ func TestMemory_RestoreDropsChangesAfterTheBackup(t *testing.T) {
 		t.Fatal(err)
 	}
 	rows.SetUser("2", store.User{Epoch: 1})
+	decide := func() {
+		if ok, err := rows.DecideDeviceLogin(t.Context(), device.ID, store.Approved); !ok || err != nil {
+			t.Errorf("the login of a device is not as in the backup: %v, %v", ok, err)
+		}
+	}
+	decide()
 	rows.Restore(backup)
+	decide()
 
 	list, err := rows.List(t.Context(), "1", store.ID{}, 100)
 	if err != nil || len(list) != 1 || list[0].ID != kept.ID {
@@ -57,6 +68,7 @@ func TestMemory_RestoreDropsChangesAfterTheBackup(t *testing.T) {
 	if list, _ := rows.List(t.Context(), "1", store.ID{}, 100); len(list) != 1 {
 		t.Error("a change after the restore has changed the backup")
 	}
+	decide()
 }
 
 // What a caller does with a Record changes no row.
@@ -80,6 +92,20 @@ func TestMemory_ReturnsCopies(t *testing.T) {
 				t.Errorf("the row has changed: %q, %q", row.Methods, row.Data)
 			}
 			row.Methods[0], row.Data["tenant"] = "changed", "changed"
+		}
+	}
+	device := store.NewDeviceLogin{ID: store.ID{1}, Client: "cli", Lifetime: time.Hour}
+	if ok, err := m.CreateDeviceLogin(t.Context(), device, 9); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	for range 2 {
+		_, byID, _ := m.FindDeviceLogin(t.Context(), device.ID)
+		_, byCode, _ := m.FindUserCode(t.Context(), device.UserCode)
+		for _, d := range []*store.DeviceLogin{byID, byCode} {
+			if d.Client != "cli" {
+				t.Errorf("the login has changed: %q", d.Client)
+			}
+			d.Client = "changed"
 		}
 	}
 }

@@ -70,8 +70,8 @@ func TestRecord_LastSeenIsTheLatestPresentation(t *testing.T) {
 // Stores of other authors declare their columns by these bounds. They never shrink, and grow
 // only with an upgrade of every schema.
 func TestFacts_HaveTheBoundsOfTheSchemas(t *testing.T) {
-	got := [...]int{store.MaxMethods, store.MaxActor, store.MaxExternalID, store.MaxData}
-	if want := [...]int{255, 255, 255, 1024}; got != want {
+	got := [...]int{store.MaxMethods, store.MaxActor, store.MaxExternalID, store.MaxClient, store.MaxData}
+	if want := [...]int{255, 255, 255, 255, 1024}; got != want {
 		t.Errorf("the bounds are %v; want %v", got, want)
 	}
 }
