@@ -74,20 +74,20 @@ func (s *Store) indexes(ctx context.Context, t table) (indexes []index, err erro
 }
 
 // checkIndexes checks that the columns of each element of wanted are the first of an
-// index, in this order, because the kit's statements find rows by them. The first
-// element is the id, which must be unique. found are the columns of the table.
-func (s *Store) checkIndexes(ctx context.Context, t table, found []column, wanted [][]string) (faults []error, err error) {
+// index, in this order, because the kit's statements find rows by them. It must be unique if
+// the element is. found are the columns of the table.
+func (s *Store) checkIndexes(ctx context.Context, t table, found []column, wanted ...index) (faults []error, err error) {
 	indexes, err := s.indexes(ctx, t)
 	if err != nil {
 		return nil, fmt.Errorf("reading the indexes of %s: %w", t, err)
 	}
-	for i, columns := range wanted {
-		kind, mustBeUnique := "INDEX", i == 0
-		if mustBeUnique {
+	for _, want := range wanted {
+		kind, columns := "INDEX", want.columns
+		if want.unique {
 			kind = "UNIQUE INDEX"
 		}
 		if !slices.ContainsFunc(indexes, func(x index) bool {
-			return len(x.columns) >= len(columns) && slices.EqualFunc(x.columns[:len(columns)], columns, strings.EqualFold) && (x.unique || !mustBeUnique)
+			return len(x.columns) >= len(columns) && slices.EqualFunc(x.columns[:len(columns)], columns, strings.EqualFold) && (x.unique || !want.unique)
 		}) {
 			var quoted []string
 			for _, name := range columns {

@@ -32,9 +32,9 @@ type Config struct {
 	// Dialect is the kind of database. The zero value is MySQL.
 	Dialect Dialect
 
-	// Sessions is the kit's own table, which Migrate creates. A second table has
-	// the same name with "_epoch" appended. In MySQL a table may be written as
-	// database.table, in PostgreSQL as schema.table. Empty: "sessions".
+	// Sessions is the kit's own table, which Migrate creates. Two other tables have
+	// the same name with "_epoch" and "_devices" appended. In MySQL a table may be written
+	// as database.table, in PostgreSQL as schema.table. Empty: "sessions".
 	Sessions string
 
 	// Users is the app's table, or a view of it. Empty: "users".
@@ -97,12 +97,16 @@ type Config struct {
 
 // names is a valid Config, as SQL.
 type names struct {
-	sessions, epochs, users table
-	id                      string // a column of users, not quoted
-	epoch, disabled, roles  source
-	attrs                   []source
-	attrNames               []string // one for each of attrs
+	sessions, devices, epochs table // the kit's
+	users                     table
+	id                        string // a column of users, not quoted
+	epoch, disabled, roles    source
+	attrs                     []source
+	attrNames                 []string // one for each of attrs
 }
+
+// kit returns the kit's tables, the one that the schema creates last first.
+func (n names) kit() []table { return []table{n.epochs, n.devices, n.sessions} }
 
 // source is what one field of Config reads from the user's row.
 type source struct {
@@ -122,7 +126,11 @@ func (t table) String() string { return t.sql }
 
 var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-const epochSuffix = "_epoch"
+// What the names of the kit's other tables end with, after that of the sessions table.
+const (
+	epochSuffix   = "_epoch"
+	devicesSuffix = "_devices"
+)
 
 // validate returns c as SQL, or an error that names every fault.
 func (c Config) validate() (names, error) {
@@ -144,7 +152,8 @@ func (c Config) validate() (names, error) {
 	}
 	v.idColumnType(c.IDKind, c.IDColumnType)
 	n.epochs = v.newTable(n.sessions.schema, n.sessions.name+epochSuffix)
-	for _, kit := range []table{n.sessions, n.epochs} {
+	n.devices = v.newTable(n.sessions.schema, n.sessions.name+devicesSuffix)
+	for _, kit := range n.kit() {
 		if kit == n.users && kit.name != "" {
 			v.fail("Users", "%q is one of the kit's own tables: name the app's table, or choose another Sessions", kit.name)
 		}

@@ -108,7 +108,8 @@ func plainConfig(cfg sqlstore.Config) (plain sqlstore.Config, names map[token]to
 	}
 	plain = cfg
 	plain.Sessions = name(cfg.Sessions, "sessions", "plain_sessions")
-	for _, suffix := range []string{"_epoch", "_by_user", "_by_external", "_by_change", "_by_expiry"} {
+	for _, suffix := range []string{"_epoch", "_by_user", "_by_external", "_by_change", "_by_expiry",
+		"_devices", "_devices_by_code", "_devices_by_network", "_devices_by_end"} {
 		sessions := names[quoted("plain_sessions")]
 		names[quoted("plain_sessions"+suffix)] = sessions[:len(sessions)-1] + suffix + sessions[len(sessions)-1:]
 	}

@@ -74,8 +74,9 @@ func TestConfig_RefusesTablesThatAreTheKitsAndTheApps(t *testing.T) {
 		{Sessions: "users"},
 		{Users: "sessions"},
 		{Users: "sessions_epoch"},
+		{Users: "sessions_devices"},
 		{Users: "app.people", Sessions: "app.people"},
-		{Sessions: strings.Repeat("s", 59)}, // with "_epoch" it is too long
+		{Sessions: strings.Repeat("s", 57)}, // with "_devices" it is too long
 		{Dialect: sqlstore.SQLite, Users: "main.users"},
 		{Dialect: sqlstore.SQLite, Sessions: "main.sessions"},
 	} {
@@ -128,7 +129,7 @@ func TestConfig_AcceptsOnlyTheConstantsOfIDKindAndDialect(t *testing.T) {
 	}
 }
 
-// The limit of MySQL is 64. "_epoch" is appended to the name of Sessions.
+// The limit of MySQL is 64. "_devices" is appended to the name of Sessions.
 func TestConfig_AcceptsNamesUpToTheDatabaseLimit(t *testing.T) {
 	n := func(length int) string { return strings.Repeat("n", length) }
 	for _, c := range []struct {
@@ -139,9 +140,9 @@ func TestConfig_AcceptsNamesUpToTheDatabaseLimit(t *testing.T) {
 		{"Users", 64, func(name string) sqlstore.Config { return sqlstore.Config{Users: name} }},
 		{"Users", 64, func(name string) sqlstore.Config { return sqlstore.Config{Users: name + ".users"} }},
 		{"Users", 64, func(name string) sqlstore.Config { return sqlstore.Config{Users: "crm." + name} }},
-		{"Sessions", 58, func(name string) sqlstore.Config { return sqlstore.Config{Sessions: name} }},
+		{"Sessions", 56, func(name string) sqlstore.Config { return sqlstore.Config{Sessions: name} }},
 		{"Sessions", 64, func(name string) sqlstore.Config { return sqlstore.Config{Sessions: name + ".sessions"} }},
-		{"Sessions", 58, func(name string) sqlstore.Config { return sqlstore.Config{Sessions: "kit." + name} }},
+		{"Sessions", 56, func(name string) sqlstore.Config { return sqlstore.Config{Sessions: "kit." + name} }},
 		{"ID", 64, func(name string) sqlstore.Config { return sqlstore.Config{ID: name} }},
 		{"Epoch", 64, func(name string) sqlstore.Config { return sqlstore.Config{Epoch: name} }},
 		{"Disabled", 64, func(name string) sqlstore.Config { return sqlstore.Config{Disabled: name} }},

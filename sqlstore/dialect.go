@@ -45,7 +45,7 @@ func dialectNames() string {
 type dialect struct {
 	name string // of the exported constant
 
-	// schema creates the kit's two tables and adds the epoch row, with placeholders
+	// schema creates the kit's three tables and adds the epoch row, with placeholders
 	// for names and for the type of user_id: see Store.schemaSQL.
 	schema string
 
@@ -94,8 +94,8 @@ type syntax struct {
 	now string
 
 	// onConflict is the end of an INSERT that leaves an existing row of the table
-	// as it is, and hides no other error.
-	onConflict func(table string) string
+	// as it is, and hides no other error. The column is one that a shard may change.
+	onConflict func(table, column string) string
 
 	// sameBytes is true when two texts have the same bytes, whatever their
 	// collations.
@@ -307,7 +307,7 @@ var unknownDialect = dialect{
 		quoteMarks:      "'\"`",
 		qualifiedTables: true,
 		maxName:         64,
-		maxSessions:     64 - len(epochSuffix),
+		maxSessions:     64 - len(devicesSuffix),
 	},
 	ids: userIDs{checkType: func(string) string { return "" }},
 }

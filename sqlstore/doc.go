@@ -19,7 +19,8 @@
 //
 // # The kit's tables
 //
-// Migrate creates two tables. To create them with goose, atlas or golang-migrate, put
+// Migrate creates three tables: of sessions, of the logins of devices that cannot show a login
+// page, and one row for all sessions together. To create them with goose, atlas or golang-migrate, put
 // the output of Schema into a migration, and still call Migrate at the start: it then
 // creates nothing and checks everything.
 //

@@ -78,6 +78,24 @@ func ExampleSchema() {
 	// 	KEY by_change (changed_at),
 	// 	KEY by_expiry (expires_at)
 	// ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC;
+	// CREATE TABLE IF NOT EXISTS `sessions_devices` (
+	// 	id               BINARY(16)       NOT NULL PRIMARY KEY,
+	// 	user_code        BINARY(32)       NOT NULL,
+	// 	confirmed        BINARY(32)       NOT NULL,
+	// 	live             BINARY(32)       NOT NULL,
+	// 	client           VARBINARY(255)   NOT NULL,
+	// 	user_agent       VARBINARY(255)   NOT NULL,
+	// 	ip               VARBINARY(45)    NOT NULL,
+	// 	network          VARBINARY(45)    NOT NULL,
+	// 	created_at       BIGINT           NOT NULL,
+	// 	ends_at          BIGINT           NOT NULL,
+	// 	polled_at        BIGINT           NULL,
+	// 	poll_interval    BIGINT           NOT NULL,
+	// 	decision         VARBINARY(32)    NULL,
+	// 	UNIQUE KEY by_code (user_code),
+	// 	KEY by_network (network, ends_at),
+	// 	KEY by_end (ends_at)
+	// ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC;
 	// CREATE TABLE IF NOT EXISTS `sessions_epoch` (
 	// 	id               TINYINT          NOT NULL PRIMARY KEY,
 	// 	epoch            BIGINT UNSIGNED  NOT NULL,

@@ -23,6 +23,10 @@ func (s *Store) Statements() map[string]string {
 		"create": s.sql.create, "revokeReused": s.sql.revokeReused, "revoke": s.sql.revoke + s.sql.andUser,
 		"findExternal": s.sql.findExternal + s.sql.limit, "update": s.sql.update, "version": s.sql.version,
 		"revokeAll": s.sql.revokeAll, "hasEpochRow": s.sql.hasEpochRow, "probe": "SELECT 1" + s.sql.probe,
+
+		"pendingDevices": s.sql.pendingDevices, "createDevice": s.sql.createDevice, "hasDevice": s.sql.hasDevice,
+		"findDevice": s.sql.findDevice, "findUserCode": s.sql.findUserCode, "recordPoll": s.sql.recordPoll, "decideDevice": s.sql.decideDevice,
+		"findOverDevices": s.sql.findOverDevices, "pruneDevices": s.sql.pruneDevices + placeholders(7) + s.sql.endOfIDs,
 	}
 }
 

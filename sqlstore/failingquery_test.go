@@ -85,7 +85,7 @@ func TestMigrate_ReportsEachStatementThatFails(t *testing.T) {
 		}
 		for i := range n {
 			if strings.Contains(what, "creates") {
-				a.exec(t, "DROP TABLE IF EXISTS sessions, sessions_epoch")
+				a.exec(t, "DROP TABLE IF EXISTS sessions, sessions_devices, sessions_epoch")
 			}
 			connector.count.Store(0)
 			connector.fail.Store(i + 1)

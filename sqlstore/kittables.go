@@ -7,8 +7,8 @@ import (
 )
 
 // checkKitTables compares the kit's tables with the schema, and first creates what is
-// missing if create is set. It reports whether both tables exist with the right
-// columns.
+// missing if create is set. It reports whether all of them exist with the
+// right columns.
 func (s *Store) checkKitTables(ctx context.Context, schema []string, create bool) (faults []error, ready bool, err error) {
 	found, err := s.compareKitTables(ctx, schema)
 	if err != nil {
@@ -40,7 +40,7 @@ type comparison struct {
 // epoch table last: once it exists, so do all indexes, unless somebody dropped one. So it is
 // looked for first, because another node may be creating the tables.
 func (s *Store) compareKitTables(ctx context.Context, schema []string) (c comparison, err error) {
-	for _, t := range []table{s.names.epochs, s.names.sessions} {
+	for _, t := range s.names.kit() {
 		found, err := s.columns(ctx, t)
 		if err != nil {
 			return c, err
@@ -53,7 +53,7 @@ func (s *Store) compareKitTables(ctx context.Context, schema []string) (c compar
 			c.wrongColumns = append(c.wrongColumns, err)
 			continue
 		}
-		faults, err := s.checkIndexes(ctx, t, found, s.indexed(schema, t))
+		faults, err := s.checkIndexes(ctx, t, found, indexed(schema, t)...)
 		if err != nil {
 			return c, err
 		}
@@ -94,10 +94,13 @@ const maxDifferences = 5
 // fails if this account lacks it, and writes nothing. On a connection that must not
 // write, only SELECT is checked, because every other one would fail too.
 func (s *Store) checkPrivileges(ctx context.Context, schema []string, writable bool) (faults []error) {
-	sessions, epochs := s.names.sessions, s.names.epochs
-	var columns, nulls []string // all, because some have no default
-	for _, def := range definitions(schema, sessions) {
-		columns, nulls = append(columns, def.column), append(nulls, "NULL")
+	sessions, devices, epochs := s.names.sessions, s.names.devices, s.names.epochs
+	insert := func(t table) string { // all columns, because some have no default
+		var columns, nulls []string
+		for _, def := range definitions(schema, t) {
+			columns, nulls = append(columns, def.column), append(nulls, "NULL")
+		}
+		return "INSERT INTO {table} (" + strings.Join(columns, ", ") + ") SELECT " + strings.Join(nulls, ", ") + " WHERE 1 = 0"
 	}
 	for _, c := range []struct {
 		privilege string
@@ -105,9 +108,13 @@ func (s *Store) checkPrivileges(ctx context.Context, schema []string, writable b
 		statement string
 	}{
 		{"SELECT", sessions, "SELECT generation FROM {table} WHERE 1 = 0"},
-		{"INSERT", sessions, "INSERT INTO {table} (" + strings.Join(columns, ", ") + ") SELECT " + strings.Join(nulls, ", ") + " WHERE 1 = 0"},
+		{"INSERT", sessions, insert(sessions)},
 		{"UPDATE", sessions, "UPDATE {table} SET generation = 0 WHERE 1 = 0"},
 		{"DELETE", sessions, "DELETE FROM {table} WHERE 1 = 0"},
+		{"SELECT", devices, "SELECT user_code FROM {table} WHERE 1 = 0"},
+		{"INSERT", devices, insert(devices)},
+		{"UPDATE", devices, "UPDATE {table} SET polled_at = 0 WHERE 1 = 0"},
+		{"DELETE", devices, "DELETE FROM {table} WHERE 1 = 0"},
 		{"SELECT", epochs, "SELECT epoch FROM {table} WHERE 1 = 0"},
 		{"UPDATE", epochs, "UPDATE {table} SET epoch = 0 WHERE 1 = 0"},
 	} {

@@ -15,8 +15,8 @@ import (
 // Migrate prepares the database and checks everything that sessions need. Call it
 // at every start; any number of nodes may do so at once.
 //
-// It creates the kit's two tables if they do not exist, with the SQL that
-// Store.Schema returns. Then it checks the columns and indexes of both tables, the
+// It creates the kit's three tables if they do not exist, with the SQL that
+// Store.Schema returns. Then it checks the columns and indexes of these tables, the
 // columns and expressions of the app's table, the privileges of this account, and the
 // settings of the server and of the connection.
 //
@@ -31,7 +31,8 @@ import (
 //
 // When nothing is missing, Migrate only reads. So an account without the privilege to
 // create tables is enough, if it has SELECT on the app's table, SELECT, INSERT,
-// UPDATE and DELETE on the sessions table, and SELECT and UPDATE on the epoch table.
+// UPDATE and DELETE on the sessions table and on that of device logins, and SELECT and
+// UPDATE on the epoch table.
 //
 // What may be intended is not a fault but a warning, to slog's default logger: a server
 // that may lose commits in a crash; a Config.Disabled that refuses all of the first 100 users;
@@ -221,7 +222,7 @@ func (s *Store) createTables(ctx context.Context, schema []string) error {
 			_, err = s.exec(ctx, statement)
 		}
 		if err != nil {
-			return fmt.Errorf("creating the tables %s and %s: %w%s", s.names.sessions, s.names.epochs, err, s.permitTables(ctx, err, schema))
+			return fmt.Errorf("creating the tables %s, %s and %s: %w%s", s.names.sessions, s.names.devices, s.names.epochs, err, s.permitTables(ctx, err, schema))
 		}
 	}
 	return nil
@@ -233,7 +234,11 @@ func (s *Store) permitTables(ctx context.Context, err error, schema []string) st
 	if !s.dialect.isDenied(err) {
 		return ""
 	}
-	statements := strings.Join(schema, "") + s.grant(ctx, "SELECT, INSERT, UPDATE, DELETE", s.names.sessions) + "\n" + s.grant(ctx, "SELECT, UPDATE", s.names.epochs)
+	statements := strings.Join(schema, "") + strings.Join([]string{
+		s.grant(ctx, "SELECT, INSERT, UPDATE, DELETE", s.names.sessions),
+		s.grant(ctx, "SELECT, INSERT, UPDATE, DELETE", s.names.devices),
+		s.grant(ctx, "SELECT, UPDATE", s.names.epochs),
+	}, "\n")
 	return "\nRun these statements once with an account that may create tables, also if the tables exist:\n\t" + strings.ReplaceAll(statements, "\n", "\n\t")
 }
 

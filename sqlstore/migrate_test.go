@@ -77,9 +77,11 @@ func TestStore_EveryMethodAsksForAMissingMigrate(t *testing.T) {
 	a.setUser(t, 1, store.User{})
 	a.exec(t, "DELETE FROM sessions_epoch")
 	_, find := a.Find(t.Context(), newID())
+	_, _, device := a.FindDeviceLogin(t.Context(), newID())
+	_, _, code := a.FindUserCode(t.Context(), newDigest())
 	_, changes := a.Changes(t.Context(), time.Hour, store.Cursor{}, 1000)
 	create := a.Create(t.Context(), store.NewSession{ID: newID(), UserID: "1", Lifetime: time.Hour, RetainFor: time.Hour})
-	for name, err := range map[string]error{"Find": find, "Changes": changes, "Create": create, "RevokeAll": a.RevokeAll(t.Context()), "RefreshAll": a.RefreshAll(t.Context())} {
+	for name, err := range map[string]error{"Find": find, "FindDeviceLogin": device, "FindUserCode": code, "Changes": changes, "Create": create, "RevokeAll": a.RevokeAll(t.Context()), "RefreshAll": a.RefreshAll(t.Context())} {
 		if err == nil || !strings.Contains(err.Error(), "run Migrate") || errors.Is(err, session.ErrUserDisabled) {
 			t.Errorf("%s: %v; want an error that says to run Migrate", name, err)
 		}
@@ -198,7 +200,7 @@ func TestMigrate_IgnoresTheCaseOfColumnNames(t *testing.T) {
 // Whoever renames or drops the other program's table must not meet half of the kit's
 // tables.
 func TestMigrate_CreatesNothingBesideATableOfAnotherProgram(t *testing.T) {
-	for name, missing := range map[string]string{"sessions": "sessions_epoch", "sessions_epoch": "sessions"} {
+	for name, missing := range map[string]string{"sessions": "sessions_epoch", "sessions_epoch": "sessions", "sessions_devices": "sessions"} {
 		t.Run(name, func(t *testing.T) {
 			a := app{db: open(t)}
 			a.exec(t, integerUsers)

@@ -31,13 +31,13 @@ var mysqlDialect = dialect{
 		quoteMarks:      "'\"`",
 		qualifiedTables: true,
 		maxName:         64,
-		maxSessions:     64 - len(epochSuffix),
+		maxSessions:     64 - len(devicesSuffix),
 		bind:            questionMarks,
 		now:             "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))",
 		// INSERT IGNORE would hide every other error as well. Vitess changes no column that
 		// decides on which shard a row or its id lies.
-		onConflict: func(table string) string {
-			return "ON DUPLICATE KEY UPDATE " + table + ".reload = " + table + ".reload"
+		onConflict: func(table, column string) string {
+			return "ON DUPLICATE KEY UPDATE " + table + "." + column + " = " + table + "." + column
 		},
 		sameBytes: func(a, b string) string {
 			bytes := func(s string) string { return "CAST(CONVERT(" + s + " USING utf8mb4) AS BINARY)" }

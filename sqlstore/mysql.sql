@@ -85,6 +85,38 @@ CREATE TABLE IF NOT EXISTS {sessions} (
 	KEY by_expiry (expires_at)
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC;
 
+-- The logins of devices that cannot show a login page, each from the moment the device asks
+-- for it until a minute after its end, which is a few minutes later.
+CREATE TABLE IF NOT EXISTS {devices} (
+	-- Of the session that begins when the user approves.
+	id               BINARY(16)       NOT NULL PRIMARY KEY,
+	-- SHA-256 of the code that the user enters.
+	user_code        BINARY(32)       NOT NULL,
+
+	-- What the session's row will have. client and user_agent may be empty, live all zeros.
+	confirmed        BINARY(32)       NOT NULL,
+	live             BINARY(32)       NOT NULL,
+	client           VARBINARY(255)   NOT NULL,
+	user_agent       VARBINARY(255)   NOT NULL,
+	ip               VARBINARY(45)    NOT NULL,
+
+	-- Whose logins are counted together: the device's address, or the first half of it.
+	network          VARBINARY(45)    NOT NULL,
+
+	created_at       BIGINT           NOT NULL,
+	ends_at          BIGINT           NOT NULL,
+	-- When the device last asked for the user's decision. NULL: never.
+	polled_at        BIGINT           NULL,
+	-- The shortest time between two of its questions, in microseconds.
+	poll_interval    BIGINT           NOT NULL,
+	-- NULL: the user has not decided.
+	decision         VARBINARY(32)    NULL,
+
+	UNIQUE KEY by_code (user_code),
+	KEY by_network (network, ends_at),
+	KEY by_end (ends_at)
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC;
+
 -- One row, with the id 1. Raising the epoch ends all sessions. Its cost does not
 -- depend on their number, and it compares no clocks.
 CREATE TABLE IF NOT EXISTS {epochs} (

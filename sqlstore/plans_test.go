@@ -2,6 +2,7 @@ package sqlstore_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"fmt"
 	"math"
@@ -48,7 +49,7 @@ func TestStore_EveryStatementUsesAnIndex(t *testing.T) {
 				t.Fatal(err)
 			}
 			a.exec(t, "UPDATE sessions SET expires_at = 1 LIMIT 5")
-			a.exec(t, "ANALYZE TABLE sessions, users, sessions_epoch")
+			a.exec(t, "ANALYZE TABLE sessions, users, sessions_devices, sessions_epoch")
 
 			user := []any{c.userID}
 			switch c.kind {
@@ -60,7 +61,7 @@ func TestStore_EveryStatementUsesAnIndex(t *testing.T) {
 				user = []any{500}
 			}
 			id := list[0].ID[:]
-			digest := newDigest()
+			digest, device := newDigest(), sha256.Sum256([]byte("500"))
 			var seven []any // more than the expired rows
 			for range 7 {
 				other := newDigest()
@@ -77,6 +78,9 @@ func TestStore_EveryStatementUsesAnIndex(t *testing.T) {
 				"newest":    append(slices.Clone(user), 0, 41),
 
 				"findExternal": {[]byte("sid"), int64(math.MaxInt64), 1000}, "update": {[]byte("{}"), id}, "version": {},
+
+				"pendingDevices": {[]byte("network 50"), 10}, "hasDevice": {device[:16]}, "findDevice": {device[:16]}, "findUserCode": {device[:]},
+				"recordPoll": {1, device[:16], 0}, "decideDevice": {[]byte("approved"), device[:16]}, "findOverDevices": {1, 200}, "pruneDevices": seven,
 			} {
 				plan := a.plan(t, a.Statements()[name], args...)
 				for _, step := range plan {
@@ -84,7 +88,7 @@ func TestStore_EveryStatementUsesAnIndex(t *testing.T) {
 						t.Errorf("%s reads %d rows of %s by %s, with index %q", name, step.rows, step.table, step.access, step.key)
 					}
 					// Two nodes that lock rows in different orders may deadlock.
-					if byID := strings.HasSuffix(name, "These") || name == "prune"; byID && step.key != "PRIMARY" {
+					if byID := strings.HasSuffix(name, "These") || strings.HasPrefix(name, "prune"); byID && step.key != "PRIMARY" {
 						t.Errorf("%s finds rows by %s, with index %q; want PRIMARY", name, step.access, step.key)
 					}
 				}
@@ -93,7 +97,7 @@ func TestStore_EveryStatementUsesAnIndex(t *testing.T) {
 	}
 }
 
-// fill adds 1000 users with three sessions each.
+// fill adds 1000 users with three sessions each, and 1000 device logins of 100 networks.
 func (a app) fill(t *testing.T, numberToID string) {
 	t.Helper()
 	a.exec(t, "CREATE TABLE digits (d INT)")
@@ -105,6 +109,8 @@ func (a app) fill(t *testing.T, numberToID string) {
 			confirmed_at, created_at, authenticated_at, ends_at, expires_at, reload, non_interactive, user_agent, ip)
 			SELECT UNHEX(LEFT(SHA2(CONCAT(n, '/', %d), 256), 32)), %s, 1, 0, 0, REPEAT('x', 32), 1, 1, 1, 9e15, 9e15, 0, 0, '', '' FROM %s`, i, numberToID, numbers))
 	}
+	a.exec(t, `INSERT INTO sessions_devices (id, user_code, confirmed, live, client, user_agent, ip, network, created_at, ends_at, poll_interval)
+		SELECT UNHEX(LEFT(SHA2(n, 256), 32)), UNHEX(SHA2(n, 256)), REPEAT('x', 32), REPEAT('x', 32), '', '', '', CONCAT('network ', n % 100), 1, 9e15, 1 FROM `+numbers)
 }
 
 type step struct {

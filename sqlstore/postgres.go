@@ -43,11 +43,11 @@ var postgresDialect = dialect{
 		operators:       ":[]#@",
 		qualifiedTables: true,
 		maxName:         63,
-		maxSessions:     63 - len("_by_external"), // a longer name of an index would be cut
+		maxSessions:     63 - len(devicesSuffix+"_by_network"), // a longer name of an index would be cut
 		bind:            numbered,
 		// clock_timestamp() would be another time for each row, and no index would be used.
 		now:        "(EXTRACT(EPOCH FROM statement_timestamp()) * 1000000)::BIGINT",
-		onConflict: func(string) string { return "ON CONFLICT (id) DO NOTHING" },
+		onConflict: func(string, string) string { return "ON CONFLICT DO NOTHING" },
 		sameBytes: func(a, b string) string {
 			return "CAST(" + a + ` AS TEXT) COLLATE "C" = CAST(` + b + ` AS TEXT) COLLATE "C"`
 		},

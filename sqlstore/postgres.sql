@@ -41,6 +41,26 @@ CREATE INDEX IF NOT EXISTS {by_external} ON {sessions} (external_id) WHERE exter
 CREATE INDEX IF NOT EXISTS {by_change} ON {sessions} (changed_at, id) WHERE changed_at IS NOT NULL;
 CREATE INDEX IF NOT EXISTS {by_expiry} ON {sessions} (expires_at);
 
+CREATE TABLE IF NOT EXISTS {devices} (
+	id               BYTEA    NOT NULL PRIMARY KEY,
+	user_code        BYTEA    NOT NULL,
+	confirmed        BYTEA    NOT NULL,
+	live             BYTEA    NOT NULL,
+	client           BYTEA    NOT NULL,
+	user_agent       BYTEA    NOT NULL,
+	ip               BYTEA    NOT NULL,
+	network          BYTEA    NOT NULL,
+	created_at       BIGINT   NOT NULL,
+	ends_at          BIGINT   NOT NULL,
+	polled_at        BIGINT   NULL,
+	poll_interval    BIGINT   NOT NULL,
+	decision         BYTEA    NULL
+);
+
+CREATE UNIQUE INDEX IF NOT EXISTS {devices_by_code} ON {devices} (user_code);
+CREATE INDEX IF NOT EXISTS {devices_by_network} ON {devices} (network, ends_at);
+CREATE INDEX IF NOT EXISTS {devices_by_end} ON {devices} (ends_at);
+
 CREATE TABLE IF NOT EXISTS {epochs} (
 	id               SMALLINT NOT NULL PRIMARY KEY,
 	epoch            BIGINT   NOT NULL,

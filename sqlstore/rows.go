@@ -26,7 +26,7 @@ type sessionRow struct {
 	externalID, client, data                   []byte
 }
 
-// recordColumn is a column of the sessions table, and the field that receives it.
+// recordColumn is a column of one of the kit's tables, and the field that receives it.
 type recordColumn struct {
 	name string
 	dest any
@@ -67,16 +67,22 @@ func (r *sessionRow) columns() []recordColumn {
 }
 
 // recordColumns is the list of columns in SQL, for a table called s.
-var recordColumns = func() string {
+var recordColumns = columnList("s", new(sessionRow).columns())
+
+// columnList is a list of columns in SQL.
+func columnList(table string, columns []recordColumn) string {
 	var names []string
-	for _, c := range new(sessionRow).columns() {
-		names = append(names, "s."+c.name)
+	for _, c := range columns {
+		names = append(names, table+"."+c.name)
 	}
 	return strings.Join(names, ", ")
-}()
+}
 
-func (r *sessionRow) dest() (dest []any) {
-	for _, c := range r.columns() {
+func (r *sessionRow) dest() []any { return dest(r.columns()) }
+
+// dest returns the fields that receive columns.
+func dest(columns []recordColumn) (dest []any) {
+	for _, c := range columns {
 		dest = append(dest, c.dest)
 	}
 	return dest
@@ -194,12 +200,12 @@ func (r *sessionRow) record(userText func([]byte) (string, error)) (*store.Recor
 	return rec, err
 }
 
-var errDigest = errors.New("a digest is not 32 bytes long: another program wrote to the sessions table")
+var errDigest = errors.New("a digest is not 32 bytes long: another program wrote to the table")
 
 func sessionID(column []byte) (store.ID, error) {
 	var id store.ID
 	if len(column) != len(id) {
-		return id, errors.New("a session id is not 16 bytes long: another program wrote to the sessions table")
+		return id, errors.New("a session id is not 16 bytes long: another program wrote to the table")
 	}
 	copy(id[:], column)
 	return id, nil

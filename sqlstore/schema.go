@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Schema returns the SQL that creates the kit's two tables and the row of the epoch
+// Schema returns the SQL that creates the kit's three tables and the row of the epoch
 // table, for people who create tables with goose, atlas or golang-migrate. It needs
 // no database: Store.Schema and Migrate do the same with one.
 //
@@ -75,6 +75,7 @@ func (s *Store) schemaSQL(userID string) []string {
 	index := func(suffix string) string { return s.dialect.quote(s.names.sessions.name + suffix) }
 	text := strings.NewReplacer(
 		"{sessions}", s.names.sessions.sql,
+		"{devices}", s.names.devices.sql,
 		"{epochs}", s.names.epochs.sql,
 		"{user_id}", userID,
 		"{version}", strconv.Itoa(s.version()),
@@ -82,6 +83,9 @@ func (s *Store) schemaSQL(userID string) []string {
 		"{by_external}", index("_by_external"),
 		"{by_change}", index("_by_change"),
 		"{by_expiry}", index("_by_expiry"),
+		"{devices_by_code}", index(devicesSuffix+"_by_code"),
+		"{devices_by_network}", index(devicesSuffix+"_by_network"),
+		"{devices_by_end}", index(devicesSuffix+"_by_end"),
 	).Replace(commentOrBlankLine.ReplaceAllString(s.dialect.schema, ""))
 	statements := strings.SplitAfter(text, ";\n")
 	return statements[:len(statements)-1] // nothing follows the last semicolon
@@ -111,16 +115,22 @@ func definitions(schema []string, t table) (list []definition) {
 	return list
 }
 
-var indexLine = regexp.MustCompile(`(?:KEY|INDEX)[^(\n]*\(([a-z_, ]+)\)`)
+var indexLine = regexp.MustCompile(`(UNIQUE )?(?:KEY|INDEX)[^(\n]*\(([a-z_, ]+)\)`)
 
-// indexed reads the columns of each index of a table from the schema. Both tables
-// have the primary key id, which comes first; all other indexes are on sessions.
-func (s *Store) indexed(schema []string, t table) [][]string {
-	indexes := [][]string{{"id"}}
-	if t == s.names.sessions {
-		for _, m := range indexLine.FindAllStringSubmatch(strings.Join(schema, ""), -1) {
-			indexes = append(indexes, strings.Split(m[1], ", "))
+// indexed reads the indexes of a table from the schema, without their names. Each table
+// has the primary key id, which comes first.
+func indexed(schema []string, t table) []index {
+	indexes := []index{primaryKey("id")}
+	for _, statement := range schema {
+		if !strings.HasPrefix(statement, "CREATE TABLE IF NOT EXISTS "+t.sql+" (") && !strings.Contains(statement, " ON "+t.sql+" (") {
+			continue
+		}
+		for _, m := range indexLine.FindAllStringSubmatch(statement, -1) {
+			indexes = append(indexes, index{columns: strings.Split(m[2], ", "), unique: m[1] != ""})
 		}
 	}
 	return indexes
 }
+
+// primaryKey is a unique index on one column.
+func primaryKey(column string) index { return index{columns: []string{column}, unique: true} }

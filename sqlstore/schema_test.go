@@ -49,7 +49,7 @@ func TestSchema_LeavesMigrateNothingToDo(t *testing.T) {
 			}
 
 			other := newApp(t, c.users, c.cfg)
-			for _, table := range []string{"sessions", "sessions_epoch"} {
+			for _, table := range []string{"sessions", "sessions_devices", "sessions_epoch"} {
 				if c.cfg.Sessions != "" {
 					table = strings.Replace(table, "sessions", c.cfg.Sessions, 1)
 				}
@@ -148,7 +148,7 @@ func TestSchema_ReportsWhyTheTypeOfATextIDCannotBeRead(t *testing.T) {
 // The statements are in the error, so that somebody with more privileges can run them.
 func TestMigrate_ErrorWithoutCreateContainsTheSchema(t *testing.T) {
 	s, root := fault{grants: []string{"SELECT ON {db}.users"}}.create(t)
-	root.exec(t, "DROP TABLE sessions, sessions_epoch")
+	root.exec(t, "DROP TABLE sessions, sessions_devices, sessions_epoch")
 	text, err := s.Schema(t.Context())
 	if err != nil {
 		t.Fatal(err)

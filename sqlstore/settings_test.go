@@ -122,7 +122,7 @@ func (s setting) app(t *testing.T, newDSN func(tb testing.TB, params ...string) 
 // emptied returns the app without its rows.
 func (a app) emptied(t *testing.T) storetest.Backend {
 	t.Helper()
-	for _, statement := range []string{"DELETE FROM users", "DELETE FROM sessions", "UPDATE sessions_epoch SET epoch = 1, refresh_epoch = 1"} {
+	for _, statement := range []string{"DELETE FROM users", "DELETE FROM sessions", "DELETE FROM sessions_devices", "UPDATE sessions_epoch SET epoch = 1, refresh_epoch = 1"} {
 		a.exec(t, statement)
 	}
 	return a.backend()

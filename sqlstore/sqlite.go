@@ -28,12 +28,12 @@ var sqliteDialect = dialect{
 		quoteMarks:      "'\"`",
 		qualifiedTables: false,
 		maxName:         64,
-		maxSessions:     64 - len(epochSuffix),
+		maxSessions:     64 - len(devicesSuffix),
 		bind:            questionMarks,
 		// The clock counts milliseconds. A float64 holds them exactly enough to
 		// round, but not to cut off.
 		now:        "(CAST(ROUND(unixepoch('subsec') * 1000) AS INTEGER) * 1000)",
-		onConflict: func(string) string { return "ON CONFLICT (id) DO NOTHING" },
+		onConflict: func(string, string) string { return "ON CONFLICT DO NOTHING" },
 		sameBytes: func(a, b string) string {
 			return "CAST(" + a + " AS BLOB) = CAST(" + b + " AS BLOB)"
 		},

@@ -41,6 +41,26 @@ CREATE INDEX IF NOT EXISTS {by_external} ON {sessions} (external_id) WHERE exter
 CREATE INDEX IF NOT EXISTS {by_change} ON {sessions} (changed_at) WHERE changed_at IS NOT NULL;
 CREATE INDEX IF NOT EXISTS {by_expiry} ON {sessions} (expires_at);
 
+CREATE TABLE IF NOT EXISTS {devices} (
+	id               BLOB     NOT NULL PRIMARY KEY,
+	user_code        BLOB     NOT NULL,
+	confirmed        BLOB     NOT NULL,
+	live             BLOB     NOT NULL,
+	client           BLOB     NOT NULL,
+	user_agent       BLOB     NOT NULL,
+	ip               BLOB     NOT NULL,
+	network          BLOB     NOT NULL,
+	created_at       INTEGER  NOT NULL,
+	ends_at          INTEGER  NOT NULL,
+	polled_at        INTEGER  NULL,
+	poll_interval    INTEGER  NOT NULL,
+	decision         BLOB     NULL
+) STRICT;
+
+CREATE UNIQUE INDEX IF NOT EXISTS {devices_by_code} ON {devices} (user_code);
+CREATE INDEX IF NOT EXISTS {devices_by_network} ON {devices} (network, ends_at);
+CREATE INDEX IF NOT EXISTS {devices_by_end} ON {devices} (ends_at);
+
 CREATE TABLE IF NOT EXISTS {epochs} (
 	id               INTEGER  NOT NULL PRIMARY KEY,
 	epoch            INTEGER  NOT NULL,

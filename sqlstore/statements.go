@@ -26,6 +26,11 @@ type statements struct {
 	revokeAll, refreshAll             string
 	findExpired, prune                string
 	hasEpochRow                       string
+	pendingDevices, createDevice      string
+	hasDevice, findDevice             string
+	findUserCode                      string
+	recordPoll, decideDevice          string
+	findOverDevices, pruneDevices     string
 	endOfIDs                          string // follows the list of ids, at the end of a statement
 	version, setVersion               string
 	probe                             string
@@ -91,17 +96,21 @@ func (n names) statements(d *dialect, kind IDKind) statements {
 	}
 
 	// The ids of the rows to change are in {id in}, a list, and endOfIDs.
-	idIn, endOfIDs := "id IN (", ")"
+	idIn, endOfIDs := func(table) string { return "id IN (" }, ")"
 	if d.lockByID != "" {
-		idIn, endOfIDs = "id IN (SELECT id FROM "+n.sessions.sql+" WHERE id IN (", ")"+d.lockByID+")"
+		idIn, endOfIDs = func(t table) string { return "id IN (SELECT id FROM " + t.sql + " WHERE id IN (" }, ")"+d.lockByID+")"
 	}
 
 	r := strings.NewReplacer(
-		"{id in}", idIn,
+		"{id in}", idIn(n.sessions),
+		"{id of devices in}", idIn(n.devices),
+		"{devices}", n.devices.sql,
+		"{device}", deviceColumns,
 		"{sessions}", n.sessions.sql,
 		"{epochs}", n.epochs.sql,
 		"{users}", n.users.sql,
 		"{now}", d.now,
+		"{now of d}", "CASE WHEN d.id IS NOT NULL THEN "+d.now+" END",
 		"{now of s}", "CASE WHEN s.id IS NOT NULL THEN "+d.now+" END",
 		"{now of u}", "CASE WHEN "+userID+" IS NOT NULL THEN "+d.now+" END",
 		"{record}", recordColumns,
@@ -110,7 +119,8 @@ func (n names) statements(d *dialect, kind IDKind) statements {
 			"expires_at = CASE WHEN expires_at > "+d.now+" + ? THEN "+d.now+" + ? ELSE expires_at END",
 		"{reloadable}", "revoked_at IS NULL AND ends_at > "+d.now+" AND expires_at > "+d.now,
 		"{order}", d.order,
-		"{on conflict}", d.onConflict(n.sessions.sql),
+		"{on conflict}", d.onConflict(n.sessions.sql, "reload"),
+		"{on conflict of devices}", d.onConflict(n.devices.sql, "poll_interval"),
 		"{u.id}", userID,
 		"{u.id = ?}", sameUser(userID, parameter),
 		"{u.id = s.user_id}", sameUser(userID, "s.user_id"),
@@ -145,6 +155,13 @@ WHERE id = ? AND revoked_at IS NULL AND {confirmable}`
 		"{find}", find,
 		"{from}", from,
 	).Replace(d.findAndConfirm)
+
+	findDevice := func(by string) string {
+		return r.Replace(`
+SELECT g.clock, x.*
+FROM (SELECT {now} AS clock FROM {epochs} WHERE id = 1) g
+LEFT JOIN (SELECT {now of d} AS clock, {device} FROM {devices} d WHERE d.` + by + ` = ?) x ON 1 = 1`)
+	}
 
 	return statements{
 		create: r.Replace(`
@@ -233,6 +250,32 @@ LEFT JOIN (
 		prune:       r.Replace(`DELETE FROM {sessions} WHERE expires_at + 0 < {now} AND {id in}`),
 
 		endOfIDs: endOfIDs,
+
+		// CreateDeviceLogin first counts, without locks: in MySQL, an INSERT … SELECT would
+		// lock what it counts, and two of them would deadlock. At last it reads whether the row
+		// is there: what the INSERT says of it depends on clientFoundRows.
+		pendingDevices: r.Replace(`SELECT id FROM {devices} WHERE network = ? AND ends_at > {now} LIMIT ?`),
+		createDevice: r.Replace(`
+INSERT INTO {devices} ` + insertDevice + `
+{on conflict of devices}`),
+		hasDevice: r.Replace(`SELECT COUNT(*) FROM {devices} WHERE id = ?`),
+
+		findDevice:   findDevice("id"),
+		findUserCode: findDevice("user_code"),
+
+		// pollParameter returns 0 for NULL. polled_at always changes: otherwise a second poll
+		// with the same parameter could succeed at the same time by a coarse clock.
+		recordPoll: r.Replace(`
+UPDATE {devices} SET polled_at = CASE WHEN polled_at = {now} THEN {now} + 1 ELSE {now} END, poll_interval = ?
+WHERE id = ? AND COALESCE(polled_at, 0) = ? AND ends_at > {now}`),
+
+		decideDevice: r.Replace(`
+UPDATE {devices} SET decision = ?
+WHERE id = ? AND decision IS NULL AND ends_at > {now}`),
+
+		// No end ever moves, so what has been found may be removed.
+		findOverDevices: r.Replace(`SELECT id FROM {devices} WHERE ends_at < {now} - ? ORDER BY ends_at LIMIT ?`),
+		pruneDevices:    r.Replace(`DELETE FROM {devices} WHERE {id of devices in}`),
 
 		version:    r.Replace(`SELECT schema_version FROM {epochs} WHERE id = 1`),
 		setVersion: r.Replace(`UPDATE {epochs} SET schema_version = %d WHERE id = 1 AND schema_version < %d`),

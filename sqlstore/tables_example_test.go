@@ -32,6 +32,7 @@ func ExampleConfig_existingTable() {
 	}
 	// Output:
 	// CREATE TABLE IF NOT EXISTS `login_sessions` (
+	// CREATE TABLE IF NOT EXISTS `login_sessions_devices` (
 	// CREATE TABLE IF NOT EXISTS `login_sessions_epoch` (
 }
 

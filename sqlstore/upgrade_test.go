@@ -185,7 +185,7 @@ func (a app) int(t *testing.T, query string) (n int) {
 // An account without ALTER gets the statements. They work as they are.
 func TestMigrate_ReturnsTheStatementsOfAnUpgradeThatItMayNotMake(t *testing.T) {
 	const all = "SELECT, INSERT, UPDATE, DELETE ON {db}."
-	s, root := fault{grants: []string{all + "sessions", all + "sessions_epoch", "SELECT ON {db}.users"}}.create(t)
+	s, root := fault{grants: []string{all + "sessions", all + "sessions_devices", all + "sessions_epoch", "SELECT ON {db}.users"}}.create(t)
 	root.Store = newStore(t, root.db, sqlstore.Config{})
 	next := s.NextRelease()
 	began := time.Now()

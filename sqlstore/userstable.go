@@ -32,7 +32,7 @@ func (s *Store) checkUsers(ctx context.Context, users []column) []error {
 	if view { // the catalog does not tell the indexes of the tables behind it
 		return faults
 	}
-	missing, err := s.checkIndexes(ctx, s.names.users, users, [][]string{{s.names.id}})
+	missing, err := s.checkIndexes(ctx, s.names.users, users, primaryKey(s.names.id))
 	if err != nil {
 		faults = append(faults, err)
 	}

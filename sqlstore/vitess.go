@@ -11,8 +11,10 @@ import (
 // A keyspace of Vitess with shards holds a user's sessions on the shard of the user. A
 // lookup table finds the shard of a session id: without it every refresh would ask all
 // shards, and one that has stopped would stop all refreshes. The epoch row lies on one of
-// the shards. What vtgate needs to know of it is the vschema, which Migrate checks and
-// prints.
+// the shards. A device login lies on the shard of its id, and its user code is looked for on
+// all of them. No index spans all shards, so none makes user codes unique: that the same
+// one is drawn twice is too rare to matter. What vtgate needs to know of all this is the
+// vschema, which Migrate checks and prints.
 
 // idsSuffix ends the name of the lookup table.
 const idsSuffix = "_ids"
@@ -49,14 +51,14 @@ func checkVitess(ctx context.Context, s *Store) (faults []error, err error) {
 		}
 		return t
 	}
-	users, sessions, epochs := in(s.names.users), in(s.names.sessions), in(s.names.epochs)
+	users, sessions, devices, epochs := in(s.names.users), in(s.names.sessions), in(s.names.devices), in(s.names.epochs)
 	if !sharded[sessions.schema] {
 		return nil, nil
 	}
 	s.sharded.Store(true)
 	ids := table{sessions.schema, sessions.name + idsSuffix, s.dialect.quote(sessions.schema) + "." + s.dialect.quote(sessions.name+idsSuffix)}
 	has := map[table][]vindex{}
-	for _, t := range []table{users, sessions, epochs, ids} {
+	for _, t := range []table{users, sessions, devices, epochs, ids} {
 		if has[t], err = s.vindexes(ctx, t); err != nil {
 			return nil, fmt.Errorf("reading the vindexes of %s: %w", t, err)
 		}
@@ -72,8 +74,10 @@ func checkVitess(ctx context.Context, s *Store) (faults []error, err error) {
 	}
 	byUser.column = "user_id"
 	byID := vindex{"id", "xxhash", "xxhash", ""}
-	if len(has[epochs]) == 0 {
-		add(epochs, byID)
+	for _, t := range []table{epochs, devices} {
+		if len(has[t]) == 0 {
+			add(t, byID)
+		}
 	}
 	if len(has[ids]) == 0 {
 		run = append(run, "CREATE TABLE IF NOT EXISTS "+ids.sql+" (id BINARY(16) NOT NULL PRIMARY KEY, keyspace_id VARBINARY(16) NOT NULL)")

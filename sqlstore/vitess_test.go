@@ -81,6 +81,7 @@ func TestMigrate_PrintsTheVschemaThatIsMissing(t *testing.T) {
 		keyspaces = "SHOW VSCHEMA KEYSPACES"
 		users     = "ALTER VSCHEMA ON `app`.`users` ADD VINDEX `xxhash` (`id`) USING `xxhash`"
 		epochs    = "ALTER VSCHEMA ON `app`.`sessions_epoch` ADD VINDEX `xxhash` (`id`) USING `xxhash`"
+		devices   = "ALTER VSCHEMA ON `app`.`sessions_devices` ADD VINDEX `xxhash` (`id`) USING `xxhash`"
 		ids       = "CREATE TABLE IF NOT EXISTS `app`.`sessions_ids` (id BINARY(16) NOT NULL PRIMARY KEY, keyspace_id VARBINARY(16) NOT NULL)"
 		idsByID   = "ALTER VSCHEMA ON `app`.`sessions_ids` ADD VINDEX `xxhash` (`id`) USING `xxhash`"
 		sessions  = "ALTER VSCHEMA ON `app`.`sessions` ADD VINDEX `xxhash` (`user_id`) USING `xxhash`"
@@ -91,7 +92,7 @@ func TestMigrate_PrintsTheVschemaThatIsMissing(t *testing.T) {
 	type rows = [][]driver.Value
 	byID := rows{row("id", "xxhash", "xxhash")}
 	placed := map[string]rows{
-		on("users"): byID, on("sessions_epoch"): byID, on("sessions_ids"): byID,
+		on("users"): byID, on("sessions_epoch"): byID, on("sessions_devices"): byID, on("sessions_ids"): byID,
 		on("sessions"): {row("user_id", "xxhash", "xxhash"), row("id", "sessions_ids", "consistent_lookup_unique")},
 	}
 	for _, c := range []struct {
@@ -102,14 +103,14 @@ func TestMigrate_PrintsTheVschemaThatIsMissing(t *testing.T) {
 		fault   string
 	}{
 		{"a single database", "false", nil, nil, ""},
-		{"nothing", "true", nil, []string{users, epochs, ids, idsByID, sessions, lookup}, ""},
+		{"nothing", "true", nil, []string{users, epochs, devices, ids, idsByID, sessions, lookup}, ""},
 		{"all", "true", placed, nil, ""},
 		{"users by another vindex", "true", map[string]rows{on("users"): {row("id", "by_hash", "hash")}},
-			[]string{epochs, ids, idsByID, strings.ReplaceAll(strings.Replace(sessions, "USING `xxhash`", "USING `hash`", 1), "VINDEX `xxhash`", "VINDEX `by_hash`"), lookup}, ""},
+			[]string{epochs, devices, ids, idsByID, strings.ReplaceAll(strings.Replace(sessions, "USING `xxhash`", "USING `hash`", 1), "VINDEX `xxhash`", "VINDEX `by_hash`"), lookup}, ""},
 		{"users by a vindex with parameters", "true", map[string]rows{on("users"): {{"id", "by_map", "region_json", "a=b; c=d", ""}}},
-			[]string{epochs, ids, idsByID, "ALTER VSCHEMA ON `app`.`sessions` ADD VINDEX `by_map` (`user_id`) USING `region_json` WITH a=b, c=d", lookup}, ""},
-		{"users by another column", "true", map[string]rows{on("users"): {row("tenant", "hash", "hash")}}, []string{epochs, ids, idsByID, sessions, lookup}, ""},
-		{"no lookup", "true", map[string]rows{on("users"): byID, on("sessions_epoch"): byID, on("sessions_ids"): byID, on("sessions"): {row("user_id", "xxhash", "xxhash")}}, []string{lookup}, ""},
+			[]string{epochs, devices, ids, idsByID, "ALTER VSCHEMA ON `app`.`sessions` ADD VINDEX `by_map` (`user_id`) USING `region_json` WITH a=b, c=d", lookup}, ""},
+		{"users by another column", "true", map[string]rows{on("users"): {row("tenant", "hash", "hash")}}, []string{epochs, devices, ids, idsByID, sessions, lookup}, ""},
+		{"no lookup", "true", map[string]rows{on("users"): byID, on("sessions_epoch"): byID, on("sessions_devices"): byID, on("sessions_ids"): byID, on("sessions"): {row("user_id", "xxhash", "xxhash")}}, []string{lookup}, ""},
 		{"sessions by id", "true", map[string]rows{on("users"): byID, on("sessions"): byID}, nil, "the vschema places the rows of `app`.`sessions` by `xxhash` (`id`) USING `xxhash`: place them as those of the users, by the vindex `xxhash` (`user_id`) USING `xxhash`"},
 		{"sessions by another vindex", "true", map[string]rows{on("users"): byID, on("sessions"): {row("user_id", "hash", "hash")}}, nil, "place them as those of the users"},
 	} {
@@ -220,5 +221,19 @@ func TestStore_FindReadsTheClockOfTheRowsShard(t *testing.T) {
 	}
 	if none, err := a.Find(t.Context(), newID()); err != nil || none.Now.Sub(snap.Now) < time.Hour {
 		t.Errorf("without a row the clock is %v, %v; want that of the epoch's shard", none.Now, err)
+	}
+	n := store.NewDeviceLogin{ID: newID(), UserCode: newDigest(), Lifetime: time.Hour}
+	if ok, err := a.CreateDeviceLogin(t.Context(), n, 1); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	now, d, err := a.FindDeviceLogin(t.Context(), n.ID)
+	if err != nil || d == nil {
+		t.Fatal(d, err)
+	}
+	if ago := now.Sub(d.CreatedAt); ago < 0 || ago > time.Minute {
+		t.Errorf("the login of a device began %v ago", ago)
+	}
+	if none, _, err := a.FindDeviceLogin(t.Context(), newID()); err != nil || none.Sub(now) < time.Hour {
+		t.Errorf("without a row the clock is %v, %v; want that of the epoch's shard", none, err)
 	}
 }

@@ -68,6 +68,10 @@ func TestPostgreSQL_MigrateNamesEachFaultAndItsRemedy(t *testing.T) {
 		"no index by change":        {breaks: "DROP INDEX sessions_by_change", says: []string{"no index on changed_at, id"}, remedy: true},
 		"no index by external id":   {breaks: "DROP INDEX sessions_by_external", says: []string{"no index on external_id"}, remedy: true},
 		"no index by expiry":        {breaks: "DROP INDEX sessions_by_expiry", says: []string{"no index on expires_at"}, remedy: true},
+		"no index by user code":     {breaks: "DROP INDEX sessions_devices_by_code", says: []string{"no unique index on user_code"}, remedy: true},
+		"user codes not unique":     {breaks: "DROP INDEX sessions_devices_by_code; CREATE INDEX sessions_devices_by_code ON sessions_devices (user_code)", says: []string{"no unique index on user_code"}, remedy: true},
+		"no index by network":       {breaks: "DROP INDEX sessions_devices_by_network", says: []string{"no index on network, ends_at"}, remedy: true},
+		"no index by end":           {breaks: "DROP INDEX sessions_devices_by_end", says: []string{`"sessions_devices" has no index on ends_at`}, remedy: true},
 		"no key":                    {breaks: "ALTER TABLE sessions DROP CONSTRAINT sessions_pkey", says: []string{`"sessions" has no unique index on id`}, remedy: true},
 
 		"a column that does not exist":   {cfg: sqlstore.Config{Disabled: "(u.banned)"}, says: []string{"cannot read Config.Disabled", "42703"}},
@@ -277,6 +281,10 @@ func TestPostgreSQL_MigrateNamesTheGrantThatIsMissing(t *testing.T) {
 		{"INSERT", "sessions", `GRANT INSERT ON "sessions"`},
 		{"UPDATE", "sessions", `GRANT UPDATE ON "sessions"`},
 		{"DELETE", "sessions", `GRANT DELETE ON "sessions"`},
+		{"SELECT", "sessions_devices", `GRANT SELECT ON "sessions_devices"`},
+		{"INSERT", "sessions_devices", `GRANT INSERT ON "sessions_devices"`},
+		{"UPDATE", "sessions_devices", `GRANT UPDATE ON "sessions_devices"`},
+		{"DELETE", "sessions_devices", `GRANT DELETE ON "sessions_devices"`},
 		{"SELECT", "sessions_epoch", `GRANT SELECT ON "sessions_epoch"`},
 		{"UPDATE", "sessions_epoch", `GRANT UPDATE ON "sessions_epoch"`},
 	} {
@@ -330,6 +338,22 @@ func callEveryMethod(t *testing.T, rows *sqlstore.Store) {
 			return err
 		},
 		"Prune": func() error { _, err := rows.Prune(t.Context(), 9); return err },
+
+		"CreateDeviceLogin": func() error {
+			_, err := rows.CreateDeviceLogin(t.Context(), store.NewDeviceLogin{ID: login.ID, Lifetime: -time.Hour}, 9)
+			return err
+		},
+		"FindDeviceLogin": func() error { _, _, err := rows.FindDeviceLogin(t.Context(), login.ID); return err },
+		"FindUserCode":    func() error { _, _, err := rows.FindUserCode(t.Context(), store.Digest{}); return err },
+		"RecordPoll": func() error {
+			_, err := rows.RecordPoll(t.Context(), login.ID, time.Time{}, time.Second)
+			return err
+		},
+		"DecideDeviceLogin": func() error {
+			_, err := rows.DecideDeviceLogin(t.Context(), login.ID, store.Approved)
+			return err
+		},
+		"PruneDeviceLogins": func() error { _, err := rows.PruneDeviceLogins(t.Context(), 9); return err },
 	} {
 		if err := call(); err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -366,7 +390,7 @@ func TestPostgreSQL_SchemaLeavesMigrateNothingToDo(t *testing.T) {
 		"uuid":        {pgUsersWithID("UUID"), sqlstore.Config{IDKind: sqlstore.UUID}},
 		"text":        {pgUsersWithID("VARCHAR(99)"), sqlstore.Config{IDKind: sqlstore.Text}},
 		"schemas":     {"CREATE SCHEMA crm; CREATE SCHEMA kit; " + strings.Replace(postgresUsers, "users", "crm.users", 1), sqlstore.Config{Users: "crm.users", Sessions: "kit.sessions"}},
-		"a long name": {postgresUsers, sqlstore.Config{Sessions: "s" + strings.Repeat("_", 50)}},
+		"a long name": {postgresUsers, sqlstore.Config{Sessions: "s" + strings.Repeat("_", 43)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -403,8 +427,8 @@ func TestPostgreSQL_SchemaLeavesMigrateNothingToDo(t *testing.T) {
 			if got, want := pgText(t, one, objects), pgText(t, other, objects); got != want {
 				t.Errorf("Schema creates\n%s\nMigrate creates\n%s", got, want)
 			}
-			if n := strings.Count(pgText(t, one, objects), "CREATE INDEX"); n != 4 {
-				t.Errorf("%d indexes; want 4", n)
+			if n := strings.Count(pgText(t, one, objects), "CREATE INDEX"); n != 6 {
+				t.Errorf("%d indexes; want 6", n)
 			}
 		})
 	}
@@ -424,7 +448,7 @@ func TestPostgreSQL_RefusesNamesThatAreTooLong(t *testing.T) {
 		cfg sqlstore.Config
 		ok  bool
 	}{
-		{sqlstore.Config{Sessions: strings.Repeat("s", 51)}, true}, {sqlstore.Config{Sessions: strings.Repeat("s", 52)}, false},
+		{sqlstore.Config{Sessions: strings.Repeat("s", 44)}, true}, {sqlstore.Config{Sessions: strings.Repeat("s", 45)}, false},
 		{sqlstore.Config{Users: strings.Repeat("u", 63)}, true}, {sqlstore.Config{Users: strings.Repeat("u", 64)}, false},
 		{sqlstore.Config{ID: strings.Repeat("i", 64)}, false}, {sqlstore.Config{Roles: strings.Repeat("r", 64)}, false},
 		{sqlstore.Config{IDKind: sqlstore.Text, IDColumnType: "TEXT"}, true}, {sqlstore.Config{IDKind: sqlstore.Text, IDColumnType: "VARCHAR(9)"}, false},

@@ -1,6 +1,7 @@
 package stores
 
 import (
+	"crypto/sha256"
 	"database/sql"
 	"fmt"
 	"os"
@@ -55,9 +56,12 @@ func TestPostgreSQL_RowsReadDoNotGrow(t *testing.T) {
 					execute(t, db, fmt.Sprintf(`INSERT INTO users (id) SELECT DISTINCT %[1]s FROM (SELECT n / 4 AS n FROM generate_series(%[2]d, %[3]d) n) x ON CONFLICT DO NOTHING;
 						INSERT INTO sessions (id, user_id, user_epoch, global_epoch, generation, confirmed, confirmed_at, created_at, authenticated_at, ends_at, expires_at, reload, non_interactive, user_agent, ip, external_id)
 						SELECT decode(md5(x::text), 'hex'), %[1]s, 1, 0, 0, sha256(x::text::bytea), 1, x, 1, 9e15, 9e15, 0, 0, '', '', x::text::bytea
-						FROM (SELECT n / 4 AS n, n AS x FROM generate_series(%[2]d, %[3]d) n) y`, c.number, from, to-1))
+						FROM (SELECT n / 4 AS n, n AS x FROM generate_series(%[2]d, %[3]d) n) y;
+						INSERT INTO sessions_devices (id, user_code, confirmed, live, client, user_agent, ip, network, created_at, ends_at, poll_interval)
+						SELECT decode(md5(n::text), 'hex'), sha256(n::text::bytea), sha256('x'), sha256('x'), '', '', '', (n / 4)::text::bytea, n, 9e15, 1
+						FROM generate_series(%[2]d, %[3]d) n`, c.number, from, to-1))
 					from = to
-					execute(t, db, "ANALYZE users, sessions, sessions_epoch")
+					execute(t, db, "ANALYZE users, sessions, sessions_devices, sessions_epoch")
 					counts = append(counts, pgRowsRead(t, db, rows, c.id(100)))
 				}
 				// The planner itself reads a few entries of an index, and not always the same number.
@@ -128,5 +132,18 @@ func pgRowsRead(t *testing.T, db *sql.DB, rows *sqlstore.Store, user string) map
 	})
 	count("Prune", func() error { _, err := rows.Prune(t.Context(), 100); return err })
 	count("RevokeAll", func() error { return rows.RevokeAll(t.Context()) })
+	device := store.NewDeviceLogin{ID: login.ID, UserCode: sha256.Sum256(login.ID[:]), Network: "7", Lifetime: time.Hour}
+	count("CreateDeviceLogin", func() error { _, err := rows.CreateDeviceLogin(t.Context(), device, 10); return err })
+	count("FindDeviceLogin", func() error { _, _, err := rows.FindDeviceLogin(t.Context(), device.ID); return err })
+	count("FindUserCode", func() error { _, _, err := rows.FindUserCode(t.Context(), device.UserCode); return err })
+	count("RecordPoll", func() error {
+		_, err := rows.RecordPoll(t.Context(), device.ID, time.Time{}, time.Second)
+		return err
+	})
+	count("DecideDeviceLogin", func() error {
+		_, err := rows.DecideDeviceLogin(t.Context(), device.ID, store.Approved)
+		return err
+	})
+	count("PruneDeviceLogins", func() error { _, err := rows.PruneDeviceLogins(t.Context(), 100); return err })
 	return counts
 }

@@ -152,7 +152,7 @@ func postgresBackend(t *testing.T, dsn string, limited bool) func(*testing.T) st
 	}
 	return func(t *testing.T) storetest.Backend {
 		t.Helper()
-		execute(t, db, "DELETE FROM users; DELETE FROM sessions; UPDATE sessions_epoch SET epoch = 1, refresh_epoch = 1")
+		execute(t, db, "DELETE FROM users; DELETE FROM sessions; DELETE FROM sessions_devices; UPDATE sessions_epoch SET epoch = 1, refresh_epoch = 1")
 		return backend
 	}
 }

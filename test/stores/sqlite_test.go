@@ -104,6 +104,7 @@ func TestSQLite_MigrateReportsEachFaultOfTheDatabase(t *testing.T) {
 		{name: "a view without roles", users: "CREATE TABLE people (id INTEGER PRIMARY KEY, session_epoch INTEGER, disabled INTEGER)", breaks: "CREATE VIEW users AS SELECT * FROM people", says: []string{"the view `users` has no column roles"}},
 		{name: "a name of an index is taken", users: strings.Replace(users, "id INTEGER PRIMARY KEY", "id INTEGER", 1), breaks: "CREATE INDEX users_id ON users (roles)", says: []string{"CREATE UNIQUE INDEX `users_id_2`"}},
 		{name: "missing index", users: users, breaks: "DROP INDEX sessions_by_user", says: []string{"no index on user_id"}},
+		{name: "missing index of user codes", users: users, breaks: "DROP INDEX sessions_devices_by_code", says: []string{"no unique index on user_code"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			db := sqlite(t)
