@@ -45,7 +45,7 @@ func Example() {
 
 	keys := must(session.ParseKeys(os.Getenv("SESSION_KEYS")))
 	store := must(sqlstore.New(db, sqlstore.Config{}))
-	if err := store.Migrate(ctx); err != nil { // creates the kit's two tables, checks yours
+	if err := store.Migrate(ctx); err != nil { // creates the kit's three tables, checks yours
 		log.Fatal(err)
 	}
 	sessions := must(session.New(keys, store, session.Config{OnEvent: session.LogEvents(slog.Default())}))
