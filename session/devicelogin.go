@@ -26,9 +26,8 @@ const (
 	// deviceLife is how long the user has to approve.
 	deviceLife = 10 * time.Minute
 
-	// fetchLife is how much longer the device has to fetch its tokens. Approved logins are
-	// found for as long: see store.DeviceLogins.
-	fetchLife = time.Minute
+	// fetchLife is how much longer the device has to fetch its tokens.
+	fetchLife = store.RetainDeviceLogin
 
 	// pollInterval is the shortest time between two questions of a device, at first. Each
 	// that comes sooner adds as much (RFC 8628, section 3.5), up to maxPollInterval.
