@@ -18,7 +18,16 @@ func FuzzTicket_IsReadToTheLastByteOrNotAtAll(f *testing.F) {
 	f.Add(anAccessTicket("").appendTo(nil))
 	f.Add((&refreshTicket{generation: 7}).appendTo(nil))
 	f.Add((&refreshTicket{origin: &refreshTicket{generation: 7}}).appendTo(nil))
+	f.Add((&refreshTicket{client: "cli"}).appendTo(nil))
+	f.Add((&deviceTicket{client: "cli"}).appendTo(nil))
 	f.Fuzz(func(t *testing.T, payload []byte) {
+		var d deviceTicket
+		if d.parse(payload) == nil {
+			var again deviceTicket
+			if err := again.parse(d.appendTo(nil)); err != nil || again != d {
+				t.Errorf("%+v was written as %+v, %v", d, again, err)
+			}
+		}
 		var a accessTicket
 		if a.parse(payload) == nil {
 			var again accessTicket

@@ -49,7 +49,7 @@ func mustSeal(t testing.TB, s *sealer, name string, what ticket) string {
 
 func sameTicket(a, b *accessTicket) bool {
 	return reflect.DeepEqual(a.Session, b.Session) && a.id == b.id && a.reload == b.reload && a.globalEpoch == b.globalEpoch &&
-		a.refresh == b.refresh && a.over == b.over && a.reused == b.reused
+		a.refresh == b.refresh && a.over == b.over && a.reused == b.reused && a.origin == b.origin && a.live == b.live
 }
 
 func TestSealer_OpensWhatItSealed(t *testing.T) {

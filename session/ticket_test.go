@@ -192,3 +192,40 @@ func TestTicket_ChildAnswersItsParent(t *testing.T) {
 		t.Error("the child of a plain session is remembered")
 	}
 }
+
+// The formats of tokens are fixed for the same reason: see TestTicket_WireFormatIsFixed.
+func TestTicket_WireFormatOfTokensIsFixed(t *testing.T) {
+	issued := time.Date(2025, 1, 1, 0, 0, 1, 0, time.UTC)
+	proof := make([]byte, len(liveProof{}))
+	access := accessTicket{Session: Session{UserID: "7", Client: "c", AuthTime: issued.Add(-10 * time.Millisecond), IssuedAt: issued,
+		ExpiresAt: issued.Add(20 * time.Millisecond), EndsAt: issued.Add(30 * time.Millisecond)}, reload: 3, globalEpoch: 4, refresh: 5}
+	head := binary.AppendUvarint(nil, 17<<3|6)
+	want := accessPayload(100, [3]uint64{1, 2, 3}, append(append(head, proof...), 'c')...)
+	if got := access.appendTo(nil); !slices.Equal(got, want) {
+		t.Errorf("access token: % x; want % x", got, want)
+	}
+	if err := new(accessTicket).parse(want[:len(want)-1]); err == nil {
+		t.Error("a token without a client is read")
+	}
+	noClient := accessPayload(100, [3]uint64{1, 2, 3}, append(binary.AppendUvarint(nil, 16<<3|6), proof...)...)
+	if err := new(accessTicket).parse(noClient); err == nil {
+		t.Error("a token with an empty client is read")
+	}
+
+	refresh := refreshTicket{generation: 5, client: "c", issued: issued, expires: issued.Add(40 * time.Millisecond)}
+	want = append(refreshPayload(0, 100, 4), 'c')
+	want[0] = 't'
+	if got := refresh.appendTo(nil); !slices.Equal(got, want) {
+		t.Errorf("refresh token: % x; want % x", got, want)
+	}
+	if err := new(refreshTicket).parse(want[:len(want)-1]); err == nil {
+		t.Error("a refresh token without a client is read")
+	}
+
+	device := deviceTicket{client: "c", issued: issued, expires: issued.Add(40 * time.Millisecond)}
+	want = append([]byte{'d'}, make([]byte, 32)...)
+	want = append(want, 200, 1, 4, 'c') // 100 as a varint, 4 as a uvarint
+	if got := device.appendTo(nil); !slices.Equal(got, want) {
+		t.Errorf("device code: % x; want % x", got, want)
+	}
+}
