@@ -21,7 +21,7 @@ import (
 )
 
 // documented are the packages whose functions and methods each appear in an Example.
-var documented = []string{module + "/session", module + "/middleware/nethttp", module + "/session/sessiontest"}
+var documented = []string{module + "/session", module + "/session/token", module + "/middleware/nethttp", module + "/session/sessiontest"}
 
 // withoutExample holds what needs no Example, with the reason: at most ten entries. An
 // entry that an Example uses is a fault, too.
@@ -30,11 +30,11 @@ var withoutExample = map[string]string{
 }
 
 // standard are interfaces whose methods an app does not call by name: the standard library
-// does, and the Manager does for store.Store and store.OneStep. A method that only implements one of them
+// does, and the Manager does for store.Store, store.OneStep and store.DeviceLogins. A method that only implements one of them
 // needs no Example.
 var standard = [][2]string{
 	{"", "error"}, {"fmt", "Stringer"}, {"fmt", "GoStringer"}, {"fmt", "Formatter"}, {"encoding", "TextMarshaler"},
-	{"log/slog", "LogValuer"}, {"net/http", "CookieJar"}, {module + "/session/store", "Store"}, {module + "/session/store", "OneStep"},
+	{"log/slog", "LogValuer"}, {"net/http", "CookieJar"}, {module + "/session/store", "Store"}, {module + "/session/store", "OneStep"}, {module + "/session/store", "DeviceLogins"},
 }
 
 // runnable is how many Examples with an output the repository has at least.

@@ -342,3 +342,76 @@ func TestWriteError_HidesTheCause(t *testing.T) {
 		}
 	}
 }
+
+// A device logs in as RFC 8628 says: pending, slow down, approved, denied, expired.
+func TestServer_DeviceLogsIn(t *testing.T) {
+	inWorld(t, func(w *world) {
+		begin := func() (code, userCode string) {
+			a := w.post(w.server.Device, "scope=anything")
+			code, userCode = a.text("device_code"), a.text("user_code")
+			if a.status != 200 || code == "" || a.text("verification_uri") != "https://app.test/device" || a.body["expires_in"] != 600.0 || a.body["interval"] != 5.0 {
+				t.Fatalf("%+v", a)
+			}
+			if want := "https://app.test/device?user_code=" + userCode; a.text("verification_uri_complete") != want {
+				t.Errorf("verification_uri_complete is %q; want %q", a.text("verification_uri_complete"), want)
+			}
+			return code, userCode
+		}
+		poll := func(code string, after time.Duration) answer {
+			time.Sleep(after)
+			return w.post(w.server.Token, url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"}, "device_code": {code}}.Encode())
+		}
+		want := func(what string, a answer, status int, code string) {
+			t.Helper()
+			if a.status != status || a.text("error") != code {
+				t.Errorf("%s: %+v; want %d %q", what, a, status, code)
+			}
+		}
+		b := sessiontest.NewBrowser(nil)
+		b.Login(t, w.sessions, session.Login{UserID: "ada"})
+		user := func() *http.Request { return b.NewRequest("POST", "/device", nil) }
+
+		code, userCode := begin()
+		want("at first", poll(code, 5*time.Second), 400, "authorization_pending")
+		want("too soon", poll(code, 2*time.Second), 400, "slow_down")
+		if err := w.sessions.Tokens().ApproveDevice(user(), userCode, session.Login{UserID: "ada"}); err != nil {
+			t.Fatal(err)
+		}
+		a := poll(code, 10*time.Second)
+		want("approved", a, 200, "")
+		if a.text("access_token") == "" || a.text("refresh_token") == "" {
+			t.Errorf("the tokens are %v", a.body)
+		}
+
+		code, userCode = begin()
+		if err := w.sessions.Tokens().DenyDevice(user(), userCode); err != nil {
+			t.Fatal(err)
+		}
+		want("denied", poll(code, 5*time.Second), 400, "access_denied")
+
+		code, _ = begin()
+		want("expired", poll(code, 10*time.Minute), 400, "expired_token")
+
+		for range 50 {
+			w.post(w.server.Device, "")
+		}
+		full := w.post(w.server.Device, "")
+		if want("too many of one network", full, 429, "temporarily_unavailable"); full.header.Get("Retry-After") == "" {
+			t.Error("429 without Retry-After")
+		}
+	})
+}
+
+func TestServer_DeviceNeedsAPage(t *testing.T) {
+	inWorld(t, func(w *world) {
+		for uri, want := range map[string]string{"": "", "https://app.test/?p=device": "https://app.test/?p=device&user_code="} {
+			server, err := token.New(w.sessions.Tokens(), token.Config{Client: token.SecretAuth(verify), VerificationURI: uri})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if a := w.post(server.Device, ""); (a.status == 200) != (uri != "") || !strings.HasPrefix(a.text("verification_uri_complete"), want) {
+				t.Errorf("VerificationURI %q: %+v", uri, a)
+			}
+		}
+	})
+}
