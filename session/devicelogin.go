@@ -267,7 +267,7 @@ func (ts Tokens) ApproveDevice(r *http.Request, userCode string, login Login) er
 	}
 	n := m.newSession(r, refreshTicket{client: d.Client}, login)
 	n.ID, n.Confirmed, n.Live = d.ID, d.Confirmed, d.Live
-	n.UserAgent, n.IP, n.Fingerprint = d.UserAgent, d.IP, store.Digest{}
+	n.UserAgent, n.IP = d.UserAgent, d.IP
 	n.AuthAge = seen.IssuedAt.Sub(seen.AuthTime) + seen.sinceIssued()
 	// The session first: a device that is approved must find it.
 	snap, err := c.create(n)

@@ -211,9 +211,9 @@ func (m *Manager) newSession(r *http.Request, t refreshTicket, login Login) stor
 		absolute = min(absolute, login.AbsoluteTimeout)
 	}
 	facts := store.Facts{Methods: login.Methods, ExternalID: login.ExternalID, Client: login.Client, Data: login.Data}
-	var live store.Digest
-	if t.client != "" {
-		live = t.live().digest()
+	looks, live := m.cfg.fingerprint(r), store.Digest{}
+	if t.client != "" { // it may be used by another program than the one that asks for it
+		looks, live = store.Digest{}, t.live().digest()
 	}
 	if t.origin != nil {
 		facts.Actor, facts.ActorSession = login.Actor, t.origin.sessionID()
@@ -228,7 +228,7 @@ func (m *Manager) newSession(r *http.Request, t refreshTicket, login Login) stor
 		UserAgent: clip(r.UserAgent(), maxUserAgent),
 		IP:        clip(cmp.Or(login.IP, m.cfg.ClientIP(r)), maxIP),
 
-		Fingerprint:    m.cfg.fingerprint(r),
+		Fingerprint:    looks,
 		NonInteractive: login.NonInteractive,
 		IdleTimeout:    login.IdleTimeout,
 		Live:           live,

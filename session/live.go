@@ -56,7 +56,7 @@ func (m *Manager) RequireLive(r *http.Request, v Verdict) (Verdict, error) {
 		return Verdict{}, err
 	}
 	switch {
-	case byToken && !m.isProven(r, snap, v.ticket):
+	case byToken && !isProven(snap, v.ticket):
 		return Verdict{}, unauthenticated("the session is over, or has not issued this token")
 	case !byToken && !v.verified:
 		switch class := m.resolver.judge(r, snap, t); {
@@ -83,9 +83,8 @@ func (m *Manager) RequireLive(r *http.Request, v Verdict) (Verdict, error) {
 
 // isProven reports whether the session of a row has issued an access token. The keys alone do
 // not suffice to make one.
-func (m *Manager) isProven(r *http.Request, snap store.Snapshot, t *accessTicket) bool {
-	row := snap.Record
-	return row != nil && row.Live == t.live.digest() && !(m.cfg.RequireFingerprint && m.cfg.looksDifferent(r, row))
+func isProven(snap store.Snapshot, t *accessTicket) bool {
+	return snap.Record != nil && snap.Record.Live == t.live.digest()
 }
 
 // readJustNow reports whether the store was asked for the Verdict as short a time ago

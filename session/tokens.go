@@ -21,6 +21,9 @@ import (
 // new ones. It is forgiven a lost answer, as a browser is, and a refresh token in the hands of
 // two clients ends the session.
 //
+// The methods of Manager that change the request's session, such as Update and StepUp, are for
+// browsers: they need its refresh cookie. Config.Fingerprint is for browsers, too.
+//
 // Get it from Manager.Tokens. Package session/token has the endpoints of OAuth on top of it.
 // Every method returns an error if Config.TokenTTL is 0. It is safe for concurrent use.
 type Tokens struct{ m *Manager }
@@ -203,8 +206,8 @@ func (ts Tokens) Introspect(r *http.Request, token string) (Session, error) {
 	switch {
 	case err != nil:
 		return Session{}, err
-	case snap.Record == nil || isOver(snap) || !snap.Now.Before(expires),
-		isAccess && (snap.Record.Live != access.live.digest() || snap.Record.UserID != access.UserID),
+	case snap.Record == nil, isOver(snap), !snap.Now.Before(expires),
+		isAccess && !(isProven(snap, access) && isLive(snap, access)),
 		isRefresh && !m.spans.tokens.judge(snap, refresh).goesOn():
 		return Session{}, unauthenticated("the token or its session is over")
 	case !m.revoker.isCurrent(snap.Record):

@@ -622,6 +622,28 @@ func TestTokens_OutgrownTokenEndsNothing(t *testing.T) {
 	})
 }
 
+// A token may be asked for in a browser, and used by a program.
+func TestTokens_FingerprintIsForBrowsers(t *testing.T) {
+	cfg := withTokens
+	cfg.Fingerprint, cfg.RequireFingerprint = (*http.Request).UserAgent, true
+	inTestWorld(t, cfg, func(w *testWorld) {
+		p := w.logProgramIn("acme-cli")
+		r := p.request()
+		r.Header.Set("User-Agent", "curl/8")
+		v, err := w.Authenticate(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.RequireLive(r, v); err != nil {
+			t.Errorf("RequireLive: %v", err)
+		}
+		w.expireTokens()
+		if _, err := w.Tokens().Refresh(r, "acme-cli", p.grant.RefreshToken); err != nil || w.count(session.EventSuspicious) > 0 {
+			t.Errorf("Refresh: %v, %d suspicions", err, w.count(session.EventSuspicious))
+		}
+	})
+}
+
 // The store's trouble ends nothing, and opens nothing.
 func TestTokens_StoreErrorIsNeverALogout(t *testing.T) {
 	inTestWorld(t, withTokens, func(w *testWorld) {

@@ -89,6 +89,35 @@ var behaviours = []struct {
 		}
 		c.get(200, "user="+w.ada, "/account")
 	}},
+	{"a program with a token", withTokens, func(w *world) {
+		g, err := w.sessions.Tokens().Issue(w.client(program).NewRequest("POST", "/", nil), session.Login{UserID: w.ada, Client: "acme-cli"})
+		if err != nil {
+			w.Fatal(err)
+		}
+		send := func(status int, method, path, token string, headers ...string) answer {
+			w.Helper()
+			return w.client(program).want(status, "", method, path, nil, append(headers, "Authorization", "Bearer "+token)...)
+		}
+		before := w.store.Calls()
+		for range 20 {
+			if a := send(200, "GET", "/account", g.AccessToken); a.body != "user="+w.ada+" roles=staff methods=" || len(a.set) > 0 {
+				w.Errorf("the answer is %q and sets %q", a.body, a.set)
+			}
+		}
+		send(200, "POST", "/account", g.AccessToken, "Sec-Fetch-Site", "cross-site")
+		if n := w.store.Calls() - before; n != 0 {
+			w.Errorf("21 requests caused %d calls of the store", n)
+		}
+		send(403, "GET", "/admin", g.AccessToken)
+		if a := send(401, "GET", "/account", "skat_x", "Accept", "text/html"); !strings.HasPrefix(a.header.Get("WWW-Authenticate"), "Bearer ") {
+			w.Errorf("a bad token gets %v", a.header)
+		}
+		w.loggedIn(w.ada).want(400, "", "GET", "/account", nil, "Authorization", "Bearer "+g.AccessToken)
+		if a := send(204, "POST", "/logout", g.AccessToken); len(a.set) > 0 {
+			w.Errorf("the logout sets %q", a.set)
+		}
+		send(401, "GET", "/account", g.AccessToken)
+	}},
 	{"routes are public as the Config says", nil, func(w *world) {
 		c := w.client(program)
 		for _, path := range []string{"/", "/static/app.css", "/static/a/b", "/articles/7", "/greeting", "/login"} {
@@ -419,6 +448,10 @@ func (w *world) sessionOf(c *client) session.Session {
 func (w *world) age(c *client, d time.Duration) {
 	w.Helper()
 	w.database.exec(w.T, `UPDATE sessions SET confirmed_at = confirmed_at - ? WHERE user_id = ?`, d.Microseconds(), w.sessionOf(c).UserID)
+}
+
+func withTokens(*testing.T) settings {
+	return settings{config: session.Config{TokenTTL: 10 * time.Minute}}
 }
 
 func mayImpersonate(*testing.T) settings {
