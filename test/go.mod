@@ -7,6 +7,7 @@ go 1.26.0
 
 replace (
 	github.com/sessionkit/sessionkit => ../
+	github.com/sessionkit/sessionkit/assertion => ../assertion
 	github.com/sessionkit/sessionkit/middleware/echov5 => ../middleware/echov5
 	github.com/sessionkit/sessionkit/middleware/gin => ../middleware/gin
 )
@@ -20,6 +21,7 @@ require (
 	github.com/chromedp/cdproto v0.159.0
 	github.com/chromedp/chromedp v0.23.0
 	github.com/coder/websocket v1.8.15
+	github.com/go-jose/go-jose/v4 v4.1.8
 	github.com/go-sql-driver/mysql v1.10.1
 	github.com/golang-jwt/jwt/v5 v5.3.0
 	github.com/gorilla/sessions v1.4.0
@@ -31,6 +33,7 @@ require (
 	github.com/prometheus/client_golang v1.23.2
 	github.com/rs/zerolog v1.28.0
 	github.com/sessionkit/sessionkit v0.0.0
+	github.com/sessionkit/sessionkit/assertion v0.0.0
 	golang.org/x/mod v0.42.0
 	golang.org/x/sys v0.49.0
 	google.golang.org/grpc v1.84.0
