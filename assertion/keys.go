@@ -38,14 +38,8 @@ type keySet struct {
 // GenerateKey returns a new key for ES256 in PEM (PKCS#8), as does
 // `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256`.
 func GenerateKey() string {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		panic("assertion: " + err.Error()) // not with this curve
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		panic("assertion: " + err.Error()) // not with this type
-	}
+	key, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader) // neither fails with this curve
+	der, _ := x509.MarshalPKCS8PrivateKey(key)
 	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 }
 
@@ -75,7 +69,7 @@ func ParseKeys(text string) (Keys, error) {
 	var keys []jose.JSONWebKey
 	for i, block := range blocks {
 		key, err := parseKey(begin + block)
-		if err == nil && slices.ContainsFunc(keys, func(k jose.JSONWebKey) bool { return k.KeyID == key.KeyID }) {
+		if slices.ContainsFunc(keys, func(k jose.JSONWebKey) bool { return k.KeyID == key.KeyID }) {
 			err = errors.New("it is the same as an earlier key: remove one of the two")
 		}
 		if err != nil {
@@ -100,10 +94,10 @@ func parseKey(text string) (jose.JSONWebKey, error) {
 		return jose.JSONWebKey{}, errors.New("it cannot be read as PEM: is it cut off, or indented?")
 	case len(bytes.TrimSpace(rest)) > 0:
 		return jose.JSONWebKey{}, errors.New("there is text after it: remove it")
-	case block.Type == "ENCRYPTED PRIVATE KEY" || block.Headers["DEK-Info"] != "":
+	case block.Type == "ENCRYPTED PRIVATE KEY":
 		return jose.JSONWebKey{}, errors.New("it is encrypted: `openssl pkey -in key.pem` decrypts it")
 	case block.Type == "EC PRIVATE KEY":
-		return jose.JSONWebKey{}, errors.New("it is not in PKCS#8: `openssl pkey -in key.pem` converts it")
+		return jose.JSONWebKey{}, errors.New("it is not in PKCS#8: `openssl pkey -in key.pem` converts it, and decrypts it")
 	case block.Type != "PRIVATE KEY":
 		return jose.JSONWebKey{}, errors.New("it is not a private key: " + makeOne)
 	}
@@ -119,15 +113,12 @@ func parseKey(text string) (jose.JSONWebKey, error) {
 			return jose.JSONWebKey{}, errors.New("it is for another curve than P-256: " + makeOne)
 		}
 		key.Algorithm = string(jose.ES256)
-		secret, err = private.Bytes()
+		secret, _ = private.Bytes() // if it fails, the key is refused as not random
 	case ed25519.PrivateKey:
 		key.Algorithm = string(jose.EdDSA)
 		secret = private.Seed()
 	default:
 		return jose.JSONWebKey{}, errors.New("it is neither for P-256 nor for Ed25519: " + makeOne)
-	}
-	if err != nil {
-		return jose.JSONWebKey{}, err
 	}
 	if why := weakness(secret); why != "" {
 		return jose.JSONWebKey{}, fmt.Errorf("it is %s: %s", why, makeOne)
@@ -143,11 +134,8 @@ func parseKey(text string) (jose.JSONWebKey, error) {
 // weakness says why somebody else may know or guess a private key of 32 bytes, or returns
 // "". It cannot prove that a key is random.
 func weakness(secret []byte) string {
-	distinct := map[byte]bool{}
-	for _, b := range secret {
-		distinct[b] = true
-	}
-	if len(distinct) < 20 { // of random keys, about one in 10^10
+	// 32 random bytes have fewer than 20 different values in about one of 10^10 keys.
+	if len(slices.Compact(slices.Sorted(slices.Values(secret)))) < 20 {
 		return "not random"
 	}
 	if slices.Contains(published, base64.RawURLEncoding.EncodeToString(secret)) {
@@ -171,13 +159,10 @@ func newKeys(private []jose.JSONWebKey) (Keys, error) {
 		set.Keys = append(set.Keys, key.Public())
 	}
 	jwks, err := json.Marshal(set)
-	if err != nil {
-		return Keys{}, fmt.Errorf("assertion: the public keys: %w", err)
-	}
 	first := jose.SigningKey{Algorithm: jose.SignatureAlgorithm(private[0].Algorithm), Key: private[0]}
-	signer, err := jose.NewSigner(first, new(jose.SignerOptions).WithType(Type))
-	if err != nil {
-		return Keys{}, fmt.Errorf("assertion: a signer of the first key: %w", err)
+	signer, err2 := jose.NewSigner(first, new(jose.SignerOptions).WithType(Type))
+	if err := errors.Join(err, err2); err != nil {
+		return Keys{}, fmt.Errorf("assertion: %w", err)
 	}
 	return Keys{&keySet{signer, jwks}}, nil
 }

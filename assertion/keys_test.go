@@ -140,6 +140,7 @@ func TestParseKeys_RefusesOtherKeysAndQuotesNone(t *testing.T) {
 		"a password":          {"hunter2 is my password!", "there is no key"},
 		"text before":         {"hunter2\n" + good, "text before the first key"},
 		"text after":          {good + "hunter2", "key 1 of 1: there is text after it"},
+		"one letter after":    {good + "x", "key 1 of 1: there is text after it"},
 		"text between":        {good + "hunter2\n" + GenerateKey(), "key 1 of 2: there is text after it"},
 		"cut off":             {lines[0] + lines[1] + good, "key 1 of 2: it cannot be read as PEM"},
 		"cut off at the end":  {good + lines[0] + lines[1], "key 2 of 2: it cannot be read as PEM"},
@@ -152,6 +153,7 @@ func TestParseKeys_RefusesOtherKeysAndQuotesNone(t *testing.T) {
 		"P-384":               {p384PEM, "another curve than P-256"},
 		"a scalar of 1":       {p256(base64.RawURLEncoding.EncodeToString(one)), "not random"},
 		"a seed of zeros":     {seed(base64.RawURLEncoding.EncodeToString(make([]byte, 32))), "not random"},
+		"19 different bytes":  {differing(t, 19), "not random"},
 		"RFC 7515's example":  {p256("jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI"), "known to everybody"},
 		"RFC 7517's example":  {p256("870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE"), "known to everybody"},
 		"RFC 6979's example":  {p256("ya-p2EW6dRZrXCFXZ7HWk05Qw9s26JsSe4piKxIPZyE"), "known to everybody"},
@@ -173,6 +175,21 @@ func TestParseKeys_RefusesOtherKeysAndQuotesNone(t *testing.T) {
 			}
 		}
 	}
+}
+
+// differing returns a key of 32 bytes, of which so many differ.
+func differing(t *testing.T, n int) string {
+	t.Helper()
+	seed := make([]byte, 32)
+	for i := range seed {
+		seed[i] = byte(min(i, n-1))
+	}
+	return inPEM(t, ed25519.NewKeyFromSeed(seed), nil)
+}
+
+// One of some billions of random keys has so few different bytes, and is good.
+func TestParseKeys_TakesKeysThatAreRandomEnough(t *testing.T) {
+	mustParse(t, differing(t, 20))
 }
 
 func TestGenerateKey_MakesADifferentOneEachTime(t *testing.T) {

@@ -250,12 +250,28 @@ func TestSign_RefusesWhatNamesNobody(t *testing.T) {
 		"an audience with a space":  {sessionNow(), "billing ", "audience has white space", false},
 		"two audiences":             {sessionNow(), "a b", "audience has white space", false},
 		"an audience with a break":  {sessionNow(), "billing\n", "audience has white space", false},
+		"an audience with a DEL":    {sessionNow(), "billing\x7f", "audience has white space or a control", false},
 		"an audience of other text": {sessionNow(), "\xff", "audience has white space or", false},
 	} {
 		token, err := s.Sign(c.of, c.audience)
 		if err == nil || !strings.Contains(err.Error(), c.want) || token != "" || errors.Is(err, session.ErrUnauthenticated) != c.unauthenticated {
 			t.Errorf("%s: got %q, %v; want an error that says %q", name, token, err, c.want)
 		}
+	}
+}
+
+// brokenSigner stands for a key that cannot sign.
+type brokenSigner struct{ jose.Signer }
+
+func (brokenSigner) Sign([]byte) (*jose.JSONWebSignature, error) { return nil, errBroken }
+
+var errBroken = errors.New("broken")
+
+func TestSign_SaysThatItCannotSign(t *testing.T) {
+	s := newSigner(t, Config{})
+	s.keys.Store(&keySet{signer: brokenSigner{}})
+	if token, err := s.Sign(sessionNow(), audience); token != "" || !errors.Is(err, errBroken) || errors.Is(err, session.ErrUnauthenticated) {
+		t.Errorf("got %q, %v", token, err)
 	}
 }
 
