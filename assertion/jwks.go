@@ -7,6 +7,8 @@ import (
 )
 
 // JWKSMaxAge is for how long caches and other services may keep what Signer.JWKS answers.
+// Some libraries do not ask: Node's jose keeps it for ten minutes by default, and fetches
+// it again when it finds a key that it does not know.
 const JWKSMaxAge = 5 * time.Minute
 
 // JWKS returns the handler of the public keys (a JWK Set, RFC 7517). It answers GET and
