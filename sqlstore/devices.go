@@ -68,8 +68,8 @@ var insertDevice = func() string {
 	return "(" + strings.Join(names, ", ") + ")\nVALUES (" + strings.Join(values, ", ") + ")"
 }()
 
-// CreateDeviceLogin implements store.DeviceLogins with two or three statements. No login
-// waits for another one of its network.
+// CreateDeviceLogin implements store.DeviceLogins with two or three statements, and
+// up to five on shards. No login waits for another one of its network.
 func (s *Store) CreateDeviceLogin(ctx context.Context, n store.NewDeviceLogin, limit int) (bool, error) {
 	there, err := s.createDevice(ctx, n, limit)
 	return there, failed("creating a device login", err)
@@ -90,9 +90,26 @@ func (s *Store) createDevice(ctx context.Context, n store.NewDeviceLogin, limit 
 		if _, err := s.exec(ctx, s.sql.createDevice, args...); err != nil {
 			return false, err
 		}
+		if s.sharded.Load() {
+			if err := s.yieldUserCode(ctx, n); err != nil {
+				return false, err
+			}
+		}
 	}
 	err = s.queryRow(ctx, s.sql.hasDevice, n.ID[:]).Scan(&there)
 	return there, err
+}
+
+// yieldUserCode removes a login that has just been added, if another one has its user code.
+// The unique index of a shard does not know of the others. Of two logins at once each may
+// find the other one, and both go.
+func (s *Store) yieldUserCode(ctx context.Context, n store.NewDeviceLogin) error {
+	others, err := s.findIDs(ctx, s.sql.findSameCode, n.UserCode[:], n.ID[:])
+	if err != nil || len(others) == 0 {
+		return err
+	}
+	_, err = s.exec(ctx, s.sql.removeDevice, n.ID[:], n.UserCode[:])
+	return err
 }
 
 // FindDeviceLogin implements store.DeviceLogins with one query by primary key.

@@ -25,6 +25,7 @@ func (s *Store) Statements() map[string]string {
 		"revokeAll": s.sql.revokeAll, "hasEpochRow": s.sql.hasEpochRow, "probe": "SELECT 1" + s.sql.probe,
 
 		"pendingDevices": s.sql.pendingDevices, "createDevice": s.sql.createDevice, "hasDevice": s.sql.hasDevice,
+		"findSameCode": s.sql.findSameCode, "removeDevice": s.sql.removeDevice,
 		"findDevice": s.sql.findDevice, "findUserCode": s.sql.findUserCode, "recordPoll": s.sql.recordPoll, "decideDevice": s.sql.decideDevice,
 		"findOverDevices": s.sql.findOverDevices, "pruneDevices": s.sql.pruneDevices + placeholders(7) + s.sql.endOfIDs,
 	}

@@ -27,6 +27,7 @@ type statements struct {
 	findExpired, prune                string
 	hasEpochRow                       string
 	pendingDevices, createDevice      string
+	findSameCode, removeDevice        string
 	hasDevice, findDevice             string
 	findUserCode                      string
 	recordPoll, decideDevice          string
@@ -258,6 +259,9 @@ LEFT JOIN (
 		createDevice: r.Replace(`
 INSERT INTO {devices} ` + insertDevice + `
 {on conflict of devices}`),
+		findSameCode: r.Replace(`SELECT id FROM {devices} WHERE user_code = ? AND id <> ? LIMIT 1`),
+		removeDevice: r.Replace(`DELETE FROM {devices} WHERE id = ? AND user_code = ?`),
+
 		hasDevice: r.Replace(`SELECT COUNT(*) FROM {devices} WHERE id = ?`),
 
 		findDevice:   findDevice("id"),

@@ -12,9 +12,8 @@ import (
 // lookup table finds the shard of a session id: without it every refresh would ask all
 // shards, and one that has stopped would stop all refreshes. The epoch row lies on one of
 // the shards. A device login lies on the shard of its id, and its user code is looked for on
-// all of them. No index spans all shards, so none makes user codes unique: that the same
-// one is drawn twice is too rare to matter. What vtgate needs to know of all this is the
-// vschema, which Migrate checks and prints.
+// all of them. No index spans all shards: see Store.createDevice. What vtgate needs to know
+// of all this is the vschema, which Migrate checks and prints.
 
 // idsSuffix ends the name of the lookup table.
 const idsSuffix = "_ids"

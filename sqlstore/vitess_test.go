@@ -237,3 +237,57 @@ func TestStore_FindReadsTheClockOfTheRowsShard(t *testing.T) {
 		t.Errorf("without a row the clock is %v, %v; want that of the epoch's shard", none, err)
 	}
 }
+
+// The unique index of a shard does not know of the other shards. One database stands for all
+// of them here, so its index is made an ordinary one.
+func TestStore_GivesAUserCodeOnceOnAllShards(t *testing.T) {
+	cfg, err := mysql.ParseDSN(dbtest.Database(t, "interpolateParams=true"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	inner, err := mysql.NewConnector(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const on = "SHOW VSCHEMA VINDEXES ON `app`."
+	byID := [][]driver.Value{{"id", "xxhash", "xxhash", "", ""}}
+	a := app{db: sql.OpenDB(vtgate{Connector: inner, answers: map[string][][]driver.Value{
+		vtgateVersion: {{"app", "8.4.6-Vitess"}}, "SHOW VSCHEMA KEYSPACES": {{"app", "true", "", ""}},
+		on + "`users`": byID, on + "`sessions_epoch`": byID, on + "`sessions_devices`": byID, on + "`sessions_ids`": byID,
+		on + "`sessions`": {{"user_id", "xxhash", "xxhash", "", ""}, {"id", "sessions_ids", "consistent_lookup_unique", "", ""}},
+	}})}
+	defer a.db.Close()
+	a.exec(t, integerUsers)
+	a.Store = newStore(t, a.db, sqlstore.Config{})
+	if err := a.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	a.exec(t, "ALTER TABLE sessions_devices DROP KEY by_code, ADD KEY by_code (user_code)")
+	create := func(what string, n store.NewDeviceLogin, want bool) {
+		t.Helper()
+		if ok, err := a.CreateDeviceLogin(t.Context(), n, 10); ok != want || err != nil {
+			t.Errorf("%s: %v, %v; want %v", what, ok, err, want)
+		}
+	}
+	there := func(what string, n store.NewDeviceLogin, want bool) {
+		t.Helper()
+		if _, d, err := a.FindDeviceLogin(t.Context(), n.ID); err != nil || (d != nil) != want || d != nil && d.UserCode != n.UserCode {
+			t.Errorf("%s: found %+v, %v; want it there: %v", what, d, err, want)
+		}
+	}
+	first := store.NewDeviceLogin{ID: newID(), UserCode: newDigest(), Lifetime: time.Hour}
+	create("a login", first, true)
+	create("the same again", first, true)
+	second := first
+	second.ID = newID()
+	create("another one with its code", second, false)
+	there("the first", first, true)
+	there("the second", second, false)
+	other := store.NewDeviceLogin{ID: newID(), UserCode: newDigest(), Lifetime: time.Hour}
+	create("another code", other, true)
+	again := other
+	again.UserCode = first.UserCode
+	create("a login that is there, with the code of another one", again, true)
+	there("that login", other, true)
+	there("the first", first, true)
+}

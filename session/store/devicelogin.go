@@ -66,8 +66,9 @@ type DeviceLogins interface {
 	// same UserCode, or if limit logins of the same Network that have not ended are there.
 	// When one with the same ID exists already, it is left as it is.
 	//
-	// Calls at the same time may not see each other: then there are more than limit, but
-	// at most one more for each of these calls.
+	// Of calls at the same time with one UserCode at most one reports true. Those with one
+	// Network may not see each other: then there are more than limit, but at most one more
+	// for each of these calls.
 	CreateDeviceLogin(ctx context.Context, d NewDeviceLogin, limit int) (bool, error)
 
 	// FindDeviceLogin reads a login and the clock in one statement. A login that does not

@@ -28,7 +28,7 @@ var deviceClauses = []clause{
 
 var deviceRaceClauses = []clause{
 	{"CreateDeviceLogin of one login many times at once adds one", (*suite).deviceTwiceRace},
-	{"CreateDeviceLogin gives a user code to one of many logins that begin at once", (*suite).deviceCodeRace},
+	{"CreateDeviceLogin gives a user code to at most one of many logins that begin at once", (*suite).deviceCodeRace},
 	{"CreateDeviceLogin keeps its limit for what follows many logins at once", (*suite).deviceLimitRace},
 	{"RecordPoll succeeds once when many polls come at once", (*suite).devicePollRace},
 	{"DecideDeviceLogin succeeds once when many decide at once", (*suite).deviceDecideRace},
@@ -438,7 +438,7 @@ func (s *suite) deviceCodeRace() {
 		if won := s.race(func(i int) (ok bool, err error) {
 			reported[i], err = s.devices().CreateDeviceLogin(s.ctx(), logins[i], many)
 			return reported[i], err
-		}); won != 1 {
+		}); won > 1 {
 			s.Errorf("%d logins have the same user code", won)
 		}
 		for i, n := range logins {
