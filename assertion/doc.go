@@ -28,6 +28,7 @@
 //	sub, sid   Session.UserID and Session.ID
 //	iat, exp   see Signer.Sign
 //	jti        random, for a service that accepts each assertion once
+//	client_id  Session.Client; left out if a browser holds the session
 //	roles      Session.Roles; left out if there are none
 //	auth_time  Session.AuthTime; left out in an impersonation
 //	amr        Session.Methods (values of RFC 8176); left out in an impersonation

@@ -116,6 +116,7 @@ type claims struct {
 	ID       string `json:"jti"`
 
 	SessionID string            `json:"sid"`
+	Client    string            `json:"client_id,omitempty"`
 	AuthTime  int64             `json:"auth_time,omitempty"`
 	Methods   []string          `json:"amr,omitempty"`
 	Roles     []string          `json:"roles,omitempty"`
@@ -146,8 +147,8 @@ func (s *Signer) Sign(of session.Session, audience string) (string, error) {
 	if of.ID == "" || of.UserID == "" {
 		return "", fmt.Errorf("assertion: there is no session: %w", session.ErrUnauthenticated)
 	}
-	if !utf8.ValidString(of.UserID) || !utf8.ValidString(of.Actor) {
-		return "", errors.New("assertion: the id of a user is not in UTF-8: JSON would make another id of it")
+	if !utf8.ValidString(of.UserID) || !utf8.ValidString(of.Actor) || !utf8.ValidString(of.Client) {
+		return "", errors.New("assertion: the id of a user or of a client is not in UTF-8: JSON would make another id of it")
 	}
 	now := signedAt(of)
 	expiry := now.Add(s.cfg.TTL)
@@ -165,6 +166,7 @@ func (s *Signer) Sign(of session.Session, audience string) (string, error) {
 		Expiry:    expiry.Unix(),
 		ID:        rand.Text(),
 		SessionID: of.ID,
+		Client:    of.Client,
 		Roles:     of.Roles,
 		Attrs:     only(of.Attrs, s.cfg.Attrs),
 		Data:      only(of.Data, s.cfg.Data),

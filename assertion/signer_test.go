@@ -104,6 +104,10 @@ func TestSign_SaysWhoIsLoggedInAndNoMore(t *testing.T) {
 			change: func(s *session.Session) { s.Roles, s.Methods = nil, nil },
 			want:   `{"aud":"https://billing.test","auth_time":946681200,"exp":946684860,"iat":946684800,"iss":"https://app.test","sid":"s1","sub":"7"}`,
 		},
+		"of a program with tokens": {
+			change: func(s *session.Session) { s.Roles, s.Methods, s.Client = nil, nil, "acme-cli" },
+			want:   `{"aud":"https://billing.test","auth_time":946681200,"client_id":"acme-cli","exp":946684860,"iat":946684800,"iss":"https://app.test","sid":"s1","sub":"7"}`,
+		},
 		"an impersonation": {
 			change: func(s *session.Session) { s.Actor = "1" },
 			want:   `{"act":{"sub":"1"},"aud":"https://billing.test","exp":946684860,"iat":946684800,"iss":"https://app.test","roles":["admin","user"],"sid":"s1","sub":"7"}`,
