@@ -32,6 +32,11 @@
 // A revoked session is refused at its next refresh. With [Manager.Run], every node
 // also stops accepting its access cookies within about a second.
 //
+// # Clients that are not browsers
+//
+// A mobile app or a command line holds the same two tickets as tokens, and its session has the
+// same row and the same rules: see [Tokens].
+//
 // # Size
 //
 // The refresh cookie has two names: a login sets both, and each refresh one of them, in
@@ -46,6 +51,7 @@
 //	  and an external id of 36 letters         68
 //	  and the data {"tenant": "7"}             16
 //	in an impersonation                        some 24, and 104 in the refresh cookie
+//	an access token, a client of 8 letters     53 more
 //
 // A handler that asks for the session gets copies. Of a session without facts and
 // attributes these cost no allocation; methods cost one, and data two. A cookie that is
