@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -118,10 +119,14 @@ func TestTokens_DeviceMayLoseItsFirstAnswers(t *testing.T) {
 				t.Fatalf("a refresh token: %v, %v", p.grant.RefreshToken != "", err)
 			}
 		}
-		for range 3 {
+		for range 2 {
 			time.Sleep(time.Minute)
 			p.mustRefresh()
 		}
+		if g, err := d.poll(); err != nil || g.RefreshToken != "" {
+			t.Errorf("a question on its way meanwhile: a refresh token: %v, %v; want none", g.RefreshToken != "", err)
+		}
+		time.Sleep(time.Minute/12 + time.Millisecond)
 		if _, err := d.poll(); !errors.Is(err, session.ErrReused) {
 			t.Errorf("a copy of the code: %v; want ErrReused", err)
 		}
@@ -342,6 +347,49 @@ func TestTokens_ApprovalMayBeRepeated(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// What another user, or a refusal, does between the two steps of an approval counts.
+func TestTokens_ApprovalMayLoseARace(t *testing.T) {
+	for name, c := range map[string]struct {
+		method string
+		other  func(d *device, other *sessiontest.Browser) error
+		device error
+		user   string
+	}{
+		"another user approves": {"Create", func(d *device, other *sessiontest.Browser) error {
+			return d.w.Tokens().ApproveDevice(page(other), d.codes.UserCode, session.Login{UserID: "2"})
+		}, nil, "2"},
+		"another user refuses": {"DecideDeviceLogin", func(d *device, other *sessiontest.Browser) error {
+			return d.w.Tokens().DenyDevice(page(other), d.codes.UserCode)
+		}, session.ErrDenied, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inTestWorld(t, withTokens, func(w *testWorld) {
+				d, other := w.beginDevice(), newBrowser()
+				w.login(other, session.Login{UserID: "2"})
+				raced := false
+				w.store.Before(func(_ context.Context, method string) error {
+					if method == c.method && !raced {
+						raced = true
+						return c.other(d, other)
+					}
+					return nil
+				})
+				if err := d.approve(); !errors.Is(err, session.ErrNotFound) || !raced {
+					t.Errorf("%v, raced %v; want ErrNotFound", err, raced)
+				}
+				w.store.Before(nil)
+				g, err := d.poll()
+				if !errors.Is(err, c.device) || g.Session.UserID != c.user {
+					t.Errorf("the device is told %v, and is user %q; want %v, %q", err, g.Session.UserID, c.device, c.user)
+				}
+				if list, err := w.List(w.Context(), "1", ""); err != nil || len(list) != 1 {
+					t.Errorf("user 1 has the devices %+v, %v; want the browser alone", list, err)
+				}
+			})
+		})
 	}
 }
 

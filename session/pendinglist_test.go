@@ -30,16 +30,21 @@ func TestPendingRevocations_FullListAcceptsOnlyWhatItHolds(t *testing.T) {
 
 func TestNew_PendingRevocationsAreKeptForTheLongestSession(t *testing.T) {
 	const day = 24 * time.Hour
-	for _, c := range []struct{ absolute, remember, want time.Duration }{
-		{time.Hour, 90 * day, 90 * day},
-		{200 * day, 90 * day, 200 * day},
+	for _, c := range []struct{ absolute, remember, token, want time.Duration }{
+		{time.Hour, 90 * day, 0, 90 * day},
+		{200 * day, 90 * day, 0, 200 * day},
+		{time.Hour, 90 * day, 300 * day, 300 * day},
 	} {
-		m, err := New(parseKeys(t, GenerateKey()), store.NewMemory(), Config{AbsoluteTimeout: c.absolute, RememberAbsoluteTimeout: c.remember})
+		cfg := Config{AbsoluteTimeout: c.absolute, RememberAbsoluteTimeout: c.remember, TokenAbsoluteTimeout: c.token}
+		if c.token > 0 {
+			cfg.TokenTTL = time.Minute
+		}
+		m, err := New(parseKeys(t, GenerateKey()), store.NewMemory(), cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if got := m.revoker.giveUpAfter; got != c.want {
-			t.Errorf("timeouts of %v and %v: kept for %v; want %v", c.absolute, c.remember, got, c.want)
+			t.Errorf("timeouts of %v, %v and %v: kept for %v; want %v", c.absolute, c.remember, c.token, got, c.want)
 		}
 	}
 }

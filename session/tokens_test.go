@@ -238,6 +238,26 @@ func TestTokens_ParallelRefreshesAllGetUsableTokens(t *testing.T) {
 	})
 }
 
+// An outcome is shared for no longer than a straggler of either kind is served.
+func TestTokens_OutcomesAreSharedForAMoment(t *testing.T) {
+	inTestWorld(t, session.Config{TokenTTL: time.Second}, func(w *testWorld) {
+		p := w.logProgramIn("acme-cli")
+		for wait, want := range map[time.Duration]int{time.Second / 12: 0, time.Second/12 + time.Millisecond: 1} {
+			time.Sleep(time.Second)
+			ask := func() {
+				if _, err := p.ask(); err != nil {
+					t.Error(err)
+				}
+			}
+			ask()
+			time.Sleep(wait)
+			if calls := w.calls(ask, "Find", "FindAndConfirm"); calls != want {
+				t.Errorf("again after %v: %d reads; want %d", wait, calls, want)
+			}
+		}
+	})
+}
+
 // A thief is caught by the same rules as with cookies, whatever he does with the answers.
 func TestTokens_TheftOfARefreshTokenIsNoticed(t *testing.T) {
 	for name, thief := range map[string]func(w *testWorld, stolen, victim *tokenClient) error{
@@ -547,6 +567,10 @@ func TestManager_RequireLiveNeedsTheProofInAToken(t *testing.T) {
 		forged := withToken("skat_" + seal(t, codecFor(t, testWorldKey, "token|access"), "access_token", payload))
 		if _, err := live(forged); !errors.Is(err, session.ErrUnauthenticated) {
 			t.Errorf("a forged token: %v; want ErrUnauthenticated", err)
+		}
+		value, _ := strings.CutPrefix(forged.Header.Get("Authorization"), "Bearer ")
+		if _, err := w.Tokens().Introspect(forged, value); !errors.Is(err, session.ErrUnauthenticated) {
+			t.Errorf("a forged token is active: %v; want ErrUnauthenticated", err)
 		}
 		if err := w.RevokeUser(w.Context(), "1"); err != nil {
 			t.Fatal(err)
