@@ -35,6 +35,7 @@ require (
 	github.com/sessionkit/sessionkit v0.0.0
 	github.com/sessionkit/sessionkit/assertion v0.0.0
 	golang.org/x/mod v0.42.0
+	golang.org/x/oauth2 v0.38.0
 	golang.org/x/sys v0.49.0
 	google.golang.org/grpc v1.84.0
 	modernc.org/sqlite v1.50.0
