@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"embed"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -12,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
 
+	"github.com/sessionkit/sessionkit/example/internal/look"
 	sessionmw "github.com/sessionkit/sessionkit/middleware"
 	"github.com/sessionkit/sessionkit/session"
 	"github.com/sessionkit/sessionkit/sqlstore"
@@ -80,9 +80,6 @@ func newApp(ctx context.Context, keys session.Keys, db database, opts options, d
 	return a, err
 }
 
-//go:embed static
-var staticFiles embed.FS
-
 func (a *app) routes() *echo.Echo {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
@@ -108,7 +105,7 @@ func (a *app) routes() *echo.Echo {
 		a.guard.Protect, // the one line: everything below needs a session, except what is Public
 	)
 
-	e.StaticFS("/static/", echo.MustSubFS(staticFiles, "static"))
+	e.StaticFS("/static/", look.Static)
 	e.GET("/", a.home)
 	e.GET("/api/session", a.apiSession)
 	e.GET("/healthz", a.health)
