@@ -7,9 +7,6 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"net/url"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -17,8 +14,8 @@ import (
 	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
-	_ "modernc.org/sqlite"
 
+	"github.com/sessionkit/sessionkit/example/internal/base"
 	"github.com/sessionkit/sessionkit/sqlstore"
 )
 
@@ -52,7 +49,7 @@ func openDatabase(ctx context.Context, opts options) (db database, err error) {
 		db.DB, err = openPostgres(opts.postgres)
 	default:
 		db.dialect, db.usersTable = sqlstore.SQLite, sqliteUsers
-		db.DB, err = openSQLite(opts.db)
+		db.DB, err = base.OpenSQLite(opts.db)
 	}
 	if err != nil {
 		return db, err
@@ -106,25 +103,4 @@ func (db database) bind(query string) string {
 		parts[i] += "$" + strconv.Itoa(i+1)
 	}
 	return strings.Join(parts, "")
-}
-
-func openSQLite(file string) (*sql.DB, error) {
-	file, err := filepath.Abs(file)
-	if err != nil {
-		return nil, fmt.Errorf("-db: %w", err)
-	}
-	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-		return nil, fmt.Errorf("-db: %w", err)
-	}
-	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600) // SQLite itself would let other users read it
-	if err != nil {
-		return nil, fmt.Errorf("-db: %w", err)
-	}
-	f.Close()
-	dsn := url.URL{Scheme: "file", Path: filepath.ToSlash(file), RawQuery: url.Values{
-		// Readers do not wait for a writer. Writers wait for each other, but for less
-		// time than a request waits for the store.
-		"_pragma": {"busy_timeout(1500)", "journal_mode(WAL)"},
-	}.Encode()}
-	return sql.Open("sqlite", dsn.String())
 }

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sessionkit/sessionkit/example/internal/base"
 	"github.com/sessionkit/sessionkit/session"
 	"github.com/sessionkit/sessionkit/session/sessiontest"
 )
@@ -59,7 +60,7 @@ func testApp(t *testing.T, key string, accessTTL time.Duration) *app {
 func serveApp(t *testing.T, handler http.Handler) *httptest.Server {
 	t.Helper()
 	server := httptest.NewUnstartedServer(nil)
-	server.Config = newServer(handler)
+	server.Config = base.NewServer(handler)
 	server.Start()
 	t.Cleanup(server.Close)
 	return server

@@ -6,7 +6,8 @@
 //
 // Read app.go first: the wiring and the routes, which is what an app of your own
 // needs too. Then login.go, inspector.go, account.go and admin.go: the pages. The other
-// files hold what every app has: users, passwords, a database, keys, a server.
+// files and internal/base hold what every app has: users, passwords, a database, keys, a
+// server.
 package main
 
 import (
@@ -25,6 +26,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/sessionkit/sessionkit/example/internal/base"
 )
 
 func main() {
@@ -149,5 +152,5 @@ func run(ctx context.Context, opts options, out io.Writer) (err error) {
 	if !loopback {
 		fmt.Fprintln(out, "  no demo users, because this is not a loopback address: add users to the table users")
 	}
-	return serve(ctx, newServer(a.routes()), listener)
+	return base.Serve(ctx, base.NewServer(a.routes()), listener)
 }
