@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bytes"
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html/template"
+	"net/http"
+
+	"github.com/sessionkit/sessionkit/session"
+)
+
+//go:embed pages/*.html
+var pageFiles embed.FS
+
+// pages holds the templates by name, each with the layout around it.
+var pages = func() map[string]*template.Template {
+	parsed := map[string]*template.Template{}
+	for _, name := range []string{"home", "login", "device", "tokens", "devices"} {
+		parsed[name] = template.Must(template.ParseFS(pageFiles, "pages/layout.html", "pages/"+name+".html"))
+	}
+	return parsed
+}()
+
+// notices are the texts for ?done=. Nothing that a URL contains is shown.
+var notices = map[string]string{
+	"approved":    "The device is connected. It gets its tokens within a few seconds, and is in the list of your devices.",
+	"denied":      "The device is refused.",
+	"device":      "That device is logged out.",
+	"device-gone": "That device was already logged out.",
+	"logged-out":  "You are logged out.",
+}
+
+// render answers with a page. On an error nothing has been written.
+func render(w http.ResponseWriter, r *http.Request, status int, page, title string, body any) error {
+	s, ok := session.FromContext(r.Context())
+	var html bytes.Buffer
+	err := pages[page].Execute(&html, map[string]any{
+		"Title": title, "Path": r.URL.Path, "Session": s, "LoggedIn": ok, "Notice": notices[r.URL.Query().Get("done")], "Body": body,
+	})
+	if err != nil {
+		return fmt.Errorf("page %s: %w", page, err)
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store") // a page shows who is logged in, or a token
+	w.WriteHeader(status)
+	_, _ = w.Write(html.Bytes()) // the browser is gone
+	return nil
+}
+
+func redirect(w http.ResponseWriter, r *http.Request, page, notice string) error {
+	http.Redirect(w, r, page+"?done="+notice, http.StatusSeeOther)
+	return nil
+}
+
+// home is public. While the database does not answer, nobody knows who is a visitor.
+func (a *app) home(w http.ResponseWriter, r *http.Request) error {
+	if err := a.guard.Err(r); errors.Is(err, session.ErrStoreUnavailable) {
+		return err
+	}
+	client := field("client_id", commandLine)
+	return render(w, r, http.StatusOK, "home", "Tour", []string{
+		command("curl", "-sS", "-d", client, a.url+"/oauth/device"),
+		command("curl", "-sS", "-d", client, "-d", field("grant_type", "urn:ietf:params:oauth:grant-type:device_code")) + ` -d "device_code=$CODE" ` + command(a.url+"/oauth/token"),
+	})
+}
+
+// loginForm is what the login page shows.
+type loginForm struct{ Email, Next, Error string }
+
+func (a *app) loginPage(w http.ResponseWriter, r *http.Request) error {
+	return render(w, r, http.StatusOK, "login", "Log in", loginForm{current(r).Attrs["email"], r.FormValue("next"), ""})
+}
+
+func (a *app) login(w http.ResponseWriter, r *http.Request) error {
+	form := loginForm{r.FormValue("email"), r.FormValue("next"), "The e-mail address or the password is wrong."}
+	u, err := a.users.byPassword(r.Context(), form.Email, r.FormValue("password"))
+	if errors.Is(err, errWrongPassword) {
+		return render(w, r, http.StatusUnauthorized, "login", "Log in", form)
+	}
+	if err != nil {
+		return err
+	}
+	if err := a.guard.Issue(w, r, session.Login{UserID: u.id, Epoch: u.epoch}); err != nil {
+		return err
+	}
+	http.Redirect(w, r, a.guard.ReturnTo(r, "/"), http.StatusSeeOther)
+	return nil
+}
+
+// apiSession tells programs and scripts who they are.
+func apiSession(w http.ResponseWriter, r *http.Request) {
+	s := current(r)
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(map[string]any{ // the client is gone
+		"user_id":    s.UserID,
+		"session_id": s.ID,
+		"client":     s.Client, // "": a browser
+		"name":       s.Data["name"],
+		"roles":      append([]string{}, s.Roles...), // [] in JSON, never null
+		"auth_time":  s.AuthTime,
+		"expires_at": s.ExpiresAt,
+	})
+}

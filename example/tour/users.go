@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/alexedwards/argon2id"
+
+	"github.com/sessionkit/sessionkit/session"
+)
+
+const usersTable = `CREATE TABLE IF NOT EXISTS users (
+	id            INTEGER PRIMARY KEY AUTOINCREMENT,
+	email         TEXT    NOT NULL UNIQUE,
+	password_hash TEXT    NOT NULL,
+	name          TEXT    NOT NULL,
+	roles         TEXT    NOT NULL DEFAULT '[]',
+	disabled      INTEGER NOT NULL DEFAULT 0,
+	session_epoch INTEGER NOT NULL DEFAULT 1
+)`
+
+type demoUser struct{ email, password, name, roles string }
+
+var demoUsers = []demoUser{
+	{"ada@example.com", "ada-demo-password", "Ada Lovelace", `[]`},
+	{"grace@example.com", "grace-demo-password", "Grace Hopper", `["admin"]`},
+}
+
+// hashParams are the minimum that OWASP recommends for argon2id.
+var hashParams = &argon2id.Params{Memory: 19 << 10, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
+
+var errWrongPassword = errors.New("no user has this e-mail address and this password")
+
+// user is what a login needs of a row.
+type user struct {
+	id    string
+	hash  string
+	epoch uint64
+}
+
+type userTable struct{ db *sql.DB }
+
+// prepare creates the table and the demo users.
+func (t userTable) prepare(ctx context.Context) error {
+	if _, err := t.db.ExecContext(ctx, usersTable); err != nil {
+		return err
+	}
+	for _, u := range demoUsers {
+		hash, err := argon2id.CreateHash(u.password, hashParams)
+		if err != nil {
+			return err
+		}
+		_, err = t.db.ExecContext(ctx, `INSERT INTO users (email, password_hash, name, roles) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`, u.email, hash, u.name, u.roles)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t userTable) byID(ctx context.Context, id string) (user, error) {
+	return t.one(ctx, `WHERE id = ?`, id)
+}
+
+// byPassword returns the user who has this address and this password, or errWrongPassword. It
+// counts no failures, and an unknown address is answered sooner: the first example does better.
+func (t userTable) byPassword(ctx context.Context, email, password string) (user, error) {
+	u, err := t.one(ctx, `WHERE email = ?`, strings.ToLower(strings.TrimSpace(email)))
+	if errors.Is(err, sql.ErrNoRows) {
+		return user{}, errWrongPassword
+	}
+	if err != nil {
+		return user{}, err
+	}
+	if ok, err := argon2id.ComparePasswordAndHash(password, u.hash); err != nil || !ok {
+		return user{}, errors.Join(errWrongPassword, err)
+	}
+	return u, nil
+}
+
+// one returns a user. The hash and the epoch are of one statement, so that a password that is
+// changed during a login stops it.
+func (t userTable) one(ctx context.Context, where string, arg any) (u user, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	err = t.db.QueryRowContext(ctx, `SELECT id, password_hash, session_epoch FROM users `+where, arg).Scan(&u.id, &u.hash, &u.epoch)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		err = fmt.Errorf("%w: the users: %w", session.ErrStoreUnavailable, err) // answered as when the store is down
+	}
+	return u, err
+}
