@@ -1,5 +1,5 @@
 # make test runs every test, on real parts. It needs a MariaDB (or MySQL) server,
-# PostgreSQL, PgBouncer, Chromium and nginx. It says what is missing, and installs it from Debian's packages. If it
+# PostgreSQL, PgBouncer, Chromium, nginx and curl. It says what is missing, and installs it from Debian's packages. If it
 # cannot, it says what to install, and fails: it never skips a test silently.
 
 .PHONY: test test-mysql test-postgres lint deps run bench scaling drill drill-cluster drill-vitess attacks fuzz mutants vulncheck release help
