@@ -2,7 +2,7 @@
 # PostgreSQL, PgBouncer, Chromium, nginx and curl. It says what is missing, and installs it from Debian's packages. If it
 # cannot, it says what to install, and fails: it never skips a test silently.
 
-.PHONY: test test-mysql test-postgres lint deps run bench scaling drill drill-cluster drill-vitess attacks fuzz mutants vulncheck release help
+.PHONY: test test-mysql test-postgres test-users lint deps run bench scaling drill drill-cluster drill-vitess attacks fuzz mutants vulncheck release help
 
 # The folders of all modules.
 MODULES := $(sort $(patsubst %/go.mod,%,$(shell find . -name go.mod -not -path '*/.*')))
@@ -11,16 +11,26 @@ MODULES := $(sort $(patsubst %/go.mod,%,$(shell find . -name go.mod -not -path '
 REPORTS := collected=$$SESSIONKIT_REPORTS; export SESSIONKIT_REPORTS=$${collected:-$$(mktemp -d)}
 PRINT   := [ -n "$$collected" ] || ./.ci/reports "$$SESSIONKIT_REPORTS"
 
+# What these packages of the module test do takes long: make test-users does it.
+USERS := newcomer release
+
+# The packages of a module that make test runs.
+PACKAGES = $$(go -C $$m list ./... $(foreach p,$(USERS),| grep -v /test/$p$$))
+
 # All is compiled first: tests that measure time then have the processors for themselves.
-test: deps lint ## every test, as CI runs them
+test: deps lint ## every test but those of the next three targets, which CI runs as well
 	@$(REPORTS); \
 	for m in $(MODULES); do echo "compile $$m"; go -C $$m list -race -export -deps -test ./... >/dev/null || exit 1; done; \
-	for m in $(MODULES); do echo "test $$m"; go -C $$m test -race -shuffle=on -timeout=20m ./... || exit 1; done; \
+	for m in $(MODULES); do echo "test $$m"; go -C $$m test -race -shuffle=on -timeout=20m $(PACKAGES) || exit 1; done; \
 	$(PRINT)
 	go test -run=Allocates ./middleware
 	go test -run=TestSearch ./session -search
 	go run -C test ./mutants -sample 8
-	./.ci/fuzz 30s
+	./.ci/fuzz 15s
+
+# Compiles much: each program has a build of its own.
+test-users: deps ## what users get: the quickstart's programs in empty folders, and a release
+	go test -C test -race -shuffle=on -timeout=30m $(addprefix ./,$(USERS))
 
 # Runs on Oracle MySQL those tests that concern the database, so not those of the nodes' keys.
 # .ci/mysql downloads the server and installs nothing. They also run in make test, on MariaDB

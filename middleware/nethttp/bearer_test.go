@@ -111,6 +111,13 @@ func TestAdmit_TokenExemptsFromTheOriginCheckAlone(t *testing.T) {
 			b := a.client(fetch)
 			b.Send("POST", "/login", "user=ada")
 			crossSite := guardtest.Kind{"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.test"}
+			// Nor does the check ask the store for another site.
+			expire()
+			before := a.Store.Calls()
+			b.As(crossSite).Send("POST", "/account", "", "Authorization", "Bearer skat_x")
+			if calls := a.Store.Calls() - before; calls != 0 {
+				a.Errorf("tokens %v: %d calls of the store for a request from another site; want none", tokens, calls)
+			}
 			for _, c := range []struct {
 				name, authorization string
 				client              *guardtest.Client
