@@ -651,8 +651,13 @@ func TestTokens_FingerprintIsForBrowsers(t *testing.T) {
 	cfg := withTokens
 	cfg.Fingerprint, cfg.RequireFingerprint = (*http.Request).UserAgent, true
 	inTestWorld(t, cfg, func(w *testWorld) {
-		p := w.logProgramIn("acme-cli")
-		r := p.request()
+		browser := page(newBrowser())
+		browser.Header.Set("User-Agent", "Firefox/145")
+		g, err := w.Tokens().Issue(browser, session.Login{UserID: "1", Client: "acme-cli"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := withToken(g.AccessToken)
 		r.Header.Set("User-Agent", "curl/8")
 		v, err := w.Authenticate(r)
 		if err != nil {
@@ -662,7 +667,7 @@ func TestTokens_FingerprintIsForBrowsers(t *testing.T) {
 			t.Errorf("RequireLive: %v", err)
 		}
 		w.expireTokens()
-		if _, err := w.Tokens().Refresh(r, "acme-cli", p.grant.RefreshToken); err != nil || w.count(session.EventSuspicious) > 0 {
+		if _, err := w.Tokens().Refresh(r, "acme-cli", g.RefreshToken); err != nil || w.count(session.EventSuspicious) > 0 {
 			t.Errorf("Refresh: %v, %d suspicions", err, w.count(session.EventSuspicious))
 		}
 	})

@@ -100,7 +100,7 @@ var behaviours = []struct {
 		}
 		before := w.store.Calls()
 		for range 20 {
-			if a := send(200, "GET", "/account", g.AccessToken); a.body != "user="+w.ada+" roles=staff methods=" || len(a.set) > 0 {
+			if a := send(200, "GET", "/account", g.AccessToken); !strings.HasPrefix(a.body, "user="+w.ada+" roles=staff methods= ") || len(a.set) > 0 {
 				w.Errorf("the answer is %q and sets %q", a.body, a.set)
 			}
 		}
