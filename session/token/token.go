@@ -197,8 +197,9 @@ func Write(w http.ResponseWriter, g session.Grant) error {
 	}{g.AccessToken, "Bearer", seconds(g.ExpiresIn), g.RefreshToken})
 }
 
-// seconds rounds down: a client must not believe that a token lives longer than it does.
-func seconds(d time.Duration) int64 { return int64(d / time.Second) }
+// seconds rounds down: a client should not believe that a token lives longer than it does. The
+// last second is an exception: clients take 0 for a token that never expires.
+func seconds(d time.Duration) int64 { return max(1, int64(d/time.Second)) }
 
 // writeJSON keeps every answer from caches (RFC 6749, section 5.1).
 func writeJSON(w http.ResponseWriter, status int, body any) error {

@@ -321,6 +321,16 @@ func TestNew_NamesEveryFault(t *testing.T) {
 	}
 }
 
+// Clients such as golang.org/x/oauth2 take 0 for a token that never expires.
+func TestWrite_NeverSaysThatATokenLivesForNoTime(t *testing.T) {
+	for life, want := range map[time.Duration]string{0: "1}", time.Millisecond: "1}", 1999 * time.Millisecond: "1}", 2 * time.Second: "2}"} {
+		rec := httptest.NewRecorder()
+		if err := token.Write(rec, session.Grant{ExpiresIn: life}); err != nil || !strings.Contains(rec.Body.String(), `"expires_in":`+want) {
+			t.Errorf("%v: %s, %v", life, rec.Body, err)
+		}
+	}
+}
+
 // An error of the app's own login of a client.
 func TestWriteError_HidesTheCause(t *testing.T) {
 	for _, c := range []struct {

@@ -63,8 +63,8 @@ func (l *lossy) RoundTrip(r *http.Request) (*http.Response, error) {
 	return nil, errLost
 }
 
-// shortTTL is about the shortest with which every expires_in is 1: a token lives for up to a
-// tenth less. x/oauth2 takes 0 for "never expires".
+// shortTTL is little more than the shortest that Config accepts, so that a busy machine has the
+// time for an answer.
 const shortTTL = 1150 * time.Millisecond
 
 // x/oauth2 takes a token for expired ten seconds early, so each call of Token refreshes.
