@@ -48,41 +48,66 @@ func tokenIn(line string) (string, bool) {
 // isByToken reports whether a token, not a cookie, says who a request belongs to.
 func (m *Manager) isByToken(r *http.Request) bool { return m.cfg.TokenTTL > 0 && HasToken(r) }
 
-// byToken is Authenticate for a request with a token. It asks no store: the client has a
-// refresh token to do that with.
+// byToken is Authenticate for a request with a token. It asks no store about a token that has
+// expired, or whose session this node knows to be over: the client has a refresh token.
+//
+// A good token may not be accepted because this node's clock is wrong, or because everybody
+// has to refresh. Many clients refresh by their clock alone, and not after a 401. So the store
+// is asked, and what it says takes the place of the token's content.
 func (m *Manager) byToken(r *http.Request) (Verdict, error) {
-	t, err := m.tickets.token(r)
+	token, err := m.tickets.token(r)
 	if err != nil {
 		return Verdict{}, err
 	}
-	if !m.accepts(t) {
-		return Verdict{}, unauthenticated("the access token has expired, or its session is over")
+	t, ok := m.tickets.openAccessToken(r, token)
+	switch {
+	case !ok:
+		return Verdict{}, unauthenticated("no key opens the access token")
+	case m.accepts(t):
+		return Verdict{ticket: t}, nil
+	case !m.store.estimate().Before(t.ExpiresAt):
+		return Verdict{}, unauthenticated("the access token has expired")
+	case m.revocations.knowsEnd(t.id, t.globalEpoch):
+		return Verdict{}, unauthenticated("the session of the access token is over")
+	case IsPrefetch(r):
+		return Verdict{}, unavailable(errPrefetch)
 	}
-	return Verdict{ticket: t}, nil
+	c := m.store.begin(r.Context(), r)
+	defer c.end()
+	v, err := m.requireLive(c, Verdict{ticket: t}, refreshTicket{})
+	if err != nil {
+		return Verdict{}, err
+	}
+	if v.ticket.ExpiresAt.After(t.ExpiresAt) {
+		v.ticket.ExpiresAt = t.ExpiresAt
+	}
+	m.tickets.sealers.Load().tokens.cache.put(&cachedTicket{value: token[len(accessPrefix):], ticket: *v.ticket})
+	return v, nil
 }
 
-// token returns the ticket in the request's access token, accepted or not. Next to the token
-// there may be no other sign of who the request belongs to: a cookie would be sent by a
-// browser for any site, and a token exempts a request from the check for that.
-func (ts *tickets) token(r *http.Request) (*accessTicket, error) {
+// token returns the request's access token. Next to it there may be no other sign of who the
+// request belongs to: a cookie would be sent by a browser for any site, and a token exempts a
+// request from the check for that.
+func (ts *tickets) token(r *http.Request) (string, error) {
 	lines := r.Header["Authorization"]
 	if len(lines) != 1 || ts.names.arePresent(r) {
 		ts.wasRead(r, readAmbiguous)
-		return nil, ErrAmbiguous
+		return "", ErrAmbiguous
 	}
-	value, _ := tokenIn(lines[0])
-	t, ok := ts.openAccessToken(r, value)
-	if !ok {
-		return nil, unauthenticated("no key opens the access token")
-	}
-	return t, nil
+	token, _ := tokenIn(lines[0])
+	return token, nil
 }
 
-// logoutToken ends the session of the request's access token.
+// logoutToken ends the session of the request's access token, however old. The client must not
+// believe that something has ended if nothing was.
 func (m *Manager) logoutToken(c *call) error {
-	t, err := m.tickets.token(c.r)
+	token, err := m.tickets.token(c.r)
 	if err != nil {
-		return nil // as without a cookie: nothing is known that could end
+		return err
+	}
+	t, ok := m.tickets.openExpiredToken(c.r, token)
+	if !ok {
+		return unauthenticated("no key opens the access token")
 	}
 	return m.revoker.revokeSurely(c, []named{{id: t.id, userID: t.UserID}}, store.ReasonLogout)
 }

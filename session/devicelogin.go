@@ -42,6 +42,10 @@ const (
 	// office or a classroom, and no more.
 	maxDeviceLogins = 50
 
+	// maxBegun is how many logins of one customer a node lets begin in deviceLife. It also
+	// refuses those beyond maxDeviceLogins without the store, sooner or later.
+	maxBegun = 250
+
 	// maxWrongCodes is how many wrong user codes of one user a node looks up in a minute.
 	maxWrongCodes = 10
 )
@@ -83,6 +87,7 @@ func (DeviceCodes) MarshalText() ([]byte, error) { return []byte(redacted), nil 
 // DeviceRequest is what a user should see before they approve a device. Whoever sent the user
 // the code may have started the device: it need not be the user's own (RFC 8628, section 5.4).
 type DeviceRequest struct {
+	UserCode  string // as the device shows it, to be compared
 	Client    string // as the app knows it
 	IP        string // of the device
 	UserAgent string // as the device gave it
@@ -94,8 +99,9 @@ type DeviceRequest struct {
 // authenticated. The device shows the user code and calls PollDevice until the user has called
 // ApproveDevice or DenyDevice, for 10 minutes at most.
 //
-// An error that Is ErrSlowDown says that 50 devices of this network are waiting for their users:
-// of an IPv4 address (see Config.ClientIP), or of the first 64 bits of an IPv6 address.
+// An error that Is ErrSlowDown says that 50 devices of this network began in the last 10
+// minutes: of an IPv4 address (see Config.ClientIP), or of the first 64 bits of an IPv6 address.
+// Logins that begin at the same moment may exceed the limit.
 // ErrStoreUnavailable says that the store gave no answer. Any other error is a fault of the
 // client's name, of the store or of the configuration.
 func (ts Tokens) BeginDevice(r *http.Request, client string) (DeviceCodes, error) {
@@ -110,6 +116,10 @@ func (ts Tokens) BeginDevice(r *http.Request, client string) (DeviceCodes, error
 		return DeviceCodes{}, err
 	}
 	m.checkSetup(r)
+	ip := clip(m.cfg.ClientIP(r), maxIP)
+	if !m.begun.allow(networkOf(ip, 48)) {
+		return DeviceCodes{}, ErrSlowDown
+	}
 	c := m.store.begin(r.Context(), r)
 	defer c.end()
 	now, err := c.now()
@@ -117,28 +127,23 @@ func (ts Tokens) BeginDevice(r *http.Request, client string) (DeviceCodes, error
 		return DeviceCodes{}, err
 	}
 	d := deviceTicket{root: random16(), id: random16(), client: client, issued: stamp(now), expires: stamp(now.Add(deviceLife))}
-	first, ip := d.first(), clip(m.cfg.ClientIP(r), maxIP)
+	first := d.first()
 	n := store.NewDeviceLogin{
 		ID: first.sessionID(), Confirmed: first.digest(), Live: first.live().digest(),
-		Client: client, UserAgent: clip(r.UserAgent(), maxUserAgent), IP: ip, Network: networkOf(ip),
+		Client: client, UserAgent: clip(r.UserAgent(), maxUserAgent), IP: ip, Network: networkOf(ip, 64),
 		Lifetime: deviceLife, Interval: pollInterval,
 	}
-	for range 2 { // the first code may be another device's, by chance
-		code := newUserCode()
-		n.UserCode = digestOfUserCode(code)
-		done, err := c.createDeviceLogin(n, maxDeviceLogins)
-		if err != nil {
-			return DeviceCodes{}, err
-		}
-		if done {
-			sealed, err := m.tickets.sealers.Load().device.seal(deviceCode, &d)
-			if err != nil {
-				return DeviceCodes{}, err
-			}
-			return DeviceCodes{devicePrefix + sealed, code[:4] + "-" + code[4:], deviceLife, pollInterval}, nil
-		}
+	code := newUserCode()
+	n.UserCode = digestOfUserCode(code)
+	done, err := c.createDeviceLogin(n, maxDeviceLogins)
+	switch {
+	case err != nil:
+		return DeviceCodes{}, err
+	case !done: // or the code is another device's, by a chance of one in millions
+		return DeviceCodes{}, ErrSlowDown
 	}
-	return DeviceCodes{}, ErrSlowDown
+	sealed, err := m.tickets.sealers.Load().device.seal(deviceCode, &d)
+	return DeviceCodes{devicePrefix + sealed, withHyphen(code), deviceLife, pollInterval}, err
 }
 
 // PollDevice returns the tokens of a device, once the user has approved it. Until then the
@@ -146,8 +151,9 @@ func (ts Tokens) BeginDevice(r *http.Request, client string) (DeviceCodes, error
 // ErrExpired. ErrUnauthenticated says that the code is another client's, or none, or that the
 // session has ended already.
 //
-// A device whose answer was lost may call it again, until it has used its refresh token. Then
-// the code is worth nothing, and whoever presents it ends the session: somebody has copied it.
+// A device whose answer was lost may call it again, until it has presented the refresh token of
+// a refresh. From then on, and until the code expires, whoever presents the code ends the
+// session: somebody has copied it.
 func (ts Tokens) PollDevice(r *http.Request, client, code string) (Grant, error) {
 	m := ts.m
 	if !ts.Enabled() {
@@ -173,6 +179,9 @@ func (ts Tokens) PollDevice(r *http.Request, client, code string) (Grant, error)
 		return Grant{}, err
 	}
 	o, _, err := m.ask(c, t)
+	if o.class == classMissing && err != nil { // an approved login has a session: this database node lags
+		return Grant{}, unavailable(errDelayed)
+	}
 	if err != nil {
 		return Grant{}, err
 	}
@@ -224,7 +233,7 @@ func (m *Manager) approved(c *call, id store.ID) error {
 // An error that Is ErrNotFound says that no device waits with this code: it is wrong, or has
 // expired, or was used. ErrSlowDown says that the user has tried ten wrong codes within a
 // minute. ErrUnauthenticated says that the request has no session. ErrUserDisabled says that
-// its session is an impersonation.
+// its session is an impersonation, or a program's.
 func (ts Tokens) FindDevice(r *http.Request, userCode string) (DeviceRequest, error) {
 	m := ts.m
 	if !ts.Enabled() {
@@ -236,17 +245,19 @@ func (ts Tokens) FindDevice(r *http.Request, userCode string) (DeviceRequest, er
 	if err != nil {
 		return DeviceRequest{}, err
 	}
-	return DeviceRequest{Client: d.Client, IP: d.IP, UserAgent: d.UserAgent, CreatedAt: d.CreatedAt, ExpiresAt: d.EndsAt}, nil
+	code, _ := parseUserCode(userCode)
+	return DeviceRequest{UserCode: withHyphen(code), Client: d.Client, IP: d.IP, UserAgent: d.UserAgent, CreatedAt: d.CreatedAt, ExpiresAt: d.EndsAt}, nil
 }
 
 // ApproveDevice logs the device in that waits with a user code: it begins a session for the
 // user of login, and the device gets its tokens from PollDevice. It must be the user of the
-// request's session, who has seen what FindDevice returns and said yes. Let the route require
-// a recent login, or RequireLive: an access cookie alone may be a copy. AuthTime is that of the
-// request's session, and Client is the device's, whatever login says.
+// request's session, who has seen what FindDevice returns and said yes. The request must carry
+// the refresh cookie of its session, as for RequireLive: the device outlives that session. Let
+// the route require a recent login. AuthTime is that of the request's session, and Client is
+// the device's, whatever login says.
 //
 // The errors are those of FindDevice and of Manager.Issue. After ErrStoreUnavailable the device
-// may be approved or not: call it again.
+// may be approved or not: call it again. ErrNotFound may then mean that it was.
 func (ts Tokens) ApproveDevice(r *http.Request, userCode string, login Login) error {
 	m := ts.m
 	if !ts.Enabled() {
@@ -261,6 +272,14 @@ func (ts Tokens) ApproveDevice(r *http.Request, userCode string, login Login) er
 	case login.UserID != seen.UserID:
 		return errors.New("session: ApproveDevice: Login.UserID is not the user of the request's session")
 	}
+	// What begins here outlives the request's session: a copied access cookie must not do.
+	t, ok := m.tickets.refreshOf(r, seen.id)
+	if !ok {
+		return unauthenticated("the request has no refresh cookie of its session")
+	}
+	if _, err := m.requireLive(c, Verdict{ticket: seen}, t); err != nil {
+		return err
+	}
 	login.Client = d.Client
 	if err := m.factFaults(login); err != nil {
 		return err
@@ -268,36 +287,35 @@ func (ts Tokens) ApproveDevice(r *http.Request, userCode string, login Login) er
 	n := m.newSession(r, refreshTicket{client: d.Client}, login)
 	n.ID, n.Confirmed, n.Live = d.ID, d.Confirmed, d.Live
 	n.UserAgent, n.IP = d.UserAgent, d.IP
-	n.AuthAge = seen.IssuedAt.Sub(seen.AuthTime) + seen.sinceIssued()
+	n.AuthAge = seen.authAge()
 	// The session first: a device that is approved must find it.
 	snap, err := c.create(n)
 	switch {
 	case err != nil:
 		return err
-	case snap.Record.UserID != login.UserID: // another user has approved it at the same time
+	case snap.Record.UserID != login.UserID, isOver(snap): // another user has approved it, or this one has ended it again
 		return ErrNotFound
+	}
+	if _, err := m.tickets.grant(c, snap, refreshTicket{client: d.Client}, nil); err != nil { // does the user fit into a token?
+		m.revoker.revokeSurely(c, []named{nameOf(snap.Record)}, store.ReasonReplaced)
+		return err
 	}
 	done, err := c.decideDeviceLogin(d.ID, store.Approved)
 	switch {
 	case err != nil:
 		return err
 	case !done:
-		return m.decided(c, d.ID, snap)
+		// An earlier try whose answer was lost may have done it.
+		if _, d, err = c.findDeviceLogin(d.ID); err != nil {
+			return err
+		}
+		if d == nil || d.Decision != store.Approved { // refused meanwhile, or expired
+			m.revoker.revokeSurely(c, []named{nameOf(snap.Record)}, store.ReasonRevoked)
+			return ErrNotFound
+		}
 	}
 	m.began(c, snap, login)
 	return nil
-}
-
-// decided returns what has become of an approval that changed nothing: an earlier try whose
-// answer was lost may have done it. If the device was refused meanwhile, or has expired, its
-// session ends.
-func (m *Manager) decided(c *call, id store.ID, snap store.Snapshot) error {
-	_, d, err := c.findDeviceLogin(id)
-	if err != nil || d != nil && d.Decision == store.Approved {
-		return err
-	}
-	m.revoker.revokeSurely(c, []named{nameOf(snap.Record)}, store.ReasonRevoked)
-	return ErrNotFound
 }
 
 // DenyDevice refuses the device that waits with a user code. The errors are those of
@@ -313,7 +331,10 @@ func (ts Tokens) DenyDevice(r *http.Request, userCode string) error {
 	if err != nil {
 		return err
 	}
-	_, err = c.decideDeviceLogin(d.ID, store.Denied)
+	done, err := c.decideDeviceLogin(d.ID, store.Denied)
+	if err == nil && done { // an approval that failed half-way may have begun its session
+		err = m.revoker.revokeSurely(c, []named{{id: d.ID}}, store.ReasonRevoked)
+	}
 	return err
 }
 
@@ -325,6 +346,9 @@ func (m *Manager) findUserCode(c *call, userCode string) (*store.DeviceLogin, *a
 	if !ok {
 		return nil, nil, unauthenticated("no session has admitted the request")
 	}
+	if seen.Client != "" {
+		return nil, nil, fmt.Errorf("%w: a program cannot approve a device, which would outlive its own tokens", ErrUserDisabled)
+	}
 	if seen.Actor != "" {
 		return nil, nil, fmt.Errorf("%w: in an impersonation nobody can prove to be the user", ErrUserDisabled)
 	}
@@ -332,7 +356,7 @@ func (m *Manager) findUserCode(c *call, userCode string) (*store.DeviceLogin, *a
 	if !ok {
 		return nil, nil, ErrNotFound
 	}
-	if m.wrongCodes.isUsedUp(seen.UserID) {
+	if !m.wrongCodes.allow(seen.UserID) { // before the question: many may be asked at once
 		return nil, nil, ErrSlowDown
 	}
 	now, d, err := c.findUserCode(digestOfUserCode(code))
@@ -340,9 +364,9 @@ func (m *Manager) findUserCode(c *call, userCode string) (*store.DeviceLogin, *a
 		return nil, nil, err
 	}
 	if d == nil || d.Decision != store.Undecided || !now.Before(d.EndsAt) {
-		m.wrongCodes.allow(seen.UserID)
 		return nil, nil, ErrNotFound
 	}
+	m.wrongCodes.giveBack(seen.UserID)
 	return d, seen, nil
 }
 
@@ -397,6 +421,8 @@ func newUserCode() string {
 	return string(code)
 }
 
+func withHyphen(code string) string { return code[:4] + "-" + code[4:] }
+
 // parseUserCode reads a code as a user enters it: in any case, with any signs between the
 // letters. ok is false if it is none.
 func parseUserCode(text string) (code string, ok bool) {
@@ -414,15 +440,15 @@ func parseUserCode(text string) (code string, ok bool) {
 
 func digestOfUserCode(code string) store.Digest { return sha256.Sum256([]byte(code)) }
 
-// networkOf returns whose logins are counted together: an IPv6 address names a customer by
-// its first half.
-func networkOf(ip string) string {
+// networkOf returns whose logins are counted together: an IPv4 address, or the first bits of an
+// IPv6 address. 64 of them are one network, and 48 what one customer may have.
+func networkOf(ip string, bits int) string {
 	addr, err := netip.ParseAddr(ip)
 	if err != nil {
 		return ip
 	}
 	if addr = addr.Unmap().WithZone(""); addr.Is6() {
-		prefix, _ := addr.Prefix(64)
+		prefix, _ := addr.Prefix(bits)
 		return prefix.String()
 	}
 	return addr.String()

@@ -142,7 +142,7 @@ func (m *Manager) begin(c *call, login Login, origin *refreshTicket) (Verdict, e
 	}
 	t := refreshTicket{root: random16(), id: random16(), remember: login.Remember, origin: origin}
 	asked := time.Now()
-	snap, err := m.create(c, &t, login)
+	snap, err := m.create(c, &t, m.newSession(c.r, t, login))
 	if err != nil {
 		return Verdict{}, err
 	}
@@ -162,12 +162,12 @@ func (m *Manager) begin(c *call, login Login, origin *refreshTicket) (Verdict, e
 
 // create adds the row of the session of a ticket, which is its first one, and sets the times
 // of the ticket.
-func (m *Manager) create(c *call, t *refreshTicket, login Login) (store.Snapshot, error) {
-	snap, err := c.create(m.newSession(c.r, *t, login))
+func (m *Manager) create(c *call, t *refreshTicket, n store.NewSession) (store.Snapshot, error) {
+	snap, err := c.create(n)
 	if err != nil {
 		return store.Snapshot{}, err
 	}
-	t.issued, t.expires = stamp(snap.Now), stamp(snap.Now.Add(m.cfg.idle(*t, login.IdleTimeout)))
+	t.issued, t.expires = stamp(snap.Now), stamp(snap.Now.Add(m.cfg.idle(*t, n.IdleTimeout)))
 	return snap, nil
 }
 

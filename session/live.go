@@ -36,13 +36,12 @@ func (m *Manager) RequireLive(r *http.Request, v Verdict) (Verdict, error) {
 		return Verdict{}, unauthenticated("the request has no session")
 	}
 	var t refreshTicket
-	byToken := v.ticket.Client != ""
 	switch {
 	case v.verified:
 		if m.readJustNow(v) {
 			return v, nil
 		}
-	case !byToken:
+	case v.ticket.Client == "":
 		var ok bool
 		if t, ok = m.tickets.refreshOf(r, v.ticket.id); !ok {
 			return Verdict{}, unauthenticated("the request has no refresh cookie of its session")
@@ -51,6 +50,13 @@ func (m *Manager) RequireLive(r *http.Request, v Verdict) (Verdict, error) {
 
 	c := m.store.begin(r.Context(), r)
 	defer c.end()
+	return m.requireLive(c, v, t)
+}
+
+// requireLive is RequireLive for a session that needs the store's word. t is its refresh ticket,
+// unless a token or credentials have admitted the request.
+func (m *Manager) requireLive(c *call, v Verdict, t refreshTicket) (Verdict, error) {
+	byToken := v.ticket.Client != ""
 	snap, err := c.find(v.ticket.id)
 	if err != nil {
 		return Verdict{}, err
@@ -59,7 +65,7 @@ func (m *Manager) RequireLive(r *http.Request, v Verdict) (Verdict, error) {
 	case byToken && !isProven(snap, v.ticket):
 		return Verdict{}, unauthenticated("the session is over, or has not issued this token")
 	case !byToken && !v.verified:
-		switch class := m.resolver.judge(r, snap, t); {
+		switch class := m.resolver.judge(c.r, snap, t); {
 		case class == classDelayed:
 			return Verdict{}, unavailable(errDelayed)
 		case !class.goesOn():
@@ -73,10 +79,13 @@ func (m *Manager) RequireLive(r *http.Request, v Verdict) (Verdict, error) {
 		return Verdict{}, c.reportUnavailable(errStale)
 	}
 	fresh := m.tickets.newAccess(snap)
-	// DropStaleCookies drops the cookies of v if they were minted before a reload that
-	// this node knows of.
-	fresh.reload = min(fresh.reload, v.ticket.reload)
-	fresh.live = v.ticket.live
+	if byToken {
+		fresh.live = v.ticket.live
+	} else {
+		// DropStaleCookies drops the cookies of v if they were minted before a reload that
+		// this node knows of.
+		fresh.reload = min(fresh.reload, v.ticket.reload)
+	}
 	v.ticket = fresh
 	return v, nil
 }

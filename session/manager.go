@@ -22,6 +22,7 @@ type Manager struct {
 	revoker     *revoker
 	resolver    *resolver
 	credentials *credentialCache
+	begun       *limiter[string]   // logins of devices, by network
 	polls       *limiter[store.ID] // of devices
 	wrongCodes  *limiter[string]   // user codes, by the user who entered them
 
@@ -52,6 +53,7 @@ func New(keys Keys, s store.Store, cfg Config) (*Manager, error) {
 	revoker := &revoker{store: client, revocations: revocations, pending: &pendingRevocations{}, giveUpAfter: cfg.longestLife()}
 	m := &Manager{
 		credentials: newCredentialCache(),
+		begun:       newLimiter[string](maxBegun, deviceLife),
 		polls:       newLimiter[store.ID](1, time.Second),
 		wrongCodes:  newLimiter[string](maxWrongCodes, time.Minute),
 		cfg:         cfg,

@@ -115,13 +115,6 @@ func newLimiter[K comparable](most int, every time.Duration) *limiter[K] {
 	return &limiter[K]{most: most, every: every, used: map[K]use{}}
 }
 
-// isUsedUp reports whether allow would be false, and uses nothing.
-func (l *limiter[K]) isUsedUp(key K) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return !l.isFree(key)
-}
-
 func (l *limiter[K]) isFree(key K) bool {
 	u, known := l.used[key]
 	switch {
@@ -149,4 +142,14 @@ func (l *limiter[K]) allow(key K) bool {
 	u.times++
 	l.used[key] = u
 	return true
+}
+
+// giveBack takes one use of a key back.
+func (l *limiter[K]) giveBack(key K) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if u := l.used[key]; u.times > 0 {
+		u.times--
+		l.used[key] = u
+	}
 }

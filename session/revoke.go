@@ -9,7 +9,9 @@ import (
 )
 
 // Logout ends the session that the request's cookies name, or its access token, and of an impersonation also the
-// actor's. It returns a Verdict whose cookies delete them, even on an error. An error that Is
+// actor's. It returns a Verdict whose cookies delete them, even on an error. After a request
+// with a token there are none; an error that Is ErrUnauthenticated says that nothing has ended,
+// because no key opens the token, or because the request has cookies, too (ErrAmbiguous). An error that Is
 // ErrStoreUnavailable says that the store could not be told: this node no longer
 // accepts the session, and Run repeats the revocation until the store has it. If the
 // process ends before that, the revocation is lost, and a copy of the cookies is good

@@ -33,42 +33,55 @@ type sealer struct {
 type sealers struct {
 	cookies *sealerPair
 	tokens  *sealerPair // nil: the app has no tokens
+	expired *sealer     // opens access tokens of any age, whose sessions are to end; nil: the app has no tokens
 	device  *sealer     // of the codes of devices; nil: the app has no tokens
 }
 
 // sealerPair seals and opens the tickets of one kind of client, and no others.
 type sealerPair struct {
+	ofTokens        bool // whether the tickets have a client
 	access, refresh *sealer
 	cache           *ticketCache
 }
 
 // newSealers derives all keys.
 func newSealers(keys Keys, app string, s spans, oldKey func()) (*sealers, error) {
-	cookies, err := newSealerPair(keys, app, "", s.cookies.sealedFor, oldKey)
+	cookies, err := newSealerPair(keys, app, false, s.cookies.sealedFor, oldKey)
 	if err != nil {
 		return nil, err
 	}
 	if s.tokens == (windows{}) {
 		return &sealers{cookies: cookies}, nil
 	}
-	tokens, err := newSealerPair(keys, app, "token|", s.tokens.sealedFor, oldKey)
+	tokens, err := newSealerPair(keys, app, true, s.tokens.sealedFor, oldKey)
+	if err != nil {
+		return nil, err
+	}
+	expired, err := newSealer(keys, app, ofTokens+"access", 0, oldKey)
 	if err != nil {
 		return nil, err
 	}
 	device, err := newSealer(keys, app, "device", 0, oldKey)
-	return &sealers{cookies, tokens, device}, err
+	return &sealers{cookies, tokens, expired, device}, err
 }
+
+// ofTokens begins the purposes of the keys for tokens.
+const ofTokens = "token|"
 
 // newSealerPair derives the keys for one kind of client. securecookie checks the age of a
 // value by the clocks of two nodes. For access tickets that is a second check. For refresh
 // tickets it is off: a node's wrong clock would log people out.
-func newSealerPair(keys Keys, app, client string, sealedFor time.Duration, oldKey func()) (*sealerPair, error) {
-	access, err := newSealer(keys, app, client+"access", sealedFor, oldKey)
+func newSealerPair(keys Keys, app string, tokens bool, sealedFor time.Duration, oldKey func()) (*sealerPair, error) {
+	purpose := ""
+	if tokens {
+		purpose = ofTokens
+	}
+	access, err := newSealer(keys, app, purpose+"access", sealedFor, oldKey)
 	if err != nil {
 		return nil, err
 	}
-	refresh, err := newSealer(keys, app, client+"refresh", 0, oldKey)
-	return &sealerPair{access, refresh, newTicketCache(sealedFor)}, err
+	refresh, err := newSealer(keys, app, purpose+"refresh", 0, oldKey)
+	return &sealerPair{tokens, access, refresh, newTicketCache(sealedFor)}, err
 }
 
 // openAccess returns the access ticket in a value. It decrypts a value once, however many
@@ -78,7 +91,7 @@ func (s *sealerPair) openAccess(name, value string) (*accessTicket, bool) {
 		return t, true
 	}
 	c := new(cachedTicket)
-	if !s.access.open(name, value, &c.ticket) {
+	if !s.access.open(name, value, &c.ticket) || (c.ticket.Client != "") != s.ofTokens {
 		return nil, false
 	}
 	c.value = strings.Clone(value) // so that the cache does not hold the whole header
@@ -88,7 +101,7 @@ func (s *sealerPair) openAccess(name, value string) (*accessTicket, bool) {
 
 // openRefresh is the opener of the refresh tickets.
 func (s *sealerPair) openRefresh(name, value string) (t refreshTicket, id store.ID, how reading) {
-	if !s.refresh.open(name, value, &t) {
+	if !s.refresh.open(name, value, &t) || (t.client != "") != s.ofTokens {
 		return refreshTicket{}, store.ID{}, readUndecodable
 	}
 	return t, t.sessionID(), readGood

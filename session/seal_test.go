@@ -126,7 +126,7 @@ func TestSealer_KeyChangeInThreeStepsOpensEveryCookie(t *testing.T) {
 
 // Long cookies are not cached, so the memory of the cache is bounded.
 func TestSealers_LongCookieIsNotCached(t *testing.T) {
-	s, err := newSealerPair(parseKeys(t, GenerateKey()), "", "", windowsFor(2*time.Minute).sealedFor, func() {})
+	s, err := newSealerPair(parseKeys(t, GenerateKey()), "", false, windowsFor(2*time.Minute).sealedFor, func() {})
 	if err != nil {
 		t.Fatal(err)
 	}

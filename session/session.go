@@ -43,8 +43,11 @@ func (s Session) HasMethod(method string, or ...string) bool {
 // false if the session has an Actor. A node with a wrong clock is off by at most the
 // lifetime of the access cookie.
 func (s Session) LoggedInWithin(d time.Duration) bool {
-	return s.Actor == "" && s.IssuedAt.Sub(s.AuthTime)+s.sinceIssued() < d
+	return s.Actor == "" && s.authAge() < d
 }
+
+// authAge is how long ago the user proved who they are.
+func (s Session) authAge() time.Duration { return s.IssuedAt.Sub(s.AuthTime) + s.sinceIssued() }
 
 // sinceIssued is the time since the store was asked. It is measured by this node's
 // clock, unlike all times of a session, so it is limited to the lifetime of the

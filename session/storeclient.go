@@ -158,6 +158,15 @@ func (c *storeClient) isLongPast(t time.Time) bool {
 	return seen != nil && time.Since(seen.read) < maxReadingAge && seen.shown.Sub(t) > longPast
 }
 
+// estimate returns what the store's clock shows, as far as this node knows: its own clock, and
+// the difference that it has seen last.
+func (c *storeClient) estimate() time.Time {
+	if seen := c.lastSeen.Load(); seen != nil {
+		return seen.shown.Add(time.Since(seen.read))
+	}
+	return time.Now()
+}
+
 // present does find, and confirms p in the same step if the store can and p is the usual
 // next ticket: see store.OneStep. confirmed is false for any other store.
 func (c *call) present(p store.PresentedTicket) (snap store.Snapshot, confirmed bool, err error) {

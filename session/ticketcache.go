@@ -70,10 +70,14 @@ func (c *ticketCache) put(entry *cachedTicket) {
 	entry.openUntil = sealed.Add(c.keep)
 	b, now := c.bucket(entry.value), time.Now()
 	place := &b[rand.N(len(b))]
-	for i := range b {
+	for i := len(b) - 1; i >= 0; i-- {
 		if cached := b[i].Load(); cached == nil || cached.ticket.ExpiresAt.Before(now) {
 			place = &b[i]
-			break
+		}
+	}
+	for i := range b {
+		if cached := b[i].Load(); cached != nil && cached.value == entry.value {
+			place = &b[i]
 		}
 	}
 	place.Store(entry)

@@ -61,7 +61,8 @@ var errNoTokens = fmt.Errorf("session: Tokens: Config.TokenTTL is 0: set it, for
 
 // Issue begins a session for a user who has proved who they are, and returns the client's
 // tokens. login.Client names the client. No other session ends, whatever cookies the request
-// has, except one beyond Config.MaxSessions.
+// has, except one beyond Config.MaxSessions. AuthTime is now, or that of the request's session
+// if it has one of this user: a token that is made on a page proves no new login.
 //
 // The errors are those of Manager.Issue.
 func (ts Tokens) Issue(r *http.Request, login Login) (Grant, error) {
@@ -79,7 +80,11 @@ func (ts Tokens) Issue(r *http.Request, login Login) (Grant, error) {
 	c := m.store.begin(r.Context(), r)
 	defer c.end()
 	t := refreshTicket{root: random16(), id: random16(), client: login.Client}
-	snap, err := m.create(c, &t, login)
+	n := m.newSession(r, t, login)
+	if seen, ok := m.seen(r); ok && seen.UserID == login.UserID {
+		n.AuthAge = seen.authAge()
+	}
+	snap, err := m.create(c, &t, n)
 	if err != nil {
 		return Grant{}, err
 	}
@@ -158,7 +163,7 @@ func (ts Tokens) Revoke(r *http.Request, client, token string) error {
 	}
 	var s named
 	var of string
-	if a, ok := m.tickets.openAccessToken(r, token); ok {
+	if a, ok := m.tickets.openExpiredToken(r, token); ok {
 		s, of = named{id: a.id, userID: a.UserID}, a.Client
 	} else if t, ok := m.tickets.openRefreshToken(r, token); ok && !m.store.isLongPast(t.expires) {
 		s, of = named{id: t.sessionID()}, t.client
@@ -175,7 +180,7 @@ func (ts Tokens) Revoke(r *http.Request, client, token string) error {
 
 // Introspect returns the session of an access token or a refresh token, as its row says now,
 // for another service of the app's (RFC 7662). The caller has authenticated the service.
-// ExpiresAt is the end of the token. Nothing is written: a superseded refresh token ends
+// IssuedAt and ExpiresAt are those of the token. Nothing is written: a superseded refresh token ends
 // nothing here.
 //
 // An error that Is ErrUnauthenticated says that the token is not active. It costs one statement,
@@ -188,12 +193,12 @@ func (ts Tokens) Introspect(r *http.Request, token string) (Session, error) {
 	access, isAccess := m.tickets.openAccessToken(r, token)
 	refresh, isRefresh := m.tickets.openRefreshToken(r, token)
 	var id store.ID
-	var expires time.Time
+	var issued, expires time.Time
 	switch {
 	case isAccess:
-		id, expires = access.id, access.ExpiresAt
+		id, issued, expires = access.id, access.IssuedAt, access.ExpiresAt
 	case isRefresh:
-		id, expires = refresh.sessionID(), refresh.expires
+		id, issued, expires = refresh.sessionID(), refresh.issued, refresh.expires
 	default:
 		return Session{}, unauthenticated("no key opens the token")
 	}
@@ -214,7 +219,10 @@ func (ts Tokens) Introspect(r *http.Request, token string) (Session, error) {
 		return Session{}, c.reportUnavailable(errStale)
 	}
 	s := Verdict{ticket: m.tickets.newAccess(snap)}.Session()
-	s.ExpiresAt = expires
+	s.IssuedAt, s.ExpiresAt = issued, expires
+	if s.EndsAt.Before(expires) {
+		s.ExpiresAt = s.EndsAt
+	}
 	return s, nil
 }
 
@@ -257,6 +265,19 @@ func (ts *tickets) openAccessToken(r *http.Request, token string) (*accessTicket
 		ts.wasRead(r, readUndecodable)
 	}
 	return t, ok
+}
+
+// openExpiredToken is openAccessToken for a token of any age.
+func (ts *tickets) openExpiredToken(r *http.Request, token string) (*accessTicket, bool) {
+	value, ok := strings.CutPrefix(token, accessPrefix)
+	if !ok {
+		return nil, false
+	}
+	t := new(accessTicket)
+	if !ts.sealers.Load().expired.open(accessToken, value, t) || t.Client == "" {
+		return nil, ts.wasRead(r, readUndecodable)
+	}
+	return t, true
 }
 
 // openRefreshToken returns the ticket in a refresh token.

@@ -122,7 +122,7 @@ func (c Config) spans() spans {
 
 // of returns the windows for the tickets of a client; empty: of a browser.
 func (s spans) of(client string) windows {
-	if client != "" {
+	if client != "" && s.tokens != (windows{}) {
 		return s.tokens
 	}
 	return s.cookies

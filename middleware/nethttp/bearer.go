@@ -34,6 +34,8 @@ func (c *Core) checkSite(r *http.Request) error {
 	return nil
 }
 
+var errForBrowsers = errors.New("guard: a program with a token cannot change its session: this needs the refresh cookie of a browser")
+
 // challenges holds the errors of refusals for a program that sends a token: RFC 6750, section
 // 3.1, and RFC 9470, section 3.
 var challenges = map[reason]string{

@@ -137,7 +137,7 @@ func (c *Core) Admit(w http.ResponseWriter, r *http.Request, need Requirement) (
 			vary(w.Header(), byCredentials)
 		}
 	}
-	if !need.Public && errors.Is(st.err, session.ErrUnauthenticated) && !errors.Is(st.err, session.ErrAmbiguous) && c.takesCredentials(r) {
+	if !need.Public && errors.Is(st.err, session.ErrUnauthenticated) && c.takesCredentials(r) {
 		st = c.tryCredentials(r, st)
 	}
 	if st != known && st.proven && !c.tokens {
@@ -213,7 +213,7 @@ func (c *Core) checkLive(r *http.Request, st *state, need Requirement) (*http.Re
 // else. So the client must be of a kind that sends them on purpose, and the request must
 // come from this site, also one with a safe method.
 func (c *Core) takesCredentials(r *http.Request) bool {
-	return clientOf(r).credentials && c.checkOriginAsUnsafe(r) == nil
+	return clientOf(r).credentials && !(c.tokens && session.HasToken(r)) && c.checkOriginAsUnsafe(r) == nil
 }
 
 // tryCredentials begins a session for a request that has none but carries credentials.
@@ -275,25 +275,25 @@ func (c *Core) Issue(w http.ResponseWriter, r *http.Request, login session.Login
 // StepUp begins a new session for the request's user, who has proved who they are by one
 // more method: see session.Manager.StepUp. It is used like Issue.
 func (c *Core) StepUp(w http.ResponseWriter, r *http.Request, method string) (http.ResponseWriter, *http.Request, *Refusal) {
-	return c.begin(w, r, func() (session.Verdict, error) { return c.sessions.StepUp(r, method) })
+	return c.change(w, r, func() (session.Verdict, error) { return c.sessions.StepUp(r, method) })
 }
 
 // PasswordChanged renews the request's session after the user's password has changed: see
 // session.Manager.PasswordChanged. It is used like Issue.
 func (c *Core) PasswordChanged(w http.ResponseWriter, r *http.Request, epoch uint64) (http.ResponseWriter, *http.Request, *Refusal) {
-	return c.begin(w, r, func() (session.Verdict, error) { return c.sessions.PasswordChanged(r, epoch) })
+	return c.change(w, r, func() (session.Verdict, error) { return c.sessions.PasswordChanged(r, epoch) })
 }
 
 // Update replaces the Data of the request's session: see session.Manager.Update. It is used
 // like Issue.
 func (c *Core) Update(w http.ResponseWriter, r *http.Request, data map[string]string) (http.ResponseWriter, *http.Request, *Refusal) {
-	return c.begin(w, r, func() (session.Verdict, error) { return c.sessions.Update(r, data) })
+	return c.change(w, r, func() (session.Verdict, error) { return c.sessions.Update(r, data) })
 }
 
 // StopImpersonating puts the actor's own session in place of the request's impersonation: see
 // session.Manager.StopImpersonating. It is used like Issue.
 func (c *Core) StopImpersonating(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, *http.Request, *Refusal) {
-	return c.begin(w, r, func() (session.Verdict, error) { return c.sessions.StopImpersonating(r) })
+	return c.change(w, r, func() (session.Verdict, error) { return c.sessions.StopImpersonating(r) })
 }
 
 // errTooLate refuses a change of the session after the first byte of the answer, when its
@@ -314,6 +314,15 @@ func (c *Core) hasBegun(r *http.Request) bool {
 	st.writer.mu.Lock()
 	defer st.writer.mu.Unlock()
 	return st.writer.begun
+}
+
+// change is begin for what only browsers can do. A 401 would make a program with a good token
+// refresh, and try again.
+func (c *Core) change(w http.ResponseWriter, r *http.Request, call func() (session.Verdict, error)) (http.ResponseWriter, *http.Request, *Refusal) {
+	if c.tokens && session.HasToken(r) {
+		return w, r, c.refuse(w.Header(), r, forbidden, errForBrowsers)
+	}
+	return c.begin(w, r, call)
 }
 
 // begin puts the session that a call of the Manager returns in place of the request's.
@@ -350,6 +359,9 @@ func (c *Core) Logout(w http.ResponseWriter, r *http.Request) (http.ResponseWrit
 		return w, r, tooLate()
 	}
 	v, err := c.sessions.Logout(r)
+	if errors.Is(err, session.ErrUnauthenticated) { // by a token: nothing has ended
+		return w, r, c.Refuse(w.Header(), r, err)
+	}
 	if err != nil {
 		c.cfg.OnLogoutError(r, err)
 	}

@@ -28,6 +28,7 @@ const (
 	framed
 	notPost
 	notFound
+	tooMany
 	prefetched
 	unavailable
 	tooLarge
@@ -52,6 +53,7 @@ var refusals = map[reason]struct {
 	framed:          {http.StatusOK, "Please log in.", nothingElse},
 	notPost:         {http.StatusMethodNotAllowed, "Logging out needs a POST.", nothingElse},
 	notFound:        {http.StatusNotFound, "There is no such session.", nothingElse},
+	tooMany:         {http.StatusTooManyRequests, "Too many tries: please wait a minute.", nothingElse},
 	prefetched:      {http.StatusServiceUnavailable, "This page cannot be loaded in advance: please open it.", nothingElse},
 	unavailable:     {http.StatusServiceUnavailable, "We cannot check logins at the moment: please try again. Nobody is logged out by this.", asksToRetry},
 	tooLarge:        {http.StatusInternalServerError, "This account cannot be logged in: please tell us.", nothingElse},
@@ -104,7 +106,8 @@ func (f *Refusal) Unwrap() error { return f.Err }
 // Refuse returns the answer to a request that failed with an error: of the Manager, of
 // Issue, or any other. It sets the headers, and the caller writes the Refusal. The error of
 // Issue is a Refusal, and stays as it is. session.ErrUnauthenticated asks for a login.
-// Otherwise the status is 403 for session.ErrUserDisabled, 404 for session.ErrNotFound, 503
+// Otherwise the status is 403 for session.ErrUserDisabled, 404 for session.ErrNotFound, 429 for
+// session.ErrSlowDown, 400 for session.ErrAmbiguous, 503
 // for session.ErrStoreUnavailable, and 500 for session.ErrTooLarge and each error that is none of the session's. The client is not
 // shown the error.
 func (c *Core) Refuse(h http.Header, r *http.Request, err error) *Refusal {
@@ -127,6 +130,8 @@ func reasonFor(err error) reason {
 		return tooLarge
 	case errors.Is(err, session.ErrNotFound):
 		return notFound
+	case errors.Is(err, session.ErrSlowDown):
+		return tooMany
 	case errors.Is(err, session.ErrStoreUnavailable), errors.Is(err, errUnchecked):
 		return unavailable
 	default:

@@ -211,8 +211,12 @@ func writeJSON(w http.ResponseWriter, status int, body any) error {
 	return json.NewEncoder(w).Encode(body)
 }
 
-// maxBody is how much of a request is read, in bytes. The longest token has 4 KB.
-const maxBody = 64 << 10
+// maxBody is how much of a request is read, in bytes, and maxWait for how long. The longest
+// token has 4 KB.
+const (
+	maxBody = 64 << 10
+	maxWait = 30 * time.Second
+)
 
 // begin reads the form of a request and authenticates its sender. If ok is false, it has
 // answered.
@@ -222,21 +226,22 @@ func (s *Server) begin(w http.ResponseWriter, r *http.Request, authenticate func
 		http.Error(w, "this needs a POST", http.StatusMethodNotAllowed)
 		return "", false
 	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(maxWait)) // a test's recorder has none
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	if err := r.ParseForm(); err != nil {
-		s.fail(w, r, invalidRequest("the body is no form of at most 64 KB"))
+		s.fail(w, r, invalidRequest("the body is no form of at most 64 KB, or came too slowly"))
 		return "", false
 	}
-	for name, values := range r.PostForm {
+	for _, values := range r.PostForm {
 		if len(values) > 1 { // RFC 6749, section 3.2
-			s.fail(w, r, invalidRequest(fmt.Sprintf("%.40q is sent more than once", name)))
+			s.fail(w, r, invalidRequest("a parameter is sent more than once"))
 			return "", false
 		}
 	}
 	id, err := authenticate(r)
 	if err != nil {
 		if !errors.Is(err, ErrInvalidClient) && !errors.Is(err, ErrUnauthorizedClient) && !errors.As(err, new(invalidRequest)) {
-			err = fmt.Errorf("%w: authenticating a client: %w", session.ErrStoreUnavailable, err)
+			err = fmt.Errorf("%w: authenticating a client: %v", session.ErrStoreUnavailable, err) // err may be one of session's, which mean something else
 		}
 		s.fail(w, r, err)
 		return "", false
