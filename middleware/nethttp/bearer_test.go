@@ -141,6 +141,62 @@ func TestAdmit_TokenExemptsFromTheOriginCheckAlone(t *testing.T) {
 	}
 }
 
+// What needs the refresh cookie of a browser is refused, and not by a 401: a program would refresh,
+// and try again.
+func TestUpdate_IsNotForTokens(t *testing.T) {
+	inAppWith(t, withTokens, nethttp.Config{}, func(a *app) {
+		a.handle("POST /tenant", func(w http.ResponseWriter, r *http.Request) {
+			if err := a.guard.Update(w, r, map[string]string{"tenant": "7"}); err != nil {
+				a.guard.WriteError(w, r, err)
+			}
+		})
+		if rec := a.client(program).Send("POST", "/tenant", "", "Authorization", a.token("ada")); rec.Code != 403 {
+			a.Errorf("%d; want 403", rec.Code)
+		}
+	})
+}
+
+// Credentials are not asked about the kit's own tokens.
+func TestCredentials_AreNotAskedAboutTokens(t *testing.T) {
+	credentials := func(*http.Request) (session.Login, error) { return session.Login{UserID: "grace"}, nil }
+	inAppWith(t, withTokens, nethttp.Config{Credentials: credentials}, func(a *app) {
+		if rec := a.client(program).Send("GET", "/account", "", "Authorization", "Bearer skat_x"); rec.Code != 401 || len(rec.Header()["Set-Cookie"]) > 0 {
+			a.Errorf("%d, cookies %q; want 401 and none", rec.Code, rec.Header()["Set-Cookie"])
+		}
+		if rec := a.client(program).Send("GET", "/account", "", "Authorization", "Bearer x"); rec.Code != 200 {
+			a.Errorf("somebody else's token: %d; want 200", rec.Code)
+		}
+	})
+}
+
+func TestLogout_OfATokenIsNeverConfirmedInVain(t *testing.T) {
+	inAppWith(t, withTokens, nethttp.Config{}, func(a *app) {
+		b := a.client(fetch)
+		b.Send("POST", "/login", "user=ada")
+		if rec := b.Send("POST", "/logout", "", "Authorization", a.token("ada")); rec.Code != 400 || len(rec.Header()["Set-Cookie"]) > 0 {
+			a.Errorf("beside cookies: %d, cookies %q; want 400 and none", rec.Code, rec.Header()["Set-Cookie"])
+		}
+		if rec := a.client(program).Send("POST", "/logout", "", "Authorization", "Bearer skat_x"); rec.Code != 401 {
+			a.Errorf("a forged token: %d; want 401", rec.Code)
+		}
+		if rec := b.Send("GET", "/account", ""); rec.Code != 200 {
+			a.Errorf("the cookies afterwards: %d; want 200", rec.Code)
+		}
+	})
+}
+
+// A handler that finds a device by a code answers with its errors.
+func TestWriteError_OfTooManyTries(t *testing.T) {
+	inApp(t, nethttp.Config{}, func(a *app) {
+		a.handle("/device", func(w http.ResponseWriter, r *http.Request) { a.guard.WriteError(w, r, session.ErrSlowDown) })
+		b := a.client(fetch)
+		b.Send("POST", "/login", "user=ada")
+		if rec := b.Send("GET", "/device", ""); rec.Code != 429 {
+			a.Errorf("%d; want 429", rec.Code)
+		}
+	})
+}
+
 func TestLogout_EndsTheSessionOfAToken(t *testing.T) {
 	inAppWith(t, withTokens, nethttp.Config{}, func(a *app) {
 		good := a.token("ada")

@@ -40,6 +40,8 @@ func verify(_ context.Context, id, secret string) error {
 		return token.ErrUnauthorizedClient
 	case id == "unknowable":
 		return errors.New("no directory")
+	case id == "gone": // a mistake: that error is for users
+		return session.ErrUnauthenticated
 	}
 	return token.ErrInvalidClient
 }
@@ -183,6 +185,7 @@ func TestServer_ErrorsAreThoseOfTheRFCs(t *testing.T) {
 			{"a secret for a client without one", w.server.Token, refreshForm(good) + "&client_id=cli&client_secret=x", nil, 401, "invalid_client"},
 			{"a client who may not", w.server.Token, refreshForm(good) + "&client_id=lesser", nil, 400, "unauthorized_client"},
 			{"a client of which nobody knows", w.server.Token, refreshForm(good) + "&client_id=unknowable", nil, 503, "temporarily_unavailable"},
+			{"an error that is for users", w.server.Token, refreshForm(good) + "&client_id=gone", nil, 503, "temporarily_unavailable"},
 			{"to revoke nothing", w.server.Revoke, "", nil, 400, "invalid_request"},
 			{"to revoke another client's", w.server.Revoke, "token=" + url.QueryEscape(good), []string{"Authorization", "Basic cGFydG5lcjphJTJCYg=="}, 400, "invalid_grant"},
 			{"to revoke as nobody", w.server.Revoke, "token=x&client_id=who", nil, 401, "invalid_client"},
@@ -201,7 +204,7 @@ func TestServer_ErrorsAreThoseOfTheRFCs(t *testing.T) {
 				t.Errorf("%s: Retry-After is %q", c.name, retry)
 			}
 		}
-		if len(w.failures) != 1 || !strings.Contains(w.failures[0].Error(), "no directory") {
+		if len(w.failures) != 2 || !strings.Contains(w.failures[0].Error(), "no directory") {
 			t.Errorf("OnError was told of %v; want the client of which nobody knows", w.failures)
 		}
 		// Nothing of this has cost the session anything.
