@@ -23,6 +23,9 @@ import (
 	"github.com/sessionkit/sessionkit/session/sessiontest"
 )
 
+// The tests log in often, and try no passwords.
+func init() { hashParams.Memory, hashParams.Iterations = 64, 1 }
+
 // tour is a tour that runs as main runs it, on a real port.
 type tour struct {
 	*testing.T
