@@ -93,7 +93,7 @@ func TestTokens_ParallelGuessesAreLimited(t *testing.T) {
 		time.Sleep(time.Minute)
 		for range 30 { // what is right does not count
 			if _, err := w.Tokens().FindDevice(page(d.user), d.codes.UserCode); err != nil {
-				w.in(d.user)
+				t.Fatal(err)
 			}
 		}
 	})
@@ -233,6 +233,20 @@ func TestTokens_ApprovalThatFailsLeavesNothing(t *testing.T) {
 		}
 		if list, err := w.List(w.Context(), "1", ""); err != nil || len(list) != 1 {
 			t.Errorf("%d devices, %v; want the browser alone", len(list), err)
+		}
+	})
+	inTestWorld(t, withTokens, func(w *testWorld) {
+		d := w.beginDevice()
+		time.Sleep(10*time.Minute - time.Millisecond)
+		w.store.Before(func(_ context.Context, method string) error {
+			if method == "DecideDeviceLogin" {
+				time.Sleep(2 * time.Millisecond)
+			}
+			return nil
+		})
+		err := d.approve()
+		if list, _ := w.List(w.Context(), "1", ""); !errors.Is(err, session.ErrNotFound) || len(list) != 1 {
+			t.Errorf("a code that expires meanwhile: %v, %d devices; want ErrNotFound, and the browser alone", err, len(list))
 		}
 	})
 	inTestWorld(t, withTokens, func(w *testWorld) {

@@ -406,7 +406,9 @@ func TestTokens_EitherTokenEndsTheSession(t *testing.T) {
 						t.Errorf("Revoke: %v", err)
 					}
 				}
-				w.outByToken("after Revoke", p.request())
+				if calls := w.calls(func() { w.outByToken("after Revoke", p.request()) }); calls != 0 {
+					t.Errorf("a revoked token: %d calls of the store; want none", calls)
+				}
 				if err := p.refresh(); !errors.Is(err, session.ErrUnauthenticated) {
 					t.Errorf("Refresh after Revoke: %v", err)
 				}
