@@ -121,6 +121,10 @@ type syntax struct {
 	// deadlock. Empty: a statement with a list of ids does so itself.
 	lockByID string
 
+	// latest ends a query by primary key that must see a row if an INSERT before it has found
+	// the row. Empty: each query does.
+	latest string
+
 	// order is the column that sorts the sessions that were created at the same
 	// moment.
 	order string

@@ -46,7 +46,9 @@ var mysqlDialect = dialect{
 		text:    func(expression string) string { return "CAST(" + expression + " AS CHAR)" },
 		isTrue:  func(expression string) string { return "(" + expression + " IS TRUE)" },
 		integer: asItIs,
-		order:   "id",
+		// InnoDB finds a row unlocked a moment before it shows the row to other queries.
+		latest: " LOCK IN SHARE MODE",
+		order:  "id",
 	},
 	catalog: catalog{
 		columns: `SELECT COLUMN_NAME, LOWER(CONCAT(COLUMN_TYPE, COALESCE(

@@ -262,7 +262,7 @@ INSERT INTO {devices} ` + insertDevice + `
 		findSameCode: r.Replace(`SELECT id FROM {devices} WHERE user_code = ? AND id <> ? LIMIT 1`),
 		removeDevice: r.Replace(`DELETE FROM {devices} WHERE id = ? AND user_code = ?`),
 
-		hasDevice: r.Replace(`SELECT COUNT(*) FROM {devices} WHERE id = ?`),
+		hasDevice: r.Replace(`SELECT COUNT(*) FROM {devices} WHERE id = ?` + d.latest),
 
 		findDevice:   findDevice("id"),
 		findUserCode: findDevice("user_code"),
