@@ -144,7 +144,7 @@ func (m *Manager) PasswordChanged(r *http.Request, epoch uint64) (Verdict, error
 func renewed(snap store.Snapshot, t refreshTicket) (Login, error) {
 	row := snap.Record
 	if row.Actor != "" {
-		return Login{}, fmt.Errorf("%w: in an impersonation nobody can prove to be the user", ErrUserDisabled)
+		return Login{}, errImpersonated
 	}
 	return Login{
 		UserID: row.UserID, Remember: t.remember, Epoch: row.UserEpoch, NonInteractive: row.NonInteractive, IP: row.IP,

@@ -33,6 +33,8 @@ func TestCredentialCache_KeyCoversEveryFieldOfLogin(t *testing.T) {
 			f.Set(reflect.ValueOf([]string{"x"}))
 		case reflect.Map:
 			f.Set(reflect.ValueOf(map[string]string{"x": ""}))
+		case reflect.Struct:
+			f.Set(reflect.ValueOf(time.Unix(1, 0)))
 		default:
 			t.Fatalf("Login.%s has a kind that this test does not know", fields.Field(i).Name)
 		}

@@ -76,6 +76,7 @@ func (c *credentialCache) key(r *http.Request, login Login) credentialKey {
 	number := func(n uint64) { part(string(binary.AppendUvarint(nil, n))) }
 	number(login.Epoch)
 	number(uint64(login.IdleTimeout))
+	number(uint64(login.AuthTime.UnixNano()))
 	number(uint64(login.AbsoluteTimeout))
 	part(strings.Join(login.Methods, ","))
 	part(login.ExternalID)

@@ -38,6 +38,10 @@ const (
 	// way than the one before.
 	pollTolerance = time.Second
 
+	// maxPolls is how many questions of one device a node asks the store about in a second. Some
+	// clients send each question twice, without and with their id in a header.
+	maxPolls = 2
+
 	// maxDeviceLogins is how many logins of one network may wait for their users: an
 	// office or a classroom, and no more.
 	maxDeviceLogins = 50
@@ -280,14 +284,13 @@ func (ts Tokens) ApproveDevice(r *http.Request, userCode string, login Login) er
 	if _, err := m.requireLive(c, Verdict{ticket: seen}, t); err != nil {
 		return err
 	}
-	login.Client = d.Client
+	login.Client, login.AuthTime = d.Client, seen.AuthTime
 	if err := m.factFaults(login); err != nil {
 		return err
 	}
 	n := m.newSession(r, refreshTicket{client: d.Client}, login)
 	n.ID, n.Confirmed, n.Live = d.ID, d.Confirmed, d.Live
 	n.UserAgent, n.IP = d.UserAgent, d.IP
-	n.AuthAge = seen.authAge()
 	// The session first: a device that is approved must find it.
 	snap, err := c.create(n)
 	switch {
@@ -350,7 +353,7 @@ func (m *Manager) findUserCode(c *call, userCode string) (*store.DeviceLogin, *a
 		return nil, nil, fmt.Errorf("%w: a program cannot approve a device, which would outlive its own tokens", ErrUserDisabled)
 	}
 	if seen.Actor != "" {
-		return nil, nil, fmt.Errorf("%w: in an impersonation nobody can prove to be the user", ErrUserDisabled)
+		return nil, nil, errImpersonated
 	}
 	code, ok := parseUserCode(userCode)
 	if !ok {

@@ -40,6 +40,11 @@ type Login struct {
 	// keyed hash. The app must verify the credential before each call of Issue.
 	NonInteractive bool
 
+	// AuthTime is when the user proved who they are, by the store's clock, such as the
+	// Session.AuthTime of the browser in which they make a token for a program. Zero, or a time
+	// to come: now.
+	AuthTime time.Time
+
 	// IP is shown in the list of devices. Empty: what Config.ClientIP returns.
 	IP string
 
@@ -218,8 +223,13 @@ func (m *Manager) newSession(r *http.Request, t refreshTicket, login Login) stor
 	if t.origin != nil {
 		facts.Actor, facts.ActorSession = login.Actor, t.origin.sessionID()
 	}
+	var age time.Duration
+	if !login.AuthTime.IsZero() {
+		age = max(0, m.store.estimate().Sub(login.AuthTime))
+	}
 	return store.NewSession{
 		ID:        t.sessionID(),
+		AuthAge:   age,
 		UserID:    login.UserID,
 		UserEpoch: login.Epoch,
 		Confirmed: t.digest(),

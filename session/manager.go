@@ -54,7 +54,7 @@ func New(keys Keys, s store.Store, cfg Config) (*Manager, error) {
 	m := &Manager{
 		credentials: newCredentialCache(),
 		begun:       newLimiter[string](maxBegun, deviceLife),
-		polls:       newLimiter[store.ID](1, time.Second),
+		polls:       newLimiter[store.ID](maxPolls, time.Second),
 		wrongCodes:  newLimiter[string](maxWrongCodes, time.Minute),
 		cfg:         cfg,
 		spans:       spans,

@@ -56,13 +56,20 @@ func (g Grant) LogValue() slog.Value { return slog.StringValue(g.text()) }
 
 func (g Grant) text() string { return "tokens of session " + g.Session.ID }
 
+// errImpersonated refuses what nobody can do for somebody else.
+var errImpersonated = fmt.Errorf("%w: in an impersonation nobody can prove to be the user", ErrUserDisabled)
+
 // errNoTokens says what an app without Config.TokenTTL lacks.
 var errNoTokens = fmt.Errorf("session: Tokens: Config.TokenTTL is 0: set it, for example to 10 minutes")
 
 // Issue begins a session for a user who has proved who they are, and returns the client's
 // tokens. login.Client names the client. No other session ends, whatever cookies the request
-// has, except one beyond Config.MaxSessions. AuthTime is now, or that of the request's session
-// if it has one of this user: a token that is made on a page proves no new login.
+// has, except one beyond Config.MaxSessions.
+//
+// On a page that makes a token for a user who is logged in, pass Session.AuthTime as
+// login.AuthTime: a token proves no new login. Let the route require a recent login, and
+// RequireLive: the token outlives the session of the page. In an impersonation the error Is
+// ErrUserDisabled.
 //
 // The errors are those of Manager.Issue.
 func (ts Tokens) Issue(r *http.Request, login Login) (Grant, error) {
@@ -77,14 +84,13 @@ func (ts Tokens) Issue(r *http.Request, login Login) (Grant, error) {
 	if err := m.factFaults(login); err != nil {
 		return Grant{}, err
 	}
+	if seen, ok := m.seen(r); ok && seen.Actor != "" {
+		return Grant{}, errImpersonated
+	}
 	c := m.store.begin(r.Context(), r)
 	defer c.end()
 	t := refreshTicket{root: random16(), id: random16(), client: login.Client}
-	n := m.newSession(r, t, login)
-	if seen, ok := m.seen(r); ok && seen.UserID == login.UserID {
-		n.AuthAge = seen.authAge()
-	}
-	snap, err := m.create(c, &t, n)
+	snap, err := m.create(c, &t, m.newSession(r, t, login))
 	if err != nil {
 		return Grant{}, err
 	}

@@ -38,11 +38,12 @@ func (a *app) mint(w http.ResponseWriter, r *http.Request) error {
 		form.Error = fmt.Sprintf("Give it a name of at most %d characters.", maxName)
 		return render(w, r, http.StatusUnprocessableEntity, "tokens", "Tokens", form)
 	}
-	u, err := a.users.byID(r.Context(), current(r).UserID)
+	browser := current(r)
+	u, err := a.users.byID(r.Context(), browser.UserID)
 	if err != nil {
 		return err
 	}
-	g, err := a.tokens.Issue(r, session.Login{UserID: u.id, Epoch: u.epoch, Client: commandLine, Data: map[string]string{"name": form.Name}})
+	g, err := a.tokens.Issue(r, session.Login{UserID: u.id, Epoch: u.epoch, AuthTime: browser.AuthTime, Client: commandLine, Data: map[string]string{"name": form.Name}})
 	if err != nil {
 		return err
 	}

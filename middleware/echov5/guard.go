@@ -110,8 +110,9 @@ func (g *Guard) RequireMethod(method string, or ...string) echo.MiddlewareFunc {
 	return g.require(nethttp.Requirement{Methods: append([]string{method}, or...)})
 }
 
-// RequireLive admits only browsers that hold a session that is live now. It asks the store,
-// with one statement for each request: see nethttp.Guard.RequireLive.
+// RequireLive admits only clients that hold a session that is live now: browsers by their
+// refresh cookie, programs by a token. It asks the store, with one statement for each
+// request: see nethttp.Guard.RequireLive.
 func (g *Guard) RequireLive(next echo.HandlerFunc) echo.HandlerFunc {
 	return g.require(nethttp.Requirement{Live: true})(next)
 }

@@ -127,8 +127,9 @@ func (g *Guard) RequireMethod(method string, or ...string) gin.HandlerFunc {
 	return g.require(nethttp.Requirement{Methods: append([]string{method}, or...)})
 }
 
-// RequireLive admits only browsers that hold a session that is live now. It asks the store,
-// with one statement for each request: see nethttp.Guard.RequireLive.
+// RequireLive admits only clients that hold a session that is live now: browsers by their
+// refresh cookie, programs by a token. It asks the store, with one statement for each
+// request: see nethttp.Guard.RequireLive.
 func (g *Guard) RequireLive(c *gin.Context) { g.admit(c, nethttp.Requirement{Live: true}) }
 
 func (g *Guard) require(need nethttp.Requirement) gin.HandlerFunc {

@@ -148,9 +148,9 @@ func (g *Guard) RequireMethod(method string, or ...string) func(http.Handler) ht
 	return g.require(Requirement{Methods: append([]string{method}, or...)})
 }
 
-// RequireLive admits only browsers that hold a session that is live now. It asks the
-// store, with one statement for each request, and the refresh cookie of the session must
-// come with the request: see session.Manager.RequireLive. Use it where an access cookie
+// RequireLive admits only clients that hold a session that is live now. It asks the
+// store, with one statement for each request. A browser must send the refresh cookie of its
+// session, and a program a token that its session has issued: see session.Manager.RequireLive. Use it where an access cookie
 // is not enough, such as for payments: that may be up to session.Config.AccessTTL old,
 // copied, or forged with a leaked key.
 //

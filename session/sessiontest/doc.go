@@ -8,7 +8,7 @@
 //	sessiontest.LoginAs(t, kit.Sessions, r, "1")
 //	app.ServeHTTP(recorder, r)
 //
-// [LoginAs] and [Login] log one request in. [Browser] keeps cookies over many requests, by
+// [LoginAs] and [Login] log one request in, and [LoginWithToken] one of a program. [Browser] keeps cookies over many requests, by
 // the rules of browsers. [Store] wraps any store.Store, counts its calls, and makes them
 // fail or wait. Of a session, [ExpireAccess] makes the next request refresh, [Revoke] ends it,
 // and [Store.AgeLogin] makes its login old.

@@ -47,6 +47,23 @@ func issue(t testing.TB, sessions *session.Manager, r *http.Request, login sessi
 	return v
 }
 
+// LoginWithToken begins a session of a program, and puts its access token into r in place of
+// cookies: see session.Tokens. If login.Client is empty, the client is "sessiontest". The
+// Manager needs Config.TokenTTL. The test fails if Tokens.Issue returns an error.
+func LoginWithToken(t testing.TB, sessions *session.Manager, r *http.Request, login session.Login) session.Session {
+	t.Helper()
+	if login.Client == "" {
+		login.Client = "sessiontest"
+	}
+	g, err := sessions.Tokens().Issue(r, login)
+	if err != nil {
+		t.Fatalf("sessiontest: logging in user %q with a token: %v", login.UserID, err)
+	}
+	r.Header.Del("Cookie")
+	r.Header.Set("Authorization", "Bearer "+g.AccessToken)
+	return g.Session
+}
+
 // ExpireAccess removes the access cookie from r, as a browser does when its Max-Age is
 // over: the request takes the refresh path. See Browser.ExpireAccess.
 func ExpireAccess(r *http.Request) { removeCookies(r, isAccessCookie) }

@@ -23,6 +23,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/sessionkit/sessionkit/session"
@@ -66,6 +67,9 @@ func New(tokens session.Tokens, cfg Config) (*Server, error) {
 		faults = append(faults, errors.New("token: New needs session.Tokens: call Manager.Tokens"))
 	} else if !tokens.Enabled() {
 		faults = append(faults, errors.New("token: session.Config.TokenTTL is 0: set it, for example to 10 minutes"))
+	}
+	if uri, err := url.Parse(cfg.VerificationURI); cfg.VerificationURI != "" && (err != nil || !uri.IsAbs() || uri.Host == "") {
+		faults = append(faults, fmt.Errorf("token: Config.VerificationURI is %q: give the whole URL, such as https://app.example/device, which a device shows", cfg.VerificationURI))
 	}
 	if cfg.Client == nil {
 		faults = append(faults, errors.New("token: Config.Client is not set: it authenticates clients, see SecretAuth"))

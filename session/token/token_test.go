@@ -316,8 +316,8 @@ func TestNew_NamesEveryFault(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := token.New(sessions.Tokens(), token.Config{}); err == nil || !strings.Contains(err.Error(), "TokenTTL") || !strings.Contains(err.Error(), "Config.Client") {
-		t.Errorf("%v; want TokenTTL and Config.Client", err)
+	if _, err := token.New(sessions.Tokens(), token.Config{VerificationURI: "/device"}); err == nil || !strings.Contains(err.Error(), "TokenTTL") || !strings.Contains(err.Error(), "Config.Client") || !strings.Contains(err.Error(), "whole URL") {
+		t.Errorf("%v; want TokenTTL, Config.Client and VerificationURI", err)
 	}
 	if _, err := token.New(session.Tokens{}, token.Config{}); err == nil || !strings.Contains(err.Error(), "Manager.Tokens") {
 		t.Errorf("%v; want Manager.Tokens", err)
