@@ -14,14 +14,16 @@ PRINT   := [ -n "$$collected" ] || ./.ci/reports "$$SESSIONKIT_REPORTS"
 # What these packages of the module test do takes long: make test-users does it.
 USERS := newcomer release
 
-# The packages of a module that make test runs.
-PACKAGES = $$(go -C $$m list ./... $(foreach p,$(USERS),| grep -v /test/$p$$))
+# The packages of a module that make test runs side by side. The drill runs alone: what it puts
+# the nodes under, and counts, would not be all that they are under.
+PACKAGES = $$(go -C $$m list ./... $(foreach p,$(USERS) drill,| grep -v /test/$p$$))
 
 # All is compiled first: tests that measure time then have the processors for themselves.
 test: deps lint ## every test but those of the next three targets, which CI runs as well
 	@$(REPORTS); \
 	for m in $(MODULES); do echo "compile $$m"; go -C $$m list -race -export -deps -test ./... >/dev/null || exit 1; done; \
 	for m in $(MODULES); do echo "test $$m"; go -C $$m test -race -shuffle=on -timeout=20m $(PACKAGES) || exit 1; done; \
+	go -C test test -race -shuffle=on -timeout=20m ./drill || exit 1; \
 	$(PRINT)
 	go test -run=Allocates ./middleware
 	go test -run=TestSearch ./session -search
