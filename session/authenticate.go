@@ -21,8 +21,9 @@ import (
 // EventTooLarge says so.
 //
 // With Config.TokenTTL a good access token (see Tokens) is enough, too. A request with a token
-// has no session by its cookies: the error Is ErrAmbiguous if it has both. There is no way from
-// a token to the store, and the Verdict has no cookies.
+// has no session by its cookies: the error Is ErrAmbiguous if it has both. The Verdict has no
+// cookies. The store is asked about a token only if it has not expired and is not accepted all
+// the same, because this node's clock is wrong or because of ForceRefresh.
 //
 // A prefetch (see IsPrefetch) never causes a statement, and never gets cookies. If it
 // has a cookie of the Manager's, but no good access cookie, the error Is

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 
@@ -72,9 +73,15 @@ func (m *Manager) byToken(r *http.Request) (Verdict, error) {
 	case IsPrefetch(r):
 		return Verdict{}, unavailable(errPrefetch)
 	}
+	if _, refused := m.resolver.refusals.get(t.id, anyToken); refused {
+		return Verdict{}, unauthenticated("the session of the access token is over, as the store has just said")
+	}
 	c := m.store.begin(r.Context(), r)
 	defer c.end()
 	v, err := m.requireLive(c, Verdict{ticket: t}, refreshTicket{})
+	if errors.Is(err, ErrUnauthenticated) {
+		m.resolver.refusals.put(t.id, anyToken, outcome{})
+	}
 	if err != nil {
 		return Verdict{}, err
 	}
@@ -83,9 +90,11 @@ func (m *Manager) byToken(r *http.Request) (Verdict, error) {
 	return v, nil
 }
 
-// token returns the request's access token. Next to it there may be no other sign of who the
-// request belongs to: a cookie would be sent by a browser for any site, and a token exempts a
-// request from the check for that.
+// anyToken is the key of a refusal that holds for every access token of a session.
+const anyToken = "token"
+
+// token returns the request's access token. It refuses a request that also has cookies: a
+// browser sends them for any site, and a token exempts a request from the check for that.
 func (ts *tickets) token(r *http.Request) (string, error) {
 	lines := r.Header["Authorization"]
 	if len(lines) != 1 || ts.names.arePresent(r) {
@@ -106,6 +115,9 @@ func (m *Manager) logoutToken(c *call) error {
 	t, ok := m.tickets.openExpiredToken(c.r, token)
 	if !ok {
 		return unauthenticated("no key opens the access token")
+	}
+	if m.store.isLongPast(t.EndsAt) {
+		return nil
 	}
 	return m.revoker.revokeSurely(c, []named{{id: t.id, userID: t.UserID}}, store.ReasonLogout)
 }

@@ -1,9 +1,6 @@
 package session
 
 import (
-	"context"
-	"crypto/rand"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
@@ -46,8 +43,8 @@ const (
 	// office or a classroom, and no more.
 	maxDeviceLogins = 50
 
-	// maxBegun is how many logins of one customer a node lets begin in deviceLife. It also
-	// refuses those beyond maxDeviceLogins without the store, sooner or later.
+	// maxBegun is how many logins of one customer, who may have many networks, a node lets
+	// begin in deviceLife. Beyond it a refusal costs no statement.
 	maxBegun = 250
 
 	// maxWrongCodes is how many wrong user codes of one user a node looks up in a minute.
@@ -183,7 +180,7 @@ func (ts Tokens) PollDevice(r *http.Request, client, code string) (Grant, error)
 		return Grant{}, err
 	}
 	o, _, err := m.ask(c, t)
-	if o.class == classMissing && err != nil { // an approved login has a session: this database node lags
+	if o.class == classMissing && errors.Is(err, ErrUnauthenticated) { // an approved login has a session: this database node lags
 		return Grant{}, unavailable(errDelayed)
 	}
 	if err != nil {
@@ -225,10 +222,14 @@ func (m *Manager) approved(c *call, id store.ID) error {
 		interval += pollInterval
 	}
 	recorded, err := c.recordPoll(id, d.PolledAt, interval)
-	if err == nil && !recorded {
-		return ErrSlowDown // another question came at the same time
+	switch {
+	case err != nil:
+		return err
+	case !recorded: // another question came at the same time
+		return ErrSlowDown
+	default:
+		return answer
 	}
-	return errors.Join(err, answer)
 }
 
 // FindDevice returns the device that waits with a user code, for the page on which the user
@@ -276,7 +277,7 @@ func (ts Tokens) ApproveDevice(r *http.Request, userCode string, login Login) er
 	case login.UserID != seen.UserID:
 		return errors.New("session: ApproveDevice: Login.UserID is not the user of the request's session")
 	}
-	// What begins here outlives the request's session: a copied access cookie must not do.
+	// What begins here outlives the request's session. A copied access cookie is not enough.
 	t, ok := m.tickets.refreshOf(r, seen.id)
 	if !ok {
 		return unauthenticated("the request has no refresh cookie of its session")
@@ -364,6 +365,7 @@ func (m *Manager) findUserCode(c *call, userCode string) (*store.DeviceLogin, *a
 	}
 	now, d, err := c.findUserCode(digestOfUserCode(code))
 	if err != nil {
+		m.wrongCodes.giveBack(seen.UserID) // nobody knows whether the code is wrong
 		return nil, nil, err
 	}
 	if d == nil || d.Decision != store.Undecided || !now.Before(d.EndsAt) {
@@ -405,44 +407,6 @@ func (d *deviceTicket) parse(b []byte) error {
 	return r.end()
 }
 
-// userCodeLetters has no vowels, so that no code is a word, and no letters that look alike
-// (RFC 8628, section 6.1). Eight of them have 34 bits.
-const (
-	userCodeLetters = "BCDFGHJKLMNPQRSTVWXZ"
-	userCodeLength  = 8
-)
-
-func newUserCode() string {
-	code := make([]byte, 0, userCodeLength)
-	for len(code) < userCodeLength {
-		var b [1]byte
-		rand.Read(b[:])                                                        // never fails: crypto/rand ends the process instead
-		if n := int(b[0]); n < 256/len(userCodeLetters)*len(userCodeLetters) { // else the first letters would be more likely
-			code = append(code, userCodeLetters[n%len(userCodeLetters)])
-		}
-	}
-	return string(code)
-}
-
-func withHyphen(code string) string { return code[:4] + "-" + code[4:] }
-
-// parseUserCode reads a code as a user enters it: in any case, with any signs between the
-// letters. ok is false if it is none.
-func parseUserCode(text string) (code string, ok bool) {
-	if len(text) > 4*userCodeLength {
-		return "", false
-	}
-	code = strings.Map(func(r rune) rune {
-		if r == '-' || r == ' ' {
-			return -1
-		}
-		return r
-	}, strings.ToUpper(text))
-	return code, len(code) == userCodeLength && strings.Trim(code, userCodeLetters) == ""
-}
-
-func digestOfUserCode(code string) store.Digest { return sha256.Sum256([]byte(code)) }
-
 // networkOf returns whose logins are counted together: an IPv4 address, or the first bits of an
 // IPv6 address. 64 of them are one network, and 48 what one customer may have.
 func networkOf(ip string, bits int) string {
@@ -455,82 +419,4 @@ func networkOf(ip string, bits int) string {
 		return prefix.String()
 	}
 	return addr.String()
-}
-
-// deviceLogins returns the store as one that keeps the logins of devices, also if another one
-// is wrapped around it.
-func (c *storeClient) deviceLogins() (store.DeviceLogins, error) {
-	for s := c.store; ; {
-		if d, ok := s.(store.DeviceLogins); ok {
-			return d, nil
-		}
-		wrapper, ok := s.(interface{ Unwrap() store.Store })
-		if !ok {
-			return nil, errNoDeviceLogins
-		}
-		s = wrapper.Unwrap()
-	}
-}
-
-// now returns the store's clock.
-func (c *call) now() (time.Time, error) {
-	if seen := c.lastSeen.Load(); seen != nil && time.Since(seen.read) < maxReadingAge {
-		return seen.shown.Add(time.Since(seen.read)), nil
-	}
-	snap, err := c.find(store.ID{})
-	return snap.Now, err
-}
-
-func (c *call) createDeviceLogin(n store.NewDeviceLogin, limit int) (bool, error) {
-	return askDeviceLogins(c, func(ctx context.Context, d store.DeviceLogins) (bool, error) {
-		return d.CreateDeviceLogin(ctx, n, limit)
-	})
-}
-
-func (c *call) recordPoll(id store.ID, last time.Time, interval time.Duration) (bool, error) {
-	return askDeviceLogins(c, func(ctx context.Context, d store.DeviceLogins) (bool, error) {
-		return d.RecordPoll(ctx, id, last, interval)
-	})
-}
-
-func (c *call) decideDeviceLogin(id store.ID, decision store.Decision) (bool, error) {
-	return askDeviceLogins(c, func(ctx context.Context, d store.DeviceLogins) (bool, error) {
-		return d.DecideDeviceLogin(ctx, id, decision)
-	})
-}
-
-// foundDeviceLogin is the answer of FindDeviceLogin.
-type foundDeviceLogin struct {
-	now time.Time
-	d   *store.DeviceLogin
-}
-
-func (c *call) findDeviceLogin(id store.ID) (time.Time, *store.DeviceLogin, error) {
-	found, err := askDeviceLogins(c, func(ctx context.Context, d store.DeviceLogins) (f foundDeviceLogin, err error) {
-		f.now, f.d, err = d.FindDeviceLogin(ctx, id)
-		return f, err
-	})
-	return found.now, found.d, err
-}
-
-func (c *call) findUserCode(code store.Digest) (time.Time, *store.DeviceLogin, error) {
-	found, err := askDeviceLogins(c, func(ctx context.Context, d store.DeviceLogins) (f foundDeviceLogin, err error) {
-		f.now, f.d, err = d.FindUserCode(ctx, code)
-		return f, err
-	})
-	return found.now, found.d, err
-}
-
-func (c *call) pruneDeviceLogins(limit int) (int, error) {
-	return askDeviceLogins(c, func(ctx context.Context, d store.DeviceLogins) (int, error) { return d.PruneDeviceLogins(ctx, limit) })
-}
-
-// askDeviceLogins makes one step against the store: see do.
-func askDeviceLogins[T any](c *call, step func(context.Context, store.DeviceLogins) (T, error)) (result T, err error) {
-	d, err := c.deviceLogins()
-	if err != nil {
-		return result, err
-	}
-	result, _, err = do(c, func(ctx context.Context) (T, error) { return step(ctx, d) })
-	return result, err
 }

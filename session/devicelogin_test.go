@@ -435,8 +435,10 @@ func TestTokens_DeviceNeedsAClientAndAStore(t *testing.T) {
 				t.Errorf("client %.5q: %v; want an error", client, err)
 			}
 		}
-		plain := newTestWorld(t, w.users, struct{ store.Store }{w.users}, withTokens)
-		plain.Manager, _ = session.New(testWorldKeys(t, testWorldKey), struct{ store.Store }{w.users}, withTokens)
+		plain, err := session.New(testWorldKeys(t, testWorldKey), struct{ store.Store }{w.users}, withTokens)
+		if err != nil {
+			t.Fatal(err)
+		}
 		if _, err := plain.Tokens().BeginDevice(fromDevice(), "tv"); err == nil || !strings.Contains(err.Error(), "store.DeviceLogins") {
 			t.Errorf("a store without device logins: %v; want an error that names them", err)
 		}

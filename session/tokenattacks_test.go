@@ -194,7 +194,14 @@ func TestManager_ForceRefreshRefusesNoToken(t *testing.T) {
 		if err := w.ForceRefresh(w.Context(), "1"); err != nil {
 			t.Fatal(err)
 		}
-		w.outByToken("a banned user", p.request())
+		calls := w.calls(func() {
+			for range 100 {
+				w.outByToken("a banned user", p.request())
+			}
+		})
+		if calls != 1 {
+			t.Errorf("100 requests of a banned user: %d calls of the store; want 1", calls)
+		}
 	})
 }
 
@@ -255,6 +262,42 @@ func TestTokens_ApprovalThatFailsLeavesNothing(t *testing.T) {
 		err := d.approve()
 		if list, _ := w.List(w.Context(), "1", ""); !errors.Is(err, session.ErrTooLarge) || len(list) != 1 {
 			t.Errorf("a user who fits into no token: %v, %d devices; want ErrTooLarge, and the browser alone", err, len(list))
+		}
+	})
+}
+
+// A token of a session that ended long ago costs no statement.
+func TestTokens_LongPastTokenCostsNothing(t *testing.T) {
+	inTestWorld(t, withTokens, func(w *testWorld) {
+		p := w.logProgramIn("acme-cli")
+		time.Sleep(92 * 24 * time.Hour)
+		w.login(newBrowser(), session.Login{}) // the node has seen the store's clock
+		if calls := w.calls(func() {
+			_, loggedOut := w.Logout(p.request())
+			if err := errors.Join(loggedOut, w.Tokens().Revoke(page(newBrowser()), p.name, p.grant.AccessToken), w.Tokens().Revoke(page(newBrowser()), p.name, p.grant.RefreshToken)); err != nil {
+				t.Error(err)
+			}
+		}); calls != 0 {
+			t.Errorf("%d calls of the store; want none", calls)
+		}
+	})
+}
+
+// A store that does not answer uses up no tries, and is told to the device.
+func TestTokens_OutageOfADeviceLoginIsNoAnswer(t *testing.T) {
+	inTestWorld(t, withTokens, func(w *testWorld) {
+		d := w.beginDevice()
+		for _, method := range []string{"RecordPoll", "FindUserCode"} {
+			w.store.Fail(errStoreDown, method)
+			if _, err := d.poll(); method == "RecordPoll" && (!errors.Is(err, session.ErrStoreUnavailable) || errors.Is(err, session.ErrPending)) {
+				t.Errorf("%v; want ErrStoreUnavailable alone", err)
+			}
+			for range 11 {
+				if _, err := w.Tokens().FindDevice(page(d.user), d.codes.UserCode); errors.Is(err, session.ErrSlowDown) {
+					t.Fatalf("with %s down: %v", method, err)
+				}
+			}
+			w.repairStore()
 		}
 	})
 }

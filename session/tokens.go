@@ -169,7 +169,7 @@ func (ts Tokens) Revoke(r *http.Request, client, token string) error {
 	}
 	var s named
 	var of string
-	if a, ok := m.tickets.openExpiredToken(r, token); ok {
+	if a, ok := m.tickets.openExpiredToken(r, token); ok && !m.store.isLongPast(a.EndsAt) {
 		s, of = named{id: a.id, userID: a.UserID}, a.Client
 	} else if t, ok := m.tickets.openRefreshToken(r, token); ok && !m.store.isLongPast(t.expires) {
 		s, of = named{id: t.sessionID()}, t.client
