@@ -5,10 +5,10 @@
 //	mux.HandleFunc("POST /oauth/token", server.Token)
 //	mux.HandleFunc("POST /oauth/revoke", server.Revoke)
 //
-// A client gets its first tokens in one of two ways. The app logs the user in by itself, and
-// answers with Write what session.Tokens.Issue returns. Or the client is a device, such as a
-// command line, and the user approves it in a browser: see Server.Device. From then on the
-// client lives on Server.Token.
+// A client gets its first tokens in one of three ways. The app logs the user in by itself, and
+// answers with Write what session.Tokens.Issue returns. A page of the app shows them to a user
+// who copies them. Or the client is a device, such as a command line, and the user approves it
+// in a browser: see Server.Device. From then on the client lives on Server.Token.
 //
 // The requests carry no cookies of the kit, so the endpoints are public routes of a guard.
 // Pages of other sites cannot call them: no answer allows it (CORS).
