@@ -10,10 +10,17 @@ import (
 // a preview of it. Then Sec-Purpose, X-Sec-Purpose, Purpose or X-Purpose names prefetch
 // or preview, as in "Sec-Purpose: prefetch;prerender".
 //
+// A hover over a link in a Turbo frame is an ordinary request: on the click Turbo puts the
+// answer into the frame, whatever it is, and asks for no other one. So X-Sec-Purpose does not
+// count beside Turbo-Frame.
+//
 // Any client can send or leave out these headers, so a prefetch must get nothing that
 // another request would not get. It is safe for concurrent use.
 func IsPrefetch(r *http.Request) bool {
 	for _, name := range [...]string{"Sec-Purpose", "X-Sec-Purpose", "Purpose", "X-Purpose"} {
+		if name == "X-Sec-Purpose" && r.Header.Get("Turbo-Frame") != "" {
+			continue
+		}
 		lines := r.Header[name]
 		for _, line := range lines[:min(len(lines), maxPurposeLines)] {
 			line = line[:min(len(line), maxPurpose)]

@@ -42,6 +42,17 @@ func TestIsPrefetch_FindsTheTokenInEachHeader(t *testing.T) {
 	}
 }
 
+// Turbo never asks again for what a hover over a link in a frame has got. Any other prefetch
+// stays one, whoever adds the header.
+func TestIsPrefetch_TurboFrame(t *testing.T) {
+	for name, want := range map[string]bool{"Sec-Purpose": true, "X-Sec-Purpose": false, "Purpose": true, "X-Purpose": true} {
+		r := &http.Request{Header: http.Header{name: {"prefetch"}, "Turbo-Frame": {"cart"}}}
+		if got := session.IsPrefetch(r); got != want {
+			t.Errorf("%s beside Turbo-Frame: %v; want %v", name, got, want)
+		}
+	}
+}
+
 // A prefetch is answered from the access cookie alone, or not at all. Its page may never
 // be shown and its cookies may never be stored, so a refresh for it would end in the
 // reuse of the parent or of the child.

@@ -15,6 +15,7 @@ func TestHoverNeverNavigates(t *testing.T) {
 		{"htmx2-preload", http.StatusUnauthorized},
 		{"htmx4-preload", http.StatusUnauthorized},
 		{"turbo-link", http.StatusServiceUnavailable},
+		{"turbo-frame-link", http.StatusSeeOther}, // which Turbo follows in the frame: only on the click it shows the page
 		{"unpoly-preload", http.StatusSeeOther},
 	} {
 		t.Run(c.way, func(t *testing.T) {
@@ -37,6 +38,34 @@ func TestHoverNeverNavigates(t *testing.T) {
 			p.Click("#go")
 			p.comesToSee(done)
 			seen.add(c.way, "hover, logged in", done)
+		})
+	}
+}
+
+// A person who rests on a link before the click, as most do, gets what the click alone gets.
+// Turbo puts the answer to the hover into a frame, whatever it is.
+func TestHoverDoesNotChangeTheClick(t *testing.T) {
+	for _, way := range []string{"turbo-link", "turbo-frame-link"} {
+		t.Run(way, func(t *testing.T) {
+			t.Parallel()
+			p := newPerson(t, wayNamed(way))
+			for _, c := range []struct {
+				path   string
+				before func()
+				want   string
+			}{
+				{"/do/account", p.site.forceRefresh, done},
+				{"/do/admin", func() {}, "Forbidden"},
+				{"/do/live", p.site.storeIsDown, "Service Unavailable"},
+			} {
+				p.Open(p.startPath(c.path))
+				c.before()
+				p.hover()
+				p.Until("the page is requested", func() bool { return p.site.requests("GET "+c.path) > 0 })
+				p.sawNoChange("GET "+c.path, 0)
+				p.Click("#go")
+				p.comesToSee(c.want)
+			}
 		})
 	}
 }

@@ -148,6 +148,12 @@ func (s *site) age() {
 	for _, device := range devices {
 		s.store.AgeLogin(device.ID, time.Hour)
 	}
+	s.forceRefresh()
+}
+
+// forceRefresh makes ada's access cookies worthless.
+func (s *site) forceRefresh() {
+	s.Helper()
 	if err := s.sessions.ForceRefresh(context.Background(), "ada"); err != nil {
 		s.Fatal(err)
 	}
