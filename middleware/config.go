@@ -89,6 +89,11 @@ type Config struct {
 	// it say "We will finish logging you out". Default: nothing is called.
 	OnLogoutError func(r *http.Request, err error)
 
+	// LogoutURL, if not nil, is called by Logout before the session ends, and returns where to
+	// send the browser then, such as to the logout page of an identity provider; empty: as
+	// without it. See nethttp.Config.LogoutURL.
+	LogoutURL func(r *http.Request) string
+
 	// Answer, if not nil, writes refusals in place of the guard's own small pages. The
 	// headers, such as Location, HX-Redirect and Retry-After, are set. The refusal
 	// holds the status, a sentence for the client, and as Internal the cause, for

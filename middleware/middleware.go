@@ -39,6 +39,7 @@ func New(sessions *session.Manager, cfg Config) (*Guard, error) {
 		CrossOrigin:   cfg.CrossOrigin,
 		Credentials:   cfg.Credentials,
 		OnLogoutError: cfg.OnLogoutError,
+		LogoutURL:     cfg.LogoutURL,
 	})
 	routes, routesErr := core.Routes(nethttp.RoutesConfig{Public: cfg.Public, Background: cfg.Background, Hosts: true})
 	if err := errors.Join(err, routesErr); err != nil {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"time"
 
 	"github.com/sessionkit/sessionkit/middleware/nethttp"
 	"github.com/sessionkit/sessionkit/session"
@@ -177,7 +178,7 @@ func ExampleManager_RevokeExternal() {
 	guard, mux := exampleApp(sessions, "POST /backchannel-logout") // public
 	mux.HandleFunc("POST /backchannel-logout", func(w http.ResponseWriter, r *http.Request) {
 		sid := r.FormValue("logout_token") // in an app: the claim sid of the verified token
-		if err := sessions.RevokeExternal(r.Context(), sid); err != nil {
+		if err := sessions.RevokeExternal(r.Context(), sid, time.Time{}); err != nil {
 			guard.WriteError(w, r, err)
 		}
 	})

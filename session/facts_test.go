@@ -408,7 +408,7 @@ func TestManager_RevokeExternalEndsEverySessionOfTheProvider(t *testing.T) {
 			w.login(browsers[name], login)
 		}
 		if n := w.calls(func() {
-			if err := w.RevokeExternal(w.Context(), ""); err != nil { // it must not mean all that have none
+			if err := w.RevokeExternal(w.Context(), "", time.Time{}); err != nil { // it must not mean all that have none
 				w.Error(err)
 			}
 		}, "RevokeUser"); n != 0 {
@@ -417,7 +417,7 @@ func TestManager_RevokeExternalEndsEverySessionOfTheProvider(t *testing.T) {
 		for _, b := range browsers {
 			w.in(b)
 		}
-		if err := w.RevokeExternal(w.Context(), "sid"); err != nil {
+		if err := w.RevokeExternal(w.Context(), "sid", time.Time{}); err != nil {
 			w.Fatal(err)
 		}
 		time.Sleep(2 * time.Second)
@@ -427,6 +427,31 @@ func TestManager_RevokeExternalEndsEverySessionOfTheProvider(t *testing.T) {
 			n.in(browsers["other"])
 			n.in(browsers["none"])
 		}
+	})
+}
+
+// A provider says at which time its session ended. A login of later than that is another
+// one, although the provider may call it by the same id.
+func TestManager_RevokeExternalSparesLaterLogins(t *testing.T) {
+	inTestWorld(t, session.Config{}, func(w *testWorld) {
+		early, late := newBrowser(), newBrowser()
+		w.login(early, session.Login{ExternalID: "sid"})
+		time.Sleep(time.Second)
+		ended := time.Now()
+		time.Sleep(time.Second)
+		w.login(late, session.Login{ExternalID: "sid"})
+		if err := w.RevokeExternal(w.Context(), "sid", ended); err != nil {
+			w.Fatal(err)
+		}
+		w.out(early)
+		w.in(late)
+
+		// The store did not answer: nothing has ended, and Run does not repeat it.
+		w.store.Fail(errStoreDown)
+		if err := w.RevokeExternal(w.Context(), "sid", time.Now()); !errors.Is(err, session.ErrStoreUnavailable) || errors.Is(err, session.ErrUnfinished) {
+			w.Errorf("without a store: %v; want ErrStoreUnavailable alone", err)
+		}
+		w.repairStore()
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/sessionkit/sessionkit/session/store"
 )
@@ -82,14 +83,15 @@ func (m *Manager) RevokeUser(ctx context.Context, userID string, except ...strin
 	return m.changeMany(ctx, func(c *call) error { return m.revoker.revokeUser(c, u) })
 }
 
-// RevokeExternal ends all sessions that an identity provider calls by this id: see
-// Login.ExternalID. It behaves as RevokeUser does, except that the event at the end of
-// ErrUnfinished names no user. It ends nothing if externalID is empty.
-func (m *Manager) RevokeExternal(ctx context.Context, externalID string) error {
+// RevokeExternal ends all sessions that an identity provider calls by this id (see
+// Login.ExternalID) and that did not begin after a time by the store's clock; zero: all. It
+// behaves as RevokeUser does, except that the event at the end of ErrUnfinished names no
+// user. It ends nothing if externalID is empty.
+func (m *Manager) RevokeExternal(ctx context.Context, externalID string, before time.Time) error {
 	if externalID == "" {
 		return nil
 	}
-	u := userRevocation{UserRevocation: store.UserRevocation{ExternalID: externalID, Reason: store.ReasonRevoked, Limit: pageSize}}
+	u := userRevocation{UserRevocation: store.UserRevocation{ExternalID: externalID, Before: before, Reason: store.ReasonRevoked, Limit: pageSize}}
 	return m.changeMany(ctx, func(c *call) error { return m.revoker.revokeUser(c, u) })
 }
 

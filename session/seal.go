@@ -15,7 +15,8 @@ import (
 // bytes (RFC 6265bis, section 5.6). They drop a longer one silently.
 const maxCookie = 4096
 
-// ticket is what a sealer seals and opens: an *accessTicket, *refreshTicket or *deviceTicket.
+// ticket is what a sealer seals and opens: an *accessTicket, *refreshTicket, *deviceTicket or
+// *sealedValue.
 type ticket interface {
 	appendTo(b []byte) []byte
 	parse(b []byte) error
@@ -31,6 +32,7 @@ type sealer struct {
 
 // sealers belong to one set of keys, and so do the caches of opened tickets.
 type sealers struct {
+	keys    Keys // for Manager.Seal, whose purposes nobody knows beforehand
 	cookies *sealerPair
 	tokens  *sealerPair // nil: the app has no tokens
 	expired *sealer     // opens access tokens of any age, whose sessions are to end; nil: the app has no tokens
@@ -51,7 +53,7 @@ func newSealers(keys Keys, app string, s spans, oldKey func()) (*sealers, error)
 		return nil, err
 	}
 	if s.tokens == (windows{}) {
-		return &sealers{cookies: cookies}, nil
+		return &sealers{keys: keys, cookies: cookies}, nil
 	}
 	tokens, err := newSealerPair(keys, app, true, s.tokens.sealedFor, oldKey)
 	if err != nil {
@@ -62,7 +64,7 @@ func newSealers(keys Keys, app string, s spans, oldKey func()) (*sealers, error)
 		return nil, err
 	}
 	device, err := newSealer(keys, app, "device", 0, oldKey)
-	return &sealers{cookies, tokens, expired, device}, err
+	return &sealers{keys, cookies, tokens, expired, device}, err
 }
 
 // ofTokens begins the purposes of the keys for tokens.

@@ -80,7 +80,7 @@ func (rv *revoker) revokeUser(c *call, u userRevocation) error {
 		switch {
 		case done:
 			return nil
-		case err != nil && u.Before.IsZero():
+		case err != nil && (u.ended == 0 || u.Before.IsZero()):
 			return err
 		case err == nil && !c.late():
 			continue

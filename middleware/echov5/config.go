@@ -54,6 +54,11 @@ type Config struct {
 	// session has ended: see nethttp.Config.OnLogoutError.
 	OnLogoutError func(r *http.Request, err error)
 
+	// LogoutURL, if not nil, is called by Logout before the session ends, and returns where to
+	// send the browser then, such as to the logout page of an identity provider; empty: as
+	// without it. See nethttp.Config.LogoutURL.
+	LogoutURL func(r *http.Request) string
+
 	// Answer, if not nil, writes refusals in place of the guard's own small pages: also the
 	// redirects to the login page, and what programs get. The
 	// headers, such as Location, HX-Redirect and Retry-After, are set. The refusal holds the

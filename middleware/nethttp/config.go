@@ -105,6 +105,17 @@ type Config struct {
 	// it say "We will finish logging you out". Default: nothing is called.
 	OnLogoutError func(r *http.Request, err error)
 
+	// LogoutURL, if not nil, is called by Logout before the session ends, and returns where to
+	// send the browser then, also outside of the app: to the logout page of an identity
+	// provider. session.FromContext(r.Context()) has the session, unless it has ended or the
+	// store does not answer. Empty: the page is the form value "next" or the login page, as
+	// without LogoutURL.
+	//
+	// Turbo and other libraries that send forms by fetch cannot follow such an answer to another
+	// site: let the browser send the form of the logout. A Content-Security-Policy with
+	// form-action must name the provider.
+	LogoutURL func(r *http.Request) string
+
 	// Answer, if not nil, writes refusals in place of the guard's own small pages. The
 	// headers, such as Location, HX-Redirect and Retry-After, are set. Answer cannot
 	// admit a request: if it writes nothing, the guard's own answer is sent. It is not called

@@ -32,6 +32,7 @@ type CoreConfig struct {
 	Credentials func(r *http.Request) (session.Login, error)
 
 	OnLogoutError func(r *http.Request, err error)
+	LogoutURL     func(r *http.Request) string
 }
 
 // NewCore returns a Core for the sessions of a Manager. If the configuration is faulty,
@@ -64,12 +65,18 @@ type state struct {
 	core    *Core
 	verdict session.Verdict
 	err     error      // why there is no session
-	pending bool       // the store could not be told of the request's logout
+	logout  *logout    // of this request; nil: none
 	live    bool       // the verdict is what the store has said in this request
 	proven  bool       // the session rests on credentials that were verified in this request
 	met     conditions // of the guards so far, for RequireLive
 	writer  *response  // checks the header; nil: not yet needed
 	own     response   // storage for writer, to save an allocation
+}
+
+// logout is what a Logout leaves for AfterLogout.
+type logout struct {
+	page    string // where CoreConfig.LogoutURL sends the browser; empty: nowhere
+	pending bool   // the store could not be told
 }
 
 // stateKey is the context key of a Core's state. Each Core has its own: a session of
@@ -358,6 +365,7 @@ func (c *Core) Logout(w http.ResponseWriter, r *http.Request) (http.ResponseWrit
 	if c.hasBegun(r) {
 		return w, r, tooLate()
 	}
+	out := &logout{page: c.logoutURL(r)} // while there is a session
 	v, err := c.sessions.Logout(r)
 	if errors.Is(err, session.ErrUnauthenticated) { // by a token: nothing has ended
 		return w, r, c.Refuse(w.Header(), r, err)
@@ -365,16 +373,39 @@ func (c *Core) Logout(w http.ResponseWriter, r *http.Request) (http.ResponseWrit
 	if err != nil {
 		c.cfg.OnLogoutError(r, err)
 	}
-	w, r = c.replace(w, r, &state{verdict: v, err: session.ErrUnauthenticated, pending: err != nil})
+	out.pending = err != nil
+	w, r = c.replace(w, r, &state{verdict: v, err: session.ErrUnauthenticated, logout: out})
 	return w, r, nil
 }
 
-// AfterLogout returns the page to show after a Logout of the request: the form or query
-// value "next" if ReturnTo accepts it, else the login page. If the store could not be told,
-// the page's query has logout=pending.
+// logoutURL returns where CoreConfig.LogoutURL sends the browser. The route of the logout has no
+// guard before it, so the session has yet to be found: without a refresh, because it ends.
+func (c *Core) logoutURL(r *http.Request) string {
+	if c.cfg.LogoutURL == nil {
+		return ""
+	}
+	if _, ok := c.stateOf(r); !ok {
+		if v, err := c.sessions.AuthenticateBackground(r); err == nil {
+			r = r.WithContext(v.Session().NewContext(r.Context()))
+		}
+	}
+	return c.cfg.LogoutURL(r)
+}
+
+// AfterLogout returns the page to show after a Logout of the request: what
+// CoreConfig.LogoutURL has returned, else the form or query value "next" if ReturnTo accepts
+// it, else the login page. If the store could not be told, the query of a page of the app has
+// logout=pending.
 func (c *Core) AfterLogout(r *http.Request) string {
+	var out logout
+	if st, ok := c.stateOf(r); ok && st.logout != nil {
+		out = *st.logout
+	}
+	if out.page != "" {
+		return out.page
+	}
 	page := c.ReturnTo(r, c.cfg.Prefix+c.cfg.LoginPath)
-	if st, ok := c.stateOf(r); !ok || !st.pending {
+	if !out.pending {
 		return page
 	}
 	page, fragment, hasFragment := strings.Cut(page, "#")

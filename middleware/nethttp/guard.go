@@ -34,6 +34,7 @@ func New(sessions *session.Manager, cfg Config) (*Guard, error) {
 		CrossOrigin:   cfg.CrossOrigin,
 		Credentials:   cfg.Credentials,
 		OnLogoutError: cfg.OnLogoutError,
+		LogoutURL:     cfg.LogoutURL,
 	})
 	public, publicErr := listed("Public", cfg.Public)
 	background, backgroundErr := listed("Background", cfg.Background)

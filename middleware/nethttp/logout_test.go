@@ -59,6 +59,11 @@ func TestLogout_EndsTheSession(t *testing.T) {
 // The answer to a logout has exactly these headers. Without a valid "next" the client
 // is sent to the configured login page.
 func TestLogout_SendsEachClientOn(t *testing.T) {
+	provider := func(r *http.Request) string { // the session is still there
+		s, _ := session.FromContext(r.Context())
+		return "https://id.test/logout?user=" + s.UserID
+	}
+	nowhere := func(*http.Request) string { return "" }
 	for _, c := range []struct {
 		cfg         nethttp.Config
 		query, form string
@@ -79,6 +84,9 @@ func TestLogout_SendsEachClientOn(t *testing.T) {
 		{cfg: nethttp.Config{}, form: "next=/bye%23part", to: "/bye#part"},
 		{cfg: nethttp.Config{}, query: "?next=//evil.test", to: "/login?logout=pending", down: true},
 		{cfg: nethttp.Config{LoginPath: "/signin"}, to: "/signin?logout=pending", down: true},
+		{cfg: nethttp.Config{LogoutURL: provider}, query: "?next=/bye", to: "https://id.test/logout?user=ada"},
+		{cfg: nethttp.Config{LogoutURL: provider}, to: "https://id.test/logout?user=ada", down: true},
+		{cfg: nethttp.Config{LogoutURL: nowhere}, query: "?next=/bye", to: "/bye"},
 	} {
 		for kind, headers := range kinds {
 			inApp(t, c.cfg, func(a *app) {
@@ -284,4 +292,37 @@ func guardCore(a *app) *nethttp.Core {
 		a.Fatal(err)
 	}
 	return core
+}
+
+// The route of the logout has no guard before it, so the Core finds the session for LogoutURL.
+func TestLogout_LogoutURLKnowsTheSession(t *testing.T) {
+	cfg := nethttp.Config{LogoutURL: func(r *http.Request) string {
+		if s, ok := session.FromContext(r.Context()); ok {
+			return "https://id.test/logout?user=" + s.UserID
+		}
+		return ""
+	}}
+	for name, c := range map[string]struct {
+		before func(a *app, b *guardtest.Client)
+		to     string
+	}{
+		"a good access cookie":                    {func(*app, *guardtest.Client) {}, "https://id.test/logout?user=ada"},
+		"an expired access cookie":                {func(_ *app, b *guardtest.Client) { b.ExpireAccess() }, "https://id.test/logout?user=ada"},
+		"no cookies":                              {func(_ *app, b *guardtest.Client) { b.Delete(func(string) bool { return true }) }, "/login"},
+		"a session that is over":                  {func(a *app, _ *guardtest.Client) { _ = a.Sessions.RevokeUser(a.Context(), "ada") }, "/login"},
+		"an expired access cookie, and no answer": {func(a *app, b *guardtest.Client) { b.ExpireAccess(); a.Store.Fail(errDown) }, "/login?logout=pending"},
+	} {
+		inApp(t, cfg, func(a *app) {
+			b := a.client(kinds["page"])
+			b.Login(a.T, a.Sessions, session.Login{UserID: "ada"})
+			c.before(a, b)
+			rec := b.Send("POST", "/logout", "")
+			if got := rec.Header().Get("Location"); rec.Code != http.StatusSeeOther || got != c.to {
+				a.Errorf("%s: %d to %q; want a 303 to %q", name, rec.Code, got, c.to)
+			}
+			if got := cookiesOf(rec); got != "clear" {
+				a.Errorf("%s: the cookies are %q", name, got)
+			}
+		})
+	}
 }

@@ -266,6 +266,11 @@ var behaviours = []struct {
 		}
 		old.get(503, "try again", "/account") // this node refuses the session
 	}},
+	{"a logout leads to the identity provider", leavesForProvider, func(w *world) {
+		c := w.loggedIn(w.ada)
+		c.want(303, "https://id.test/logout?user="+w.ada, "POST", "/logout", form("next", "/"))
+		c.get(303, "/login", "/account")
+	}},
 	{"a banned user", nil, func(w *world) {
 		c := w.loggedIn(w.ada)
 		w.database.exec(w.T, `UPDATE users SET disabled = TRUE WHERE id = ?`, w.ada)
@@ -472,6 +477,13 @@ func tellsOfLogouts(*testing.T) settings {
 		if errors.Is(err, session.ErrStoreUnavailable) {
 			lostLogouts++
 		}
+	}}}
+}
+
+func leavesForProvider(*testing.T) settings {
+	return settings{setup: setup{logoutURL: func(r *http.Request) string {
+		s, _ := session.FromContext(r.Context())
+		return "https://id.test/logout?user=" + s.UserID
 	}}}
 }
 

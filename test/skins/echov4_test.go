@@ -17,6 +17,7 @@ func newEchoV4(sessions *session.Manager, s setup) (http.Handler, error) {
 		Prefix:        s.prefix,
 		Credentials:   s.credentials,
 		OnLogoutError: s.onLogoutError,
+		LogoutURL:     s.logoutURL,
 	}
 	if s.ownPage {
 		cfg.Answer = func(c echo.Context, refusal *echo.HTTPError) error {

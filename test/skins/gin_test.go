@@ -20,6 +20,7 @@ func newGin(sessions *session.Manager, s setup) (http.Handler, error) {
 		Prefix:        s.prefix,
 		Credentials:   s.credentials,
 		OnLogoutError: s.onLogoutError,
+		LogoutURL:     s.logoutURL,
 	}
 	if s.ownPage {
 		cfg.Answer = func(c *gin.Context, refusal *nethttp.Refusal) {

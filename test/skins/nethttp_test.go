@@ -24,6 +24,7 @@ func newGuard(sessions *session.Manager, s setup) (*nethttp.Guard, error) {
 		Prefix:        s.prefix,
 		Credentials:   s.credentials,
 		OnLogoutError: s.onLogoutError,
+		LogoutURL:     s.logoutURL,
 	}
 	if s.ownPage {
 		cfg.Answer = func(w http.ResponseWriter, _ *http.Request, refusal *nethttp.Refusal) {

@@ -66,6 +66,7 @@ type setup struct {
 	prefix        string
 	credentials   func(*http.Request) (session.Login, error)
 	onLogoutError func(*http.Request, error)
+	logoutURL     func(*http.Request) string
 	ownPage       bool // Config.Answer answers with ownPage and the status; not to a redirect
 	bare          bool // Identify is mounted in place of Protect
 }
