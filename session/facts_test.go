@@ -446,13 +446,44 @@ func TestManager_RevokeExternalSparesLaterLogins(t *testing.T) {
 		w.out(early)
 		w.in(late)
 
-		// The store did not answer: nothing has ended, and Run does not repeat it.
-		w.store.Fail(errStoreDown)
-		if err := w.RevokeExternal(w.Context(), "sid", time.Now()); !errors.Is(err, session.ErrStoreUnavailable) || errors.Is(err, session.ErrUnfinished) {
-			w.Errorf("without a store: %v; want ErrStoreUnavailable alone", err)
-		}
-		w.repairStore()
 	})
+}
+
+// A provider may say only once that its session has ended.
+func TestManager_RevokeExternalInAnOutageIsFinishedByRun(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		before   time.Duration // from now; 0: the call has none
+		finished bool
+	}{{"with a time", time.Nanosecond, true}, {"without one", 0, false}} {
+		t.Run(c.name, func(t *testing.T) {
+			inTestWorld(t, session.Config{}, func(w *testWorld) {
+				defer w.run()()
+				early, late := newBrowser(), newBrowser()
+				w.login(early, session.Login{ExternalID: "sid"})
+				time.Sleep(time.Second)
+				var before time.Time
+				if c.before != 0 {
+					before = time.Now().Add(c.before)
+				}
+				w.store.Fail(errStoreDown)
+				err := w.RevokeExternal(w.Context(), "sid", before)
+				if !errors.Is(err, session.ErrStoreUnavailable) || errors.Is(err, session.ErrUnfinished) != c.finished {
+					w.Errorf("without a store: %v", err)
+				}
+				time.Sleep(time.Second)
+				w.repairStore()
+				w.login(late, session.Login{ExternalID: "sid"})
+				time.Sleep(10 * time.Second)
+				if c.finished {
+					w.out(early)
+				} else {
+					w.in(early)
+				}
+				w.in(late)
+			})
+		})
+	}
 }
 
 // The handler has seen another session than the one whose refresh cookie comes with the

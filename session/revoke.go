@@ -86,7 +86,8 @@ func (m *Manager) RevokeUser(ctx context.Context, userID string, except ...strin
 // RevokeExternal ends all sessions that an identity provider calls by this id (see
 // Login.ExternalID) and that did not begin after a time by the store's clock; zero: all. It
 // behaves as RevokeUser does, except that the event at the end of ErrUnfinished names no
-// user. It ends nothing if externalID is empty.
+// user. With a time, Run goes on also if the store has not answered: the error then Is
+// ErrUnfinished and ErrStoreUnavailable. It ends nothing if externalID is empty.
 func (m *Manager) RevokeExternal(ctx context.Context, externalID string, before time.Time) error {
 	if externalID == "" {
 		return nil

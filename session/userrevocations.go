@@ -73,14 +73,15 @@ func (rv *revoker) revokeBatch(c *call, u *userRevocation) (done bool, err error
 }
 
 // revokeUser revokes batch after batch. If the time of the call ends first, Run
-// finishes the rest, unless the store has not answered at all.
+// finishes the rest. If the store has not answered at all, Run does so only for a call that
+// spares later logins: the others know no time at which to stop.
 func (rv *revoker) revokeUser(c *call, u userRevocation) error {
 	for {
 		done, err := rv.revokeBatch(c, &u)
 		switch {
 		case done:
 			return nil
-		case err != nil && (u.ended == 0 || u.Before.IsZero()):
+		case err != nil && u.Before.IsZero():
 			return err
 		case err == nil && !c.late():
 			continue

@@ -104,14 +104,18 @@ func (f *Refusal) Error() string {
 func (f *Refusal) Unwrap() error { return f.Err }
 
 // Refuse returns the answer to a request that failed with an error: of the Manager, of
-// Issue, or any other. It sets the headers, and the caller writes the Refusal. The error of
-// Issue is a Refusal, and stays as it is. session.ErrUnauthenticated asks for a login.
+// Issue, or any other. It sets the headers, and the caller writes the Refusal. A Refusal, such
+// as the error of Issue, keeps its status and its text; one that the app has made gets the
+// form that suits the client. session.ErrUnauthenticated asks for a login.
 // Otherwise the status is 403 for session.ErrUserDisabled, 404 for session.ErrNotFound, 429 for
 // session.ErrSlowDown, 400 for session.ErrAmbiguous, 503
 // for session.ErrStoreUnavailable, and 500 for session.ErrTooLarge and each error that is none of the session's. The client is not
 // shown the error.
 func (c *Core) Refuse(h http.Header, r *http.Request, err error) *Refusal {
 	if refusal, ok := errors.AsType[*Refusal](err); ok {
+		if refusal.who == nil {
+			refusal.isFor(clientOf(r), h)
+		}
 		return refusal
 	}
 	return c.refuse(h, r, reasonFor(err), err)
@@ -153,11 +157,8 @@ func (c *Core) refuse(h http.Header, r *http.Request, why reason, err error) *Re
 		why = prefetched
 	}
 	answer := refusals[why]
-	refusal := &Refusal{Status: answer.status, Text: answer.text, Err: err, who: who, again: why == reauthenticate || why == unauthenticated && c.sessionID(r) != ""}
-	h.Set("Cache-Control", "no-store")
-	if name := who.also[0]; name != "" {
-		h.Set(name, who.also[1])
-	}
+	refusal := &Refusal{Status: answer.status, Text: answer.text, Err: err, again: why == reauthenticate || why == unauthenticated && c.sessionID(r) != ""}
+	refusal.isFor(who, h)
 	switch answer.does {
 	case asksForLogin:
 		if fault := c.circle(r, who); fault != "" {
@@ -179,6 +180,16 @@ func (c *Core) refuse(h http.Header, r *http.Request, why reason, err error) *Re
 	c.challenge(h, r, why, refusal)
 	refusal.Fixed = who.early || refusal.Status < http.StatusMultipleChoices
 	return refusal
+}
+
+// isFor makes a refusal the answer to a kind of client.
+func (f *Refusal) isFor(who *client, h http.Header) {
+	f.who = who
+	h.Set("Cache-Control", "no-store")
+	if name := who.also[0]; name != "" {
+		h.Set(name, who.also[1])
+	}
+	f.Fixed = who.early
 }
 
 // loginURL returns the URL of the login page, with what the page may want to know.
@@ -234,7 +245,7 @@ func (f *Refusal) Write(w http.ResponseWriter) error {
 	return err
 }
 
-// client returns the kind of client that the refusal is for. A Refusal that the app has made
+// client returns the kind of client that the refusal is for. A Refusal that no Core has seen
 // is for a program.
 func (f *Refusal) client() *client {
 	if f.who == nil {

@@ -3,6 +3,7 @@ package nethttp_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"reflect"
@@ -196,6 +197,44 @@ func TestRefusal_TellsAnswerStatusTextAndCause(t *testing.T) {
 			a.Errorf("%s, %s: the cause is %v; want one that says %q", c.name, kind, last.Err, c.says)
 		case c.cause == nil && c.says == "" && last.Err != nil:
 			a.Errorf("%s, %s: the cause is %v; want none", c.name, kind, last.Err)
+		}
+	})
+}
+
+// An app, or a package that works with a guard, says with a Refusal of its own what went wrong.
+// It never leads to another page.
+func TestWriteError_OfARefusalThatTheAppHasMade(t *testing.T) {
+	made := func() error {
+		return fmt.Errorf("callback: %w", &nethttp.Refusal{Status: http.StatusBadGateway, Text: "The provider's <answer> is wrong."})
+	}
+	for kind, want := range map[string]struct{ contentType, text, reswap string }{
+		"page":    {"text/html; charset=utf-8", "<p>The provider&#39;s &lt;answer&gt; is wrong.</p>", ""},
+		"htmx":    {"text/html; charset=utf-8", "<p>The provider&#39;s &lt;answer&gt; is wrong.</p>", "none"},
+		"program": {"application/problem+json", `"detail":"The provider's \u003canswer\u003e is wrong."`, ""},
+	} {
+		inApp(t, nethttp.Config{Public: []string{"GET /callback"}}, func(a *app) {
+			a.handle("/callback", func(w http.ResponseWriter, r *http.Request) { a.guard.WriteError(w, r, made()) })
+			rec := a.client(kinds[kind]).Send("GET", "/callback", "")
+			h := rec.Header()
+			if rec.Code != http.StatusBadGateway || h.Get("Content-Type") != want.contentType || !strings.Contains(rec.Body.String(), want.text) ||
+				h.Get("Cache-Control") != "no-store" || h.Get("HX-Reswap") != want.reswap || h.Get("Location") != "" {
+				a.Errorf("%s: %d, %v, %s", kind, rec.Code, h, rec.Body)
+			}
+		})
+	}
+
+	// What a prefetch gets is not for Config.Answer, also if the app has made it.
+	answered := 0
+	cfg := nethttp.Config{Public: []string{"GET /callback"}, Answer: func(http.ResponseWriter, *http.Request, *nethttp.Refusal) { answered++ }}
+	inApp(t, cfg, func(a *app) {
+		a.handle("/callback", func(w http.ResponseWriter, r *http.Request) { a.guard.WriteError(w, r, made()) })
+		a.client(kinds["page"]).Send("GET", "/callback", "")
+		if answered != 1 {
+			a.Errorf("Answer was called %d times for a page", answered)
+		}
+		a.client(guardtest.Kind{"Sec-Purpose": "prefetch"}).Send("GET", "/callback", "")
+		if answered != 1 {
+			a.Error("Answer was called for a prefetch")
 		}
 	})
 }
