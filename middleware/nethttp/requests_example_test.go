@@ -14,7 +14,6 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/gorilla/securecookie"
 
 	"github.com/sessionkit/sessionkit/middleware/nethttp"
 	"github.com/sessionkit/sessionkit/session"
@@ -268,28 +267,30 @@ func ExampleConfig_prefix() {
 	// /app/orders 200
 }
 
-// A message for the next page. The session stores none: a signed cookie of a minute does,
-// without a database. gorilla/securecookie makes it. Put no secret into it.
+// A message for the next page. The session stores none: a sealed cookie of a minute does,
+// without a database. The Manager's keys seal it.
 func Example_flashMessages() {
 	const name = "__Host-flash"
-	sealed := securecookie.New(securecookie.GenerateRandomKey(32), nil) // in an app: a key of its own, from the environment
-	sealed.MaxAge(60)
+	sessions := exampleSessions(session.Config{})
 	cookie := func(value string, maxAge int) *http.Cookie {
 		return &http.Cookie{Name: name, Value: value, MaxAge: maxAge, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode}
 	}
 	setFlash := func(w http.ResponseWriter, message string) {
-		if value, err := sealed.Encode(name, message); err == nil {
+		if value, err := sessions.Seal("flash message", []byte(message)); err == nil {
 			http.SetCookie(w, cookie(value, 60))
 		}
 	}
 	takeFlash := func(w http.ResponseWriter, r *http.Request) (message string) {
-		if c, err := r.Cookie(name); err == nil && sealed.Decode(name, c.Value, &message) == nil {
-			http.SetCookie(w, cookie("", -1)) // shown once
+		c, err := r.Cookie(name)
+		if err != nil {
+			return ""
 		}
-		return message
+		http.SetCookie(w, cookie("", -1)) // shown once
+		text, _ := sessions.Open("flash message", c.Value, time.Minute)
+		return string(text)
 	}
 
-	guard, err := nethttp.New(exampleSessions(session.Config{}), nethttp.Config{})
+	guard, err := nethttp.New(sessions, nethttp.Config{})
 	if err != nil {
 		panic(err)
 	}

@@ -26,6 +26,7 @@ type tree struct {
 // trees is the place to edit when directories move.
 var trees = []tree{
 	{root: "assertion", module: true},
+	{root: "oidc", module: true},
 	{root: "middleware/echov5", module: true, tests: "test/skins"},
 	{root: "middleware/gin", module: true, tests: "test/skins"},
 	{root: "session", except: []string{"session/store/storetest", "session/sessiontest"}},

@@ -1,0 +1,111 @@
+package oidc
+
+import (
+	"crypto/subtle"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sessionkit/sessionkit/session"
+)
+
+const (
+	flowLifetime = 10 * time.Minute // how long a login at the provider may take
+	maxFlows     = 5                // logins that one browser may have begun at once
+	maxNext      = 1024             // bytes of the page to return to; a longer one is left out
+	flowPurpose  = "oidc login"     // of session.Manager.Seal
+)
+
+// flow is a login that has begun. The browser keeps it, sealed.
+type flow struct {
+	Provider string   `json:"p"` // Provider.key
+	Client   string   `json:"c"` // Config.ClientID: an app may be two clients of one provider
+	State    string   `json:"s"`
+	Nonce    string   `json:"n"`
+	Verifier string   `json:"v"` // of PKCE
+	Begun    int64    `json:"t"` // Unix time
+	Next     string   `json:"r,omitempty"`
+	Fresh    bool     `json:"f,omitempty"` // the user must prove anew who they are
+	Methods  []string `json:"m,omitempty"` // one of them must be used
+}
+
+// flowCookies keeps flows in cookies: one for each, so that two tabs can log in at once. Its
+// name has a part of the state, which the provider returns.
+type flowCookies struct {
+	sessions *session.Manager
+	secure   bool // false: Config.RedirectURL is plain HTTP, on loopback
+}
+
+func (c flowCookies) prefix() string {
+	if c.secure {
+		return "__Host-Http-login-"
+	}
+	return "login-"
+}
+
+const stateInName = 10 // characters
+
+func (c flowCookies) name(state string) string { return c.prefix() + state[:stateInName] }
+
+// cookie is sent by browsers also when the provider sends them back, which is a navigation from
+// another site: so SameSite is Lax.
+func (c flowCookies) cookie(name, value string, maxAge int) *http.Cookie {
+	return &http.Cookie{Name: name, Value: value, Path: "/", MaxAge: maxAge, Secure: c.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode}
+}
+
+// put adds a flow to the browser's, and drops the oldest if there are too many: each one
+// makes every request of the browser longer.
+func (c flowCookies) put(w http.ResponseWriter, r *http.Request, f flow) error {
+	text, err := json.Marshal(f)
+	if err != nil {
+		return err
+	}
+	sealed, err := c.sessions.Seal(flowPurpose, text)
+	if err != nil {
+		return err
+	}
+	type kept struct {
+		name  string
+		begun int64
+	}
+	var others []kept
+	for _, cookie := range r.Cookies() {
+		if strings.HasPrefix(cookie.Name, c.prefix()) {
+			old, _ := c.open(cookie.Value) // 0, the oldest, if nobody can use it
+			others = append(others, kept{cookie.Name, old.Begun})
+		}
+	}
+	slices.SortFunc(others, func(a, b kept) int { return int(b.begun - a.begun) })
+	for i, old := range others {
+		if i >= maxFlows-1 || old.begun == 0 {
+			http.SetCookie(w, c.cookie(old.name, "", -1))
+		}
+	}
+	http.SetCookie(w, c.cookie(c.name(f.State), sealed, int(flowLifetime.Seconds())))
+	return nil
+}
+
+// take returns the flow of a state, and removes it from the browser.
+func (c flowCookies) take(w http.ResponseWriter, r *http.Request, state string) (flow, bool) {
+	if len(state) < stateInName {
+		return flow{}, false
+	}
+	for _, cookie := range r.CookiesNamed(c.name(state)) {
+		f, ok := c.open(cookie.Value)
+		if ok && subtle.ConstantTimeCompare([]byte(f.State), []byte(state)) == 1 {
+			http.SetCookie(w, c.cookie(cookie.Name, "", -1))
+			return f, true
+		}
+	}
+	return flow{}, false
+}
+
+func (c flowCookies) open(sealed string) (f flow, ok bool) {
+	text, ok := c.sessions.Open(flowPurpose, sealed, flowLifetime)
+	if !ok || json.Unmarshal(text, &f) != nil {
+		return flow{}, false
+	}
+	return f, true
+}

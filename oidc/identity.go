@@ -1,0 +1,110 @@
+package oidc
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	gooidc "github.com/coreos/go-oidc/v3/oidc"
+	"golang.org/x/oauth2"
+
+	"github.com/sessionkit/sessionkit/session"
+	"github.com/sessionkit/sessionkit/session/store"
+)
+
+// Identity is who the provider says that the user is.
+type Identity struct {
+	Issuer  string
+	Subject string // never given to a second user of the issuer
+
+	id    *gooidc.IDToken
+	token *oauth2.Token
+}
+
+// Claims decodes the claims of the ID token into a pointer to a struct or a map, as
+// json.Unmarshal does. What they say is the provider's word, such as email_verified.
+func (i Identity) Claims(to any) error { return i.id.Claims(to) }
+
+// Token returns what the provider's token endpoint has answered, with an access token for the
+// provider's own APIs; nil after Bearer. The kit does not keep it. It is a secret.
+func (i Identity) Token() *oauth2.Token { return i.token }
+
+// Format prints the subject and the issuer, whatever the verb: no token ends up in a log.
+func (i Identity) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "%s at %s", i.Subject, i.Issuer) }
+
+// UnknownAuthTime is the Login.AuthTime of a user whose provider does not say when they
+// logged in there: so long ago that RequireRecentLogin admits nobody by it.
+var UnknownAuthTime = time.Unix(1, 0)
+
+// facts are the claims that become facts of the session.
+type facts struct {
+	AuthTime int64    `json:"auth_time"`
+	ACR      string   `json:"acr"`
+	AMR      []string `json:"amr"`
+	SID      string   `json:"sid"`
+	AZP      string   `json:"azp"`
+}
+
+// authTime returns when the user proved who they are.
+func (f facts) authTime() time.Time {
+	if f.AuthTime <= 0 {
+		return UnknownAuthTime
+	}
+	return time.Unix(f.AuthTime, 0)
+}
+
+// complete adds to a Login what the provider says.
+func (p *Provider) complete(login session.Login, f facts) session.Login {
+	login.AuthTime = f.authTime()
+	login.Methods = p.methods(login.Methods, f)
+	login.ExternalID = p.externalID(f.SID)
+	return login
+}
+
+// methods adds the provider's methods to the app's. What is no method, or no longer fits, is
+// left out: that takes rights away, and gives none.
+func (p *Provider) methods(methods []string, f facts) []string {
+	methods = slices.Clone(methods)
+	size := len(strings.Join(methods, ","))
+	add := func(method string) {
+		if isMethod(method) && !slices.Contains(methods, method) && size+1+len(method) <= store.MaxMethods {
+			methods = append(methods, method)
+			size += 1 + len(method)
+		}
+	}
+	for method, acr := range p.cfg.ACR {
+		if acr == f.ACR {
+			add(method)
+		}
+	}
+	for _, method := range f.AMR {
+		add(method)
+	}
+	return methods
+}
+
+// isMethod reports whether session.Login.Methods accepts a method.
+func isMethod(method string) bool {
+	return method != "" && !strings.ContainsFunc(method, func(r rune) bool { return r <= ' ' || r > '~' || r == ',' })
+}
+
+// maxSID is how many bytes of a sid are kept as they are: it travels with each request.
+const maxSID = 64
+
+// externalID returns the Login.ExternalID of a session that the provider calls sid; empty: it
+// has no name for it. It begins with the provider: another one may use the same name.
+func (p *Provider) externalID(sid string) string {
+	if len(sid) > maxSID {
+		sum := sha256.Sum256([]byte(sid))
+		return p.key + "#" + base64.RawURLEncoding.EncodeToString(sum[:])
+	}
+	return p.key + ":" + sid
+}
+
+// began reports whether a session began with this provider, by its ExternalID.
+func (p *Provider) began(externalID string) bool {
+	return strings.HasPrefix(externalID, p.key+":") || strings.HasPrefix(externalID, p.key+"#")
+}
