@@ -42,6 +42,7 @@ require (
 )
 
 require (
+	github.com/coreos/go-oidc/v3 v3.21.0 // indirect
 	github.com/jackc/pgpassfile v1.0.0 // indirect
 	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
 	github.com/jackc/puddle/v2 v2.2.3 // indirect
@@ -91,6 +92,7 @@ require (
 	github.com/rs/xid v1.4.0 // indirect
 	github.com/sessionkit/sessionkit/middleware/echov5 v0.0.0
 	github.com/sessionkit/sessionkit/middleware/gin v0.0.0
+	github.com/sessionkit/sessionkit/oidc v0.0.0
 	github.com/twitchyliquid64/golang-asm v0.15.1 // indirect
 	github.com/ugorji/go/codec v1.3.1 // indirect
 	github.com/valyala/bytebufferpool v1.0.0 // indirect
@@ -111,3 +113,5 @@ require (
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.11.0 // indirect
 )
+
+replace github.com/sessionkit/sessionkit/oidc => ../oidc

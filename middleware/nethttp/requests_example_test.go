@@ -13,7 +13,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
-
+	"time"
 
 	"github.com/sessionkit/sessionkit/middleware/nethttp"
 	"github.com/sessionkit/sessionkit/session"
