@@ -201,6 +201,11 @@ func TestCallback_Refuses(t *testing.T) {
 		{name: "two states", url: plus("&state=x"), is: oidc.ErrInvalid, status: 502},
 		{name: "another browser", before: func(_ *world, b *sessiontest.Browser) { b.Delete(func(string) bool { return true }) }, is: oidc.ErrNoLogin, status: 400},
 		{name: "more than ten minutes", before: func(*world, *sessiontest.Browser) { time.Sleep(10*time.Minute + time.Second) }, is: oidc.ErrNoLogin, status: 400},
+		{name: "more than ten minutes, and a browser that keeps the cookie", before: func(_ *world, b *sessiontest.Browser) {
+			kept := b.CloneIgnoringExpiry()
+			time.Sleep(10*time.Minute + time.Second)
+			*b = *kept
+		}, is: oidc.ErrNoLogin, status: 400},
 		{name: "a changed cookie", before: func(w *world, b *sessiontest.Browser) {
 			for _, c := range b.Cookies(must(url.Parse(sessiontest.Origin + "/"))) {
 				if !strings.HasPrefix(c.Name, "__Host-Http-login-") {

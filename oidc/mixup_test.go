@@ -1,6 +1,7 @@
 package oidc_test
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -99,6 +100,23 @@ func TestProviders_CannotBeMixedUp(t *testing.T) {
 		b := w.browser()
 		if answer := comeBack(b, evil.visit(w.begin(b, "/login/evil"))); answer.StatusCode != http.StatusBadGateway {
 			w.Errorf("another issuer: %d", answer.StatusCode)
+		}
+	})
+}
+
+// An app may be two clients of one provider, for example one for its staff.
+func TestProviders_TwoClientsOfOneProvider(t *testing.T) {
+	inWorld(t, nil, func(w *world) {
+		cfg := w.config(w.provider, "acme")
+		cfg.ClientID = "our-app-for-staff"
+		staff := must(oidc.New(w.Sessions, cfg))
+		b := w.browser()
+		to := w.provider.visit(w.begin(b, "/login/acme"))
+		if _, err := staff.Finish(&recorder{header: http.Header{}}, b.NewRequest("GET", strings.TrimPrefix(to, sessiontest.Origin), nil)); !errors.Is(err, oidc.ErrNoLogin) {
+			w.Errorf("%v", err)
+		}
+		if n := w.provider.called("/token"); n != 0 {
+			w.Errorf("the code was used %d times", n)
 		}
 	})
 }
