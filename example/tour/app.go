@@ -18,6 +18,8 @@ import (
 type app struct {
 	url      string // of this app, for what people copy into other programs
 	users    userTable
+	factors  factors
+	tenants  tenantTable
 	clients  clients
 	sessions *session.Manager
 	tokens   session.Tokens
@@ -28,13 +30,16 @@ type app struct {
 // newApp connects the parts. What tokens need beside cookies is Config.TokenTTL and the
 // endpoints of package token.
 func newApp(ctx context.Context, keys session.Keys, db *sql.DB, opts options, url string) (*app, error) {
-	a := &app{url: url, users: userTable{db}}
-	if err := a.users.prepare(ctx); err != nil {
-		return nil, err
+	own := database{db}
+	a := &app{url: url, users: userTable{own}, factors: factors{own}, tenants: tenantTable{own}}
+	for _, prepare := range []func(context.Context) error{a.users.prepare, a.factors.prepare, a.tenants.prepare} {
+		if err := prepare(ctx); err != nil {
+			return nil, err
+		}
 	}
 	rows, err := sqlstore.New(db, sqlstore.Config{
 		Dialect: sqlstore.SQLite,
-		Attrs:   map[string]string{"name": "name", "email": "email"},
+		Attrs:   map[string]string{"name": "name", "email": "email", "tenants": tenantsOfUser},
 	})
 	if err != nil {
 		return nil, err
@@ -45,6 +50,7 @@ func newApp(ctx context.Context, keys session.Keys, db *sql.DB, opts options, ur
 	a.sessions, err = session.New(keys, rows, session.Config{
 		App:                  "tour", // the first example is on localhost, too: browsers do not keep ports apart
 		TokenTTL:             opts.tokenTTL,
+		MayImpersonate:       a.mayImpersonate,
 		OnEvent:              session.LogEvents(slog.Default()),
 		DangerouslyAllowHTTP: true,
 	})
@@ -100,6 +106,25 @@ func (a *app) routes() http.Handler {
 	mux.Handle("GET /devices", a.page(a.devices))
 	mux.Handle("POST /devices/revoke", recent(a.page(a.revokeDevice)))
 
+	// The vault needs the second factor. Who sets one up has entered the password: otherwise an
+	// unlocked browser would do.
+	mux.Handle("GET /vault", a.guard.RequireMethod("otp")(a.page(a.vault)))
+	mux.Handle("GET /factor", a.page(notForActors(a.factor)))
+	mux.Handle("POST /factor", a.page(notForActors(a.enterCode(false))))
+	mux.Handle("GET /factor/new", recent(a.page(a.setupFactor)))
+	mux.Handle("GET /factor/new.png", recent(a.page(a.factorImage)))
+	mux.Handle("POST /factor/new", recent(a.page(a.enterCode(true))))
+
+	// Roles in a cookie may be as old as the access cookie, so the store decides who acts as
+	// another. In an impersonation, the guards of people and act refuse.
+	admin := a.guard.RequireRole(roleAdmin)
+	mux.Handle("GET /people", admin(a.page(a.people)))
+	mux.Handle("POST /people/act", recent(admin(a.guard.RequireLive(a.page(a.act)))))
+	mux.Handle("POST /people/stop", a.page(a.stopActing))
+
+	mux.Handle("GET /notes", a.page(a.notes))
+	mux.Handle("POST /tenant", a.page(a.switchTenant))
+
 	return http.MaxBytesHandler(withHeaders(a.guard.Protect(mux)), 64<<10)
 }
 
@@ -113,9 +138,12 @@ func withHeaders(next http.Handler) http.Handler {
 	})
 }
 
+// pageFunc shows a page, or returns an error before it has written anything.
+type pageFunc func(w http.ResponseWriter, r *http.Request) error
+
 // page returns the handler of a page, which is for browsers: a program with a token could
 // otherwise get itself more tokens here, and end the user's other sessions.
-func (a *app) page(show func(w http.ResponseWriter, r *http.Request) error) http.Handler {
+func (a *app) page(show pageFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s := current(r); s.Client != "" {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="app", error="insufficient_scope"`) // RFC 6750, section 3.1

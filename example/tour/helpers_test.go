@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"flag"
 	"html"
 	"io"
@@ -101,6 +102,86 @@ func (t tour) ada() browser {
 	b := t.browser()
 	b.post("/login", "email", "ada@example.com", "password", "ada-demo-password").leadsTo("/")
 	return b
+}
+
+// grace is a browser in which Grace, an administrator, has just logged in.
+func (t tour) grace() browser {
+	t.Helper()
+	b := t.browser()
+	b.post("/login", "email", "grace@example.com", "password", "grace-demo-password").leadsTo("/")
+	return b
+}
+
+// clone is a browser with a copy of the cookies.
+func (b browser) clone() browser { return browser{b.tour, b.Browser.Clone()} }
+
+// who is the answer of /api/session.
+type who struct {
+	UserID    string `json:"user_id"`
+	SessionID string `json:"session_id"`
+	Actor     string
+	Tenant    string
+	Client    string
+	Name      string
+	Methods   []string
+}
+
+func (b browser) who() (w who) {
+	b.Helper()
+	if err := json.Unmarshal([]byte(b.get("/api/session").shows(200).body), &w); err != nil {
+		b.Fatal(err)
+	}
+	return w
+}
+
+// accessOnly is a browser with a copy of the access cookie, and no other.
+func (b browser) accessOnly() browser {
+	b.Helper()
+	thief := b.clone()
+	thief.Delete(func(name string) bool { return name != "sessionkit-tour-session" })
+	if n := len(thief.NewRequest("GET", "/", nil).Cookies()); n != 1 {
+		b.Fatalf("%d cookies; want the access cookie", n)
+	}
+	return thief
+}
+
+// age makes all logins six minutes older.
+func (a *app) age(t *testing.T) {
+	t.Helper()
+	if _, err := a.users.db.Exec(`UPDATE sessions SET authenticated_at = authenticated_at - ?`, 6*time.Minute/time.Microsecond); err != nil {
+		t.Fatal(err)
+	}
+	for _, user := range []string{"1", "2"} {
+		if err := a.sessions.ForceRefresh(t.Context(), user); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// exec changes the app's tables.
+func (a *app) exec(t *testing.T, query string, args ...any) {
+	t.Helper()
+	if _, err := a.users.db.Exec(query, args...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// asksForLogin fails unless the answer leads to the login page, for a newer login.
+func (a answer) asksForLogin() {
+	a.Helper()
+	if a.StatusCode != 303 || !strings.Contains(a.Header.Get("Location"), "reauth=1") {
+		a.Errorf("%s %s: %d to %s; want the login page", a.Request.Method, a.Request.URL, a.StatusCode, a.Header.Get("Location"))
+	}
+}
+
+// lacks fails if the answer has one of the texts.
+func (a answer) lacks(texts ...string) {
+	a.Helper()
+	for _, text := range texts {
+		if strings.Contains(a.body, text) {
+			a.Errorf("%s %s has %q:\n%s", a.Request.Method, a.Request.URL, text, a.body)
+		}
+	}
 }
 
 // answer is a response whose body has been read.

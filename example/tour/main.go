@@ -1,12 +1,15 @@
 // The tour is a second small app. It shows what the first example leaves out: logins of
-// clients that are not browsers, such as a command line, a device or another service.
+// clients that are not browsers, such as a command line, a device or another service; and
+// what a session knows beside its user, such as a second factor.
 // Start it from the root of the repository:
 //
 //	go run -C example ./tour
 //
 // Read app.go first: the wiring and the routes. Then device.go and tokens.go, the pages, and
-// clients.go, who may use the endpoints of OAuth. The other files hold what every app has. They
-// are shorter than those of the first example: copy from there what limits failed logins.
+// clients.go, who may use the endpoints of OAuth. A file each has the second factor (factor.go),
+// the switch between tenants (tenant.go), and administrators who act as a user (people.go). The
+// other files hold what every app has. They are shorter than those of the first example: copy
+// from there what limits failed logins.
 package main
 
 import (

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"strings"
 
 	"github.com/sessionkit/sessionkit/session"
 )
@@ -18,7 +19,7 @@ var pageFiles embed.FS
 // pages holds the templates by name, each with the layout around it.
 var pages = func() map[string]*template.Template {
 	parsed := map[string]*template.Template{}
-	for _, name := range []string{"home", "login", "device", "tokens", "devices"} {
+	for _, name := range []string{"home", "login", "device", "tokens", "devices", "factor", "vault", "people", "notes"} {
 		parsed[name] = template.Must(template.ParseFS(pageFiles, "pages/layout.html", "pages/"+name+".html"))
 	}
 	return parsed
@@ -26,11 +27,14 @@ var pages = func() map[string]*template.Template {
 
 // notices are the texts for ?done=. Nothing that a URL contains is shown.
 var notices = map[string]string{
+	"acting":      "You act as this user. The log names you, and the user sees you in the list of devices.",
 	"approved":    "The device is connected. It gets its tokens within a few seconds, and is in the list of your devices.",
 	"denied":      "The device is refused.",
 	"device":      "That device is logged out.",
 	"device-gone": "That device was already logged out.",
 	"logged-out":  "You are logged out.",
+	"stopped":     "You are yourself again.",
+	"tenant":      "You work for another tenant now, in this browser.",
 }
 
 // render answers with a page. On an error nothing has been written.
@@ -39,6 +43,7 @@ func render(w http.ResponseWriter, r *http.Request, status int, page, title stri
 	var html bytes.Buffer
 	err := pages[page].Execute(&html, map[string]any{
 		"Title": title, "Path": r.URL.Path, "Session": s, "LoggedIn": ok, "Notice": notices[r.URL.Query().Get("done")], "Body": body,
+		"Tenants": strings.FieldsFunc(s.Attrs["tenants"], func(c rune) bool { return c == ',' }),
 	})
 	if err != nil {
 		return fmt.Errorf("page %s: %w", page, err)
@@ -70,7 +75,12 @@ func (a *app) home(w http.ResponseWriter, r *http.Request) error {
 // loginForm is what the login page shows.
 type loginForm struct{ Email, Next, Error string }
 
+// loginPage sends on who is logged in and lacks the second factor only.
 func (a *app) loginPage(w http.ResponseWriter, r *http.Request) error {
+	if wantsFactor(r) {
+		http.Redirect(w, r, "/factor?"+field("next", a.guard.ReturnTo(r, "/")), http.StatusSeeOther)
+		return nil
+	}
 	return render(w, r, http.StatusOK, "login", "Log in", loginForm{current(r).Attrs["email"], r.FormValue("next"), ""})
 }
 
@@ -83,7 +93,22 @@ func (a *app) login(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := a.guard.Issue(w, r, session.Login{UserID: u.id, Epoch: u.epoch}); err != nil {
+	return a.begin(w, r, u, "pwd")
+}
+
+// begin begins the session of a user who has proved who they are by a method. Who logs in again
+// goes on with the same tenant.
+func (a *app) begin(w http.ResponseWriter, r *http.Request, u user, method string) error {
+	wanted := ""
+	if s := current(r); s.UserID == u.id {
+		wanted = s.Data["tenant"]
+	}
+	tenant, err := a.tenants.choose(r.Context(), u.id, wanted)
+	if err != nil {
+		return err
+	}
+	login := session.Login{UserID: u.id, Epoch: u.epoch, Methods: []string{method}, Data: map[string]string{"tenant": tenant}}
+	if err := a.guard.Issue(w, r, login); err != nil {
 		return err
 	}
 	http.Redirect(w, r, a.guard.ReturnTo(r, "/"), http.StatusSeeOther)
@@ -97,9 +122,12 @@ func apiSession(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(map[string]any{ // the client is gone
 		"user_id":    s.UserID,
 		"session_id": s.ID,
+		"actor":      s.Actor,  // "": the user acts
 		"client":     s.Client, // "": a browser
 		"name":       s.Data["name"],
+		"tenant":     s.Data["tenant"],
 		"roles":      append([]string{}, s.Roles...), // [] in JSON, never null
+		"methods":    append([]string{}, s.Methods...),
 		"auth_time":  s.AuthTime,
 		"expires_at": s.ExpiresAt,
 	})

@@ -82,7 +82,7 @@ func command(args ...string) string {
 // listed is a row of the list of devices.
 type listed struct {
 	session.Device
-	Kind string // "Browser", or the name of the client
+	Kind string // "Browser", the name of the client, or who acts as the user
 }
 
 // devices lists the user's sessions: browsers, devices and programs.
@@ -94,8 +94,11 @@ func (a *app) devices(w http.ResponseWriter, r *http.Request) error {
 	rows := make([]listed, len(found))
 	for i, d := range found {
 		rows[i] = listed{d, "Browser"}
-		if d.Client != "" {
+		switch {
+		case d.Client != "":
 			rows[i].Kind = a.clients[d.Client].name
+		case d.Actor != "":
+			rows[i].Kind = "An administrator"
 		}
 	}
 	return render(w, r, http.StatusOK, "devices", "Devices", rows)

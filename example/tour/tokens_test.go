@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // The commands of the page are pasted into a shell.
@@ -73,24 +72,20 @@ func TestTokens_ATokenOpensNoPage(t *testing.T) {
 	command := b.post("/tokens", "name", "x").shows(200).commands()[0]
 	token, _, _ := strings.Cut(command[strings.Index(command, "skat_"):], "'")
 	tour.call("/api/session", token, nil).shows(200, `"name":"x"`)
-	for _, path := range []string{"/", "/login", "/device", "/tokens", "/devices"} {
+	for _, path := range []string{"/", "/login", "/device", "/tokens", "/devices", "/factor", "/notes"} {
 		if a := tour.call(path, token, nil); a.StatusCode != 403 || !strings.Contains(a.Header.Get("WWW-Authenticate"), "insufficient_scope") {
 			t.Errorf("GET %s: %d, %s", path, a.StatusCode, a.Header.Get("WWW-Authenticate"))
 		}
 	}
-	for _, path := range []string{"/login", "/device", "/tokens", "/devices/revoke"} {
+	for _, path := range []string{"/login", "/device", "/tokens", "/devices/revoke", "/factor", "/factor/new", "/people/stop", "/tenant"} {
 		if a := tour.call(path, token, form("name", "x", "decision", "yes", "email", "ada@example.com", "password", "ada-demo-password")); a.StatusCode != 403 || len(a.Cookies()) > 0 {
 			t.Errorf("POST %s: %d, cookies %v", path, a.StatusCode, a.Cookies())
 		}
 	}
 
 	// A browser has the same API.
-	var who struct {
-		Client, Name string
-		UserID       string `json:"user_id"`
-	}
-	if err := json.Unmarshal([]byte(b.get("/api/session").shows(200).body), &who); err != nil || who.UserID != "1" || who.Client != "" || who.Name != "" {
-		t.Errorf("%+v, %v", who, err)
+	if w := b.who(); w.UserID != "1" || w.Client != "" || w.Name != "" {
+		t.Errorf("%+v", w)
 	}
 }
 
@@ -144,37 +139,18 @@ func TestTokens_NeedARecentLoginAndTheRefreshCookie(t *testing.T) {
 	a, tour := inProcess(t)
 	b := tour.ada()
 
-	r := b.NewRequest("POST", "/tokens", strings.NewReader("name=x"))
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	r.Header.Set("Origin", tour.url)
-	cookies := r.CookiesNamed("sessionkit-tour-session")
-	if len(cookies) != 1 || len(r.Cookies()) < 2 {
-		t.Fatalf("the cookies are %v", r.Cookies())
-	}
-	r.Header.Set("Cookie", cookies[0].String())
-	if stolen := read(t, b.Clone().Do(r)); stolen.StatusCode != 303 || strings.Contains(stolen.body, "skat_") {
+	if stolen := b.accessOnly().post("/tokens", "name", "x"); stolen.StatusCode != 303 || strings.Contains(stolen.body, "skat_") {
 		t.Errorf("an access cookie alone: %d", stolen.StatusCode)
 	}
 	b.post("/tokens", "name", "x").shows(200, "skat_")
 
-	if _, err := a.users.db.Exec(`UPDATE sessions SET authenticated_at = authenticated_at - ?`, 6*time.Minute/time.Microsecond); err != nil {
-		t.Fatal(err)
-	}
-	if err := a.sessions.ForceRefresh(t.Context(), "1"); err != nil {
-		t.Fatal(err)
-	}
-	asks := func(a answer) {
-		t.Helper()
-		if a.StatusCode != 303 || !strings.Contains(a.Header.Get("Location"), "reauth=1") {
-			t.Errorf("%s %s: %d to %s; want the login page", a.Request.Method, a.Request.URL, a.StatusCode, a.Header.Get("Location"))
-		}
-	}
+	a.age(t)
 	b.get("/device").shows(200)
 	b.get("/devices").shows(200)
-	asks(b.get("/tokens"))
-	asks(b.post("/tokens", "name", "x"))
-	asks(b.post("/device", "decision", "no"))
-	asks(b.post("/devices/revoke"))
+	b.get("/tokens").asksForLogin()
+	b.post("/tokens", "name", "x").asksForLogin()
+	b.post("/device", "decision", "no").asksForLogin()
+	b.post("/devices/revoke").asksForLogin()
 	b.get("/login?reauth=1").shows(200, "enter your password again")
 }
 

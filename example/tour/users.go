@@ -4,13 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"strings"
-	"time"
 
 	"github.com/alexedwards/argon2id"
-
-	"github.com/sessionkit/sessionkit/session"
 )
 
 const usersTable = `CREATE TABLE IF NOT EXISTS users (
@@ -23,11 +19,14 @@ const usersTable = `CREATE TABLE IF NOT EXISTS users (
 	session_epoch INTEGER NOT NULL DEFAULT 1
 )`
 
-type demoUser struct{ email, password, name, roles string }
+type demoUser struct {
+	email, password, name, roles string
+	tenants                      []string
+}
 
 var demoUsers = []demoUser{
-	{"ada@example.com", "ada-demo-password", "Ada Lovelace", `[]`},
-	{"grace@example.com", "grace-demo-password", "Grace Hopper", `["admin"]`},
+	{"ada@example.com", "ada-demo-password", "Ada Lovelace", `[]`, []string{"north", "south"}},
+	{"grace@example.com", "grace-demo-password", "Grace Hopper", `["admin"]`, []string{"south"}},
 }
 
 // hashParams are the minimum that OWASP recommends for argon2id.
@@ -42,7 +41,7 @@ type user struct {
 	epoch uint64
 }
 
-type userTable struct{ db *sql.DB }
+type userTable struct{ db database }
 
 // prepare creates the table and the demo users.
 func (t userTable) prepare(ctx context.Context) error {
@@ -85,11 +84,6 @@ func (t userTable) byPassword(ctx context.Context, email, password string) (user
 // one returns a user. The hash and the epoch are of one statement, so that a password that is
 // changed during a login stops it.
 func (t userTable) one(ctx context.Context, where string, arg any) (u user, err error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	err = t.db.QueryRowContext(ctx, `SELECT id, password_hash, session_epoch FROM users `+where, arg).Scan(&u.id, &u.hash, &u.epoch)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		err = fmt.Errorf("%w: the users: %w", session.ErrStoreUnavailable, err) // answered as when the store is down
-	}
+	err = t.db.one(ctx, `SELECT id, password_hash, session_epoch FROM users `+where, []any{arg}, &u.id, &u.hash, &u.epoch)
 	return u, err
 }
