@@ -75,7 +75,7 @@ func TestProvider_ItsKeysChange(t *testing.T) {
 		withdrawn := w.provider.sign(w.provider.usual(claims{"exp": time.Now().Add(100 * time.Hour).Unix()}))
 		w.provider.rotate("key-2")
 		time.Sleep(time.Second) // go-oidc forgets the fetch that has just ended
-		w.session(w.browser()) // at once, however often strangers try
+		w.session(w.browser())  // at once, however often strangers try
 		w.provider.rotate("key-3")
 		time.Sleep(time.Second) // go-oidc forgets the fetch that has just ended
 		w.session(w.browser())
@@ -157,7 +157,7 @@ func TestProvider_StrangersCannotFetchAtWill(t *testing.T) {
 		}
 		w.provider.rotate("key-2")
 		time.Sleep(time.Second) // go-oidc forgets the fetch that has just ended
-		w.session(w.browser()) // a login with a new key does not wait for strangers
+		w.session(w.browser())  // a login with a new key does not wait for strangers
 		time.Sleep(10 * time.Second)
 		if err := bearer(w.provider.sign(w.provider.usual(nil))); err != nil {
 			w.Errorf("a token of the new key, 10 seconds later: %v", err)
