@@ -9,6 +9,7 @@ import (
 
 	"github.com/sessionkit/sessionkit/example/internal/look"
 	"github.com/sessionkit/sessionkit/middleware/nethttp"
+	"github.com/sessionkit/sessionkit/oidc"
 	"github.com/sessionkit/sessionkit/session"
 	"github.com/sessionkit/sessionkit/session/token"
 	"github.com/sessionkit/sessionkit/sqlstore"
@@ -16,23 +17,26 @@ import (
 
 // app is what the handlers share.
 type app struct {
-	url      string // of this app, for what people copy into other programs
-	users    userTable
-	factors  factors
-	tenants  tenantTable
-	clients  clients
-	sessions *session.Manager
-	tokens   session.Tokens
-	guard    *nethttp.Guard
-	oauth    *token.Server
+	url        string // of this app, for what people copy into other programs
+	users      userTable
+	factors    factors
+	tenants    tenantTable
+	identities identityTable
+	clients    clients
+	sessions   *session.Manager
+	tokens     session.Tokens
+	guard      *nethttp.Guard
+	oauth      *token.Server
+	provider   *oidc.Provider // nil: users log in by password only
+	forms      string         // where the browser may send forms, for the Content-Security-Policy
 }
 
 // newApp connects the parts. What tokens need beside cookies is Config.TokenTTL and the
 // endpoints of package token.
 func newApp(ctx context.Context, keys session.Keys, db *sql.DB, opts options, url string) (*app, error) {
 	own := database{db}
-	a := &app{url: url, users: userTable{own}, factors: factors{own}, tenants: tenantTable{own}}
-	for _, prepare := range []func(context.Context) error{a.users.prepare, a.factors.prepare, a.tenants.prepare} {
+	a := &app{url: url, users: userTable{own}, factors: factors{own}, tenants: tenantTable{own}, identities: identityTable{own, userTable{own}}, forms: "'self'"}
+	for _, prepare := range []func(context.Context) error{a.users.prepare, a.factors.prepare, a.tenants.prepare, a.identities.prepare} {
 		if err := prepare(ctx); err != nil {
 			return nil, err
 		}
@@ -70,10 +74,19 @@ func newApp(ctx context.Context, keys session.Keys, db *sql.DB, opts options, ur
 	if err != nil {
 		return nil, err
 	}
-	a.guard, err = nethttp.New(a.sessions, nethttp.Config{
+	if a.provider, err = a.newProvider(opts.provider); err != nil {
+		return nil, err
+	}
+	cfg := nethttp.Config{
 		// Clients that have no session yet call the endpoints.
 		Public: []string{"/{$}", "/static/", "/oauth/token", "/oauth/device", "/oauth/revoke", "/oauth/introspect"},
-	})
+	}
+	if a.provider != nil {
+		cfg.Public = append(cfg.Public, "GET "+providerLogin, "GET "+providerCallback, "POST "+providerLogout)
+		cfg.LogoutURL = a.provider.LogoutURL
+		a.forms += " " + opts.provider.issuer // the form of the logout leads there
+	}
+	a.guard, err = nethttp.New(a.sessions, cfg)
 	return a, err
 }
 
@@ -86,6 +99,12 @@ func (a *app) routes() http.Handler {
 	mux.Handle("GET /login", a.page(a.loginPage))
 	mux.Handle("POST /login", a.page(a.login))
 	mux.HandleFunc("POST /logout", a.guard.Logout)
+
+	if a.provider != nil {
+		mux.Handle("GET "+providerLogin, a.provider.Login(a.guard))
+		mux.Handle("GET "+providerCallback, a.provider.Callback(a.guard))
+		mux.HandleFunc("POST "+providerLogout, a.provider.BackChannelLogout)
+	}
 
 	// What a token opens: a browser gets the same answer for its cookies.
 	mux.HandleFunc("GET /api/session", apiSession)
@@ -125,13 +144,13 @@ func (a *app) routes() http.Handler {
 	mux.Handle("GET /notes", a.page(a.notes))
 	mux.Handle("POST /tenant", a.page(a.switchTenant))
 
-	return http.MaxBytesHandler(withHeaders(a.guard.Protect(mux)), 64<<10)
+	return http.MaxBytesHandler(withHeaders(a.guard.Protect(mux), a.forms), 64<<10)
 }
 
-func withHeaders(next http.Handler) http.Handler {
+func withHeaders(next http.Handler, forms string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action "+forms+"; frame-ancestors 'none'; base-uri 'none'")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "same-origin") // after a new login, a form leads back to its page
 		next.ServeHTTP(w, r)

@@ -5,6 +5,8 @@
 //
 //	go run -C example ./tour
 //
+// With -oidc issuer,client,secret users can log in with an identity provider, too: provider.go.
+//
 // Read app.go first: the wiring and the routes. Then device.go and tokens.go, the pages, and
 // clients.go, who may use the endpoints of OAuth. A file each has the second factor (factor.go),
 // the switch between tenants (tenant.go), and administrators who act as a user (people.go). The
@@ -55,6 +57,7 @@ type options struct {
 	db       string        // the SQLite file; the key file is beside it
 	tokenTTL time.Duration // checked by session.New
 	secret   string        // of the client billing; empty: run makes one
+	provider *provider     // nil: there is none
 	keys     string        // what seals cookies and tokens; empty: the key file counts
 }
 
@@ -66,6 +69,11 @@ func parseFlags(flags *flag.FlagSet, args []string) (o options, err error) {
 	flags.StringVar(&o.addr, "addr", "localhost:8081", "loopback `address` to listen on; port 0 takes a free one")
 	flags.StringVar(&o.db, "db", filepath.Join(folder, "sessionkit", "tour.db"), "SQLite `file`; the key file is beside it")
 	flags.DurationVar(&o.tokenTTL, "token-ttl", 10*time.Minute, "how long an access token is accepted without asking the database")
+	flags.Func("oidc", "`issuer,client,secret` of an identity provider to log in with", func(text string) error {
+		p, err := parseProvider(text)
+		o.provider = &p
+		return err
+	})
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -127,6 +135,9 @@ func run(ctx context.Context, opts options, out io.Writer) (err error) {
 	}
 	if made {
 		fmt.Fprintf(out, "The secret of the service billing, until the tour stops:\n  export %s=%s\n", secretVariable, opts.secret)
+	}
+	if opts.provider != nil {
+		fmt.Fprintf(out, "URLs to register at %s:\n  redirect             %s\n  back-channel logout  %s\n  post-logout redirect %s\n", opts.provider.issuer, url+providerCallback, url+providerLogout, url+"/")
 	}
 	return base.Serve(ctx, base.NewServer(a.routes()), listener)
 }

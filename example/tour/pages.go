@@ -73,7 +73,7 @@ func (a *app) home(w http.ResponseWriter, r *http.Request) error {
 }
 
 // loginForm is what the login page shows.
-type loginForm struct{ Email, Next, Error string }
+type loginForm struct{ Email, Next, Provider, Error string }
 
 // loginPage sends on who is logged in and lacks the second factor only.
 func (a *app) loginPage(w http.ResponseWriter, r *http.Request) error {
@@ -81,11 +81,11 @@ func (a *app) loginPage(w http.ResponseWriter, r *http.Request) error {
 		http.Redirect(w, r, "/factor?"+field("next", a.guard.ReturnTo(r, "/")), http.StatusSeeOther)
 		return nil
 	}
-	return render(w, r, http.StatusOK, "login", "Log in", loginForm{current(r).Attrs["email"], r.FormValue("next"), ""})
+	return render(w, r, http.StatusOK, "login", "Log in", loginForm{current(r).Attrs["email"], r.FormValue("next"), a.providerLink(r), ""})
 }
 
 func (a *app) login(w http.ResponseWriter, r *http.Request) error {
-	form := loginForm{r.FormValue("email"), r.FormValue("next"), "The e-mail address or the password is wrong."}
+	form := loginForm{r.FormValue("email"), r.FormValue("next"), a.providerLink(r), "The e-mail address or the password is wrong."}
 	u, err := a.users.byPassword(r.Context(), form.Email, r.FormValue("password"))
 	if errors.Is(err, errWrongPassword) {
 		return render(w, r, http.StatusUnauthorized, "login", "Log in", form)
