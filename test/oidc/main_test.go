@@ -15,5 +15,14 @@ func TestMain(m *testing.M) {
 	}
 	// The library of zitadel writes each refusal to the log, and the tests provoke many.
 	slog.SetDefault(slog.New(slog.DiscardHandler))
-	os.Exit(m.Run())
+	code := m.Run()
+	log, err := nodeJS.stop()
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "Node: %v\n", err)
+		code = max(code, 1)
+	}
+	if code != 0 {
+		fmt.Fprintf(os.Stderr, "The providers in Node have written:\n%s", log)
+	}
+	os.Exit(code)
 }

@@ -24,6 +24,9 @@ type person struct {
 	// rewrite changes a request before the browser sends it; nil: none.
 	rewrite func(*http.Request)
 
+	// hold names the path before whose request the browser stops; empty: none.
+	hold string
+
 	asked int      // how often a provider has asked for the name
 	trail []string // the addresses of all requests, with the method in front of all but GET
 }
@@ -135,6 +138,9 @@ func (p *person) send(method, address string, values url.Values, site string) pa
 		r.Header.Set("Accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")
 		if p.rewrite != nil {
 			p.rewrite(r)
+		}
+		if p.hold != "" && r.URL.Path == p.hold {
+			return page{url: r.URL}
 		}
 		for _, c := range p.jar.Cookies(r.URL) {
 			r.AddCookie(c)

@@ -19,6 +19,9 @@ type registration struct {
 	callback    string // redirect_uri
 	loggedOut   string // post_logout_redirect_uri
 	backChannel string // backchannel_logout_uri; empty: none
+
+	// noSID makes tokens without the claim sid. zitadel's have it always.
+	noSID bool
 }
 
 // provider is an OpenID provider that runs until the end of the test.
@@ -37,8 +40,9 @@ type provider interface {
 	// by Back-Channel Logout. It returns how many it has told.
 	endSessions(user string) int
 
-	// confirms is the button of the page that asks at a logout; empty: no page does.
-	confirms() string
+	// confirms is the button of the page that asks at a logout, with an ID token as the hint or
+	// without one; empty: no page does.
+	confirms(hint bool) string
 }
 
 // kinds are the providers that the tests run on.

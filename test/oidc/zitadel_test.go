@@ -3,8 +3,9 @@ package oidc
 import (
 	"cmp"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/rsa"
 	"errors"
 	"fmt"
 	"io"
@@ -88,17 +89,17 @@ func (c zClient) LoginURL(request string) string {
 // zitadelKey is a key that signs tokens.
 type zitadelKey struct {
 	id      string
-	private *rsa.PrivateKey
+	private *ecdsa.PrivateKey
 }
 
-func (k *zitadelKey) SignatureAlgorithm() jose.SignatureAlgorithm { return jose.RS256 }
+func (k *zitadelKey) SignatureAlgorithm() jose.SignatureAlgorithm { return jose.ES256 }
 func (k *zitadelKey) Key() any                                    { return k.private }
 func (k *zitadelKey) ID() string                                  { return k.id }
 
 // publicKey is the key that is published.
 type publicKey struct{ *zitadelKey }
 
-func (k publicKey) Algorithm() jose.SignatureAlgorithm { return jose.RS256 }
+func (k publicKey) Algorithm() jose.SignatureAlgorithm { return jose.ES256 }
 func (k publicKey) Use() string                        { return "sig" }
 func (k publicKey) Key() any                           { return &k.private.PublicKey }
 
@@ -139,6 +140,7 @@ func startZitadel(t *testing.T, apps ...registration) provider {
 			http.Redirect(w, r, answer(op.ContextWithIssuer(r.Context(), front.url), r.FormValue("request")), http.StatusSeeOther)
 		}
 	})
+	mux.HandleFunc("/logout", z.logout)
 	mux.HandleFunc("/logged-out", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "logged out\n") })
 	serve(mux)
 	return z
@@ -175,13 +177,41 @@ func (z *zitadel) login(w http.ResponseWriter, r *http.Request) (answered bool) 
 	return true
 }
 
-func (z *zitadel) issuer() string   { return z.front.url }
-func (z *zitadel) gate() *gate      { return z.front }
-func (z *zitadel) confirms() string { return "" }
+// logout asks whether to end the browser's session, and does it.
+func (z *zitadel) logout(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodPost {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = io.WriteString(w, `<!DOCTYPE html><title>Log out</title><form id="logout" method="post"><button>Log out</button></form>`)
+		return
+	}
+	if c, err := r.Cookie("provider"); err == nil {
+		z.mu.Lock()
+		session := z.sessions[c.Value]
+		z.mu.Unlock()
+		if session != nil {
+			if _, err := z.end(r.Context(), session); err != nil {
+				z.Errorf("the provider could not tell an app of a logout: %v", err)
+			}
+		}
+	}
+	// zitadel's library has compared the address with the registered ones, and an attacker is
+	// not what these tests are about.
+	http.Redirect(w, r, r.URL.Query().Get("to"), http.StatusSeeOther)
+}
+
+func (z *zitadel) issuer() string { return z.front.url }
+func (z *zitadel) gate() *gate    { return z.front }
+
+func (z *zitadel) confirms(hint bool) string {
+	if hint {
+		return ""
+	}
+	return "Log out"
+}
 
 func (z *zitadel) rotate(drop bool) {
 	z.Helper()
-	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		z.Fatal(err)
 	}
@@ -296,19 +326,20 @@ func (z *zitadel) DeleteAuthRequest(_ context.Context, id string) error {
 	return nil
 }
 
-// TerminateSessionFromRequest is the end_session endpoint. It asks nothing. Without the hint it
-// does not know whose session to end.
+// TerminateSessionFromRequest is the end_session endpoint. With an ID token as the hint it ends the
+// session at once. Without one, any site can have sent the browser: the user is asked.
 func (z *zitadel) TerminateSessionFromRequest(ctx context.Context, r *op.EndSessionRequest) (string, error) {
-	if r.IDTokenHintClaims != nil {
-		sid, _ := r.IDTokenHintClaims.Claims["sid"].(string)
-		sid = cmp.Or(sid, r.IDTokenHintClaims.SessionID)
-		z.mu.Lock()
-		s := z.sessions[sid]
-		z.mu.Unlock()
-		if s != nil {
-			if _, err := z.end(ctx, s); err != nil {
-				return "", err
-			}
+	if r.IDTokenHintClaims == nil {
+		return "/logout?" + url.Values{"to": {r.RedirectURI}}.Encode(), nil
+	}
+	sid, _ := r.IDTokenHintClaims.Claims["sid"].(string)
+	sid = cmp.Or(sid, r.IDTokenHintClaims.SessionID)
+	z.mu.Lock()
+	s := z.sessions[sid]
+	z.mu.Unlock()
+	if s != nil {
+		if _, err := z.end(ctx, s); err != nil {
+			return "", err
 		}
 	}
 	return r.RedirectURI, nil
@@ -321,7 +352,7 @@ func (z *zitadel) SigningKey(context.Context) (op.SigningKey, error) {
 }
 
 func (z *zitadel) SignatureAlgorithms(context.Context) ([]jose.SignatureAlgorithm, error) {
-	return []jose.SignatureAlgorithm{jose.RS256}, nil
+	return []jose.SignatureAlgorithm{jose.ES256}, nil
 }
 
 func (z *zitadel) KeySet(context.Context) (published []op.Key, _ error) {
