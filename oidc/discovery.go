@@ -20,6 +20,7 @@ const (
 	usableFor  = 24 * time.Hour   // and go on for so long while the provider is down
 	retryAfter = 2 * time.Second  // the shortest time between two fetches of the description that fail
 	fetchEvery = 10 * time.Second // the shortest time between two fetches of the keys that strangers cause
+	patience   = time.Second      // how long a logout waits for the description
 )
 
 // ErrUnavailable says that the provider does not answer.
@@ -52,22 +53,43 @@ func (d *discovery) get() (*description, error) {
 	if found, err, final := d.known(); final {
 		return found, err
 	}
-	_, _, _ = d.flight.Do("", func() (any, error) {
-		if _, _, final := d.known(); final {
-			return nil, nil
-		}
-		found, err := d.fetch()
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		if err != nil {
-			d.lastFail, d.lastErr = time.Now(), fmt.Errorf("%w: %w", ErrUnavailable, err)
-			return nil, nil
-		}
-		d.current, d.lastFail, d.lastErr = found, time.Time{}, nil
-		return nil, nil
-	})
+	_, _, _ = d.flight.Do("", d.refresh)
 	found, err, _ := d.known()
 	return found, err
+}
+
+// getSoon is get for a caller that must not wait for the provider: it takes any description that
+// is known, and waits for patience at most.
+func (d *discovery) getSoon() (*description, error) {
+	found, err, final := d.known()
+	if found != nil || final {
+		return found, err
+	}
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-d.flight.DoChan("", d.refresh):
+	case <-timer.C:
+		return nil, fmt.Errorf("%w within %v", ErrUnavailable, patience)
+	}
+	found, err, _ = d.known()
+	return found, err
+}
+
+// refresh fetches the description if that is due. It returns nothing: see known.
+func (d *discovery) refresh() (any, error) {
+	if _, _, final := d.known(); final {
+		return nil, nil
+	}
+	found, err := d.fetch()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err != nil {
+		d.lastFail, d.lastErr = time.Now(), fmt.Errorf("%w: %w", ErrUnavailable, err)
+		return nil, nil
+	}
+	d.current, d.lastFail, d.lastErr = found, time.Time{}, nil
+	return nil, nil
 }
 
 // known returns what is known without a fetch, and whether no fetch is due.
@@ -138,10 +160,13 @@ func authStyle(secret string, methods []string) oauth2.AuthStyle {
 	return oauth2.AuthStyleInHeader
 }
 
-// bounded returns a client that reads at most maxAnswer bytes of each answer. keys, if not nil,
-// bounds the fetches.
+// bounded returns a client that ends each call after callTimeout at the latest, and reads at most
+// maxAnswer bytes of each answer. keys, if not nil, bounds the fetches.
 func bounded(client *http.Client, keys *keyFetches) *http.Client {
 	c := *client
+	if c.Timeout <= 0 || c.Timeout > callTimeout {
+		c.Timeout = callTimeout
+	}
 	if c.Transport == nil {
 		c.Transport = http.DefaultTransport
 	}

@@ -11,8 +11,8 @@ import (
 // LogoutURL is nethttp.Config.LogoutURL, and that of the other guards: it returns the
 // provider's logout page (OpenID Connect RP-Initiated Logout 1.0) for a request whose session
 // has begun with this provider. It returns "" if it has not, if the provider has no such page
-// (end_session_endpoint), or if the provider does not answer. With several providers, let the
-// app's function ask one after the other.
+// (end_session_endpoint), or if nobody has logged in by it on this node yet and it does not
+// answer within a second. With several providers, let the app's function ask one after the other.
 //
 // The page gets client_id, logout_hint with the sid, if the provider has told one, and
 // Config.LogoutReturnURL. The kit does not keep the ID token, so there is no id_token_hint:
@@ -23,7 +23,7 @@ func (p *Provider) LogoutURL(r *http.Request) string {
 	if !ok || !p.began(s.ExternalID) {
 		return ""
 	}
-	found, err := p.found.get()
+	found, err := p.found.getSoon() // the session ends after it
 	if err != nil {
 		p.cfg.OnError(r, err)
 		return ""
