@@ -90,7 +90,7 @@ func (p *Provider) endByToken(r *http.Request) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), endTimeout) // the provider may not wait
 	defer cancel()
-	before := token.IssuedAt.Add(p.cfg.ClockTolerance)
+	before := token.IssuedAt.Add(max(p.cfg.ClockTolerance, time.Second)) // iat has no fractions
 	if token.SessionID == "" {
 		return p.endSubject(ctx, token.Subject, before, p.began)
 	}

@@ -247,6 +247,20 @@ func TestBackChannelLogout_AcceptsUpToTheEdges(t *testing.T) {
 	}
 }
 
+// A session may begin and end within the second that iat names.
+func TestBackChannelLogout_WithinTheSecondOfTheLogin(t *testing.T) {
+	inWorld(t, func(cfg *oidc.Config) { cfg.ClockTolerance = time.Millisecond }, func(w *world) {
+		time.Sleep(500 * time.Millisecond)
+		b := w.browser()
+		w.provider.claims = claims{"sid": "sid-1"}
+		w.session(b)
+		if answer := w.logoutToken(w.provider.sign(w.provider.logoutClaims(nil))); answer.StatusCode != http.StatusOK {
+			w.Errorf("%d; %v", answer.StatusCode, w.errs)
+		}
+		w.out("the session", b)
+	})
+}
+
 // A token that is sent again ends no session that began after it.
 func TestBackChannelLogout_AReplayEndsNothingNew(t *testing.T) {
 	for name, change := range map[string]claims{"by sid": nil, "by subject": {"sid": nil}} {
