@@ -88,9 +88,16 @@ func TestLogin_StepUpByAge(t *testing.T) {
 		}
 
 		began := time.Now().Truncate(time.Second)
+		p.trail = nil
 		at := p.open(s.url + "/password")
-		if len(at.forms) != 1 || at.forms[0].id != "login" || !strings.Contains(strings.Join(p.trail, " "), s.url+"/login?next=%2Fpassword&reauth=1") {
-			t.Fatalf("%s: %d %s; want the provider's login page. The trail is %q", at.url, at.status, at.body, p.trail)
+		trail := strings.Join(p.trail, " ")
+		for _, want := range []string{s.url + "/login?next=%2Fpassword&reauth=1", "&max_age=0&", "&prompt=login&"} {
+			if !strings.Contains(trail, want) {
+				t.Errorf("the trail is %s; want %s", trail, want)
+			}
+		}
+		if len(at.forms) != 1 || at.forms[0].id != "login" {
+			t.Fatalf("%s: %d %s; want the provider's login page", at.url, at.status, at.body)
 		}
 		again := s.sessionOn(p.answer(at), "/password", "ada")
 		if p.asked != 2 || again.AuthTime.Before(began) {
