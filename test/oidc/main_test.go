@@ -1,11 +1,14 @@
 package oidc
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/sessionkit/sessionkit/test/internal/chromiumtest"
 )
 
 func TestMain(m *testing.M) {
@@ -15,10 +18,10 @@ func TestMain(m *testing.M) {
 	}
 	// The library of zitadel writes each refusal to the log, and the tests provoke many.
 	slog.SetDefault(slog.New(slog.DiscardHandler))
-	code := m.Run()
-	log, err := nodeJS.stop()
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "Node: %v\n", err)
+	code, err := chromiumtest.Run(m)
+	log, stopped := nodeJS.stop()
+	if err := errors.Join(err, stopped); err != nil {
+		fmt.Fprintf(os.Stderr, "Chromium or Node: %v\n", err)
 		code = max(code, 1)
 	}
 	if code != 0 {
