@@ -106,6 +106,23 @@ func TestLogin_StepUpByAge(t *testing.T) {
 	})
 }
 
+// Providers need not say when somebody has entered their password, unless they are asked
+// for a new login.
+func TestLogin_StepUpByAgeWithoutAuthTime(t *testing.T) {
+	t.Parallel()
+	s, _ := startSite(t, startNodeProvider, func(a *registration, _ *oidc.Config) { a.noAuthTime = true })
+	p := newPerson(t, "ada")
+	if first := s.sessionOn(p.logIn(s.url+"/account"), "/account", "ada"); !first.AuthTime.Equal(oidc.UnknownAuthTime) {
+		t.Errorf("%+v; want an unknown time", first)
+	}
+	p.rewrite = withoutQuestions
+	s.refused("without a new password", p.logIn(s.url+"/password"), http.StatusForbidden, oidc.ErrNotConfirmed)
+	p.rewrite = nil
+	if again := s.sessionOn(p.logIn(s.url+"/password"), "/password", "ada"); p.asked != 2 || time.Since(again.AuthTime) > time.Minute {
+		t.Errorf("asked %d times, %+v; want twice, and a recent login", p.asked, again)
+	}
+}
+
 func TestLogout_EndsTheProvidersSession(t *testing.T) {
 	onEach(t, func(t *testing.T, start func(*testing.T, ...registration) provider) {
 		s, provider := startSite(t, start, nil)

@@ -95,6 +95,7 @@ func startNodeProvider(t *testing.T, apps ...registration) provider {
 		client := map[string]any{
 			"client_id": a.id, "client_secret": a.secret,
 			"redirect_uris": []string{a.callback}, "post_logout_redirect_uris": []string{a.loggedOut},
+			"require_auth_time": !a.noAuthTime,
 		}
 		if a.secret == "" {
 			delete(client, "client_secret")

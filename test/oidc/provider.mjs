@@ -110,7 +110,7 @@ class Site {
       cookies: { keys: this.cookieKeys },
       acrValues: ["urn:test:password"],
       claims: {
-        openid: ["sub", "auth_time", "acr", "amr"],
+        openid: ["sub", "acr", "amr"],
         email: ["email", "email_verified"],
         profile: ["name", "preferred_username"],
       },

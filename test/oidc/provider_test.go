@@ -20,8 +20,9 @@ type registration struct {
 	loggedOut   string // post_logout_redirect_uri
 	backChannel string // backchannel_logout_uri; empty: none
 
-	// noSID makes tokens without the claim sid. zitadel's have it always.
-	noSID bool
+	// noSID makes tokens without the claim sid, and noAuthTime ID tokens without auth_time unless
+	// the request has max_age. zitadel's have both always.
+	noSID, noAuthTime bool
 }
 
 // provider is an OpenID provider that runs until the end of the test.
