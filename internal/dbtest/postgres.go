@@ -18,6 +18,10 @@ import (
 // PostgreSQL server. If it is set, PostgresDatabase uses this server and starts none.
 const EnvPostgres = "SESSIONKIT_TEST_POSTGRES"
 
+// EnvPostgresBin is the environment variable that names the directory of the programs with which
+// servers are started. Without it they are the newest of this machine.
+const EnvPostgresBin = "SESSIONKIT_TEST_POSTGRES_BIN"
+
 // PostgresDatabase creates an empty PostgreSQL database for one test and returns its
 // DSN, as Database does for MySQL. params, such as "search_path=app", are added to the
 // DSN. The DSN is that of pgx and of libpq. The package imports no driver for PostgreSQL
@@ -80,9 +84,16 @@ var sharedPostgres = sync.OnceValues(func() (*Postgres, error) {
 	return newPostgres(false)
 })
 
-// findPostgres returns the directory of the newest PostgreSQL on this machine. Debian
-// keeps each version in a directory of its own, which is in no PATH.
+// findPostgres returns the directory that EnvPostgresBin names, else that of the newest
+// PostgreSQL on this machine. Debian keeps each version in a directory of its own, which is in
+// no PATH.
 func findPostgres() (string, error) {
+	if bin := os.Getenv(EnvPostgresBin); bin != "" {
+		if _, err := os.Stat(filepath.Join(bin, "initdb")); err != nil {
+			return "", fmt.Errorf("dbtest: %s: %w", EnvPostgresBin, err)
+		}
+		return bin, nil
+	}
 	if found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb"); len(found) > 0 {
 		return filepath.Dir(slices.MaxFunc(found, func(a, b string) int {
 			if len(a) != len(b) {
