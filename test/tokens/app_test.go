@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"maps"
 	"net/http"
@@ -11,6 +12,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -32,6 +35,11 @@ func TestMain(m *testing.M) {
 	if _, err := os.Stat(filepath.Join("node_modules", ".package-lock.json")); err != nil {
 		fmt.Fprintln(os.Stderr, "Node's openid-client is not installed: run make deps, or here: npm ci --ignore-scripts")
 		os.Exit(1)
+	}
+	// The tests wait most of the time, so all of them may run in parallel. -parallel=1 runs
+	// them one by one.
+	if p := flag.Lookup("test.parallel"); p != nil && p.Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
+		_ = flag.Set("test.parallel", strconv.Itoa(max(10, runtime.GOMAXPROCS(0))))
 	}
 	os.Exit(m.Run())
 }
