@@ -119,7 +119,7 @@ func spread(mutants []mutant, n int) (chosen []mutant) {
 	byDir := map[string][]mutant{}
 	for _, m := range mutants {
 		dir := path.Dir(m.file)
-		if !m.sample {
+		if m.sample == "" {
 			continue
 		}
 		if byDir[dir] == nil {

@@ -72,7 +72,7 @@ func TestDraw_AsksNoMoreThanItNeeds(t *testing.T) {
 func TestSpread_TakesOneOfEachDirectoryFirst(t *testing.T) {
 	var all []mutant
 	for _, at := range []string{"a/1", "a/2", "a/3", "b/4", "c/5", "c/6"} {
-		all = append(all, mutant{id: at[2:], file: at, sample: at != "a/1"})
+		all = append(all, mutant{id: at[2:], file: at, sample: map[bool]string{true: "TestA"}[at != "a/1"]})
 	}
 	for n, want := range map[int][]string{1: {"2"}, 3: {"2", "4", "5"}, 4: {"2", "4", "5", "3"}, 99: {"2", "4", "5", "3", "6"}} {
 		if got := names(spread(all, n)); !slices.Equal(got, want) {

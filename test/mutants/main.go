@@ -5,7 +5,7 @@
 //	go run -C test ./mutants -list      # what would run
 //	go run -C test ./mutants -run 'feed|retry'          # by id, of those
 //	go run -C test ./mutants -n=-1 -run session/judge.go # all there are in a file
-//	go run -C test ./mutants -sample 12 # a few that are known to be killed
+//	go run -C test ./mutants -sample 12 # a few, each with the one test that kills it
 //
 // Mutants are of two kinds: those in reference.txt, each of which must be killed,
 // and mechanical ones, made from the syntax tree and drawn at random by a seed.

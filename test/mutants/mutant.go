@@ -16,9 +16,9 @@ type mutant struct {
 	source []byte // the file without the change
 	edit   edit
 
-	mechanical bool // made from the syntax tree; else it is in reference.txt
-	equivalent bool // by equivalent.txt
-	sample     bool // make test runs it
+	mechanical bool   // made from the syntax tree; else it is in reference.txt
+	equivalent bool   // by equivalent.txt
+	sample     string // the test that kills it in make test; empty: make test does not run it
 }
 
 // edit replaces source[start:end] by text.

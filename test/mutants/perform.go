@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -48,10 +49,13 @@ func perform(ctx context.Context, opts options) (ok bool, err error) {
 		if j.dirs, err = testDirs(root, m.file); err != nil {
 			return false, err
 		}
+		if opts.sample > 0 {
+			j.dirs, j.only = j.dirs[:1], m.sample
+		}
 		jobs, dirs = append(jobs, j), append(dirs, j.dirs...)
 	}
 	slices.Sort(dirs)
-	r := &runner{root: root, dir: work}
+	r := &runner{root: root, dir: work, only: onlyOf(jobs)}
 	if err := r.measure(ctx, slices.Compact(dirs), opts.workers); err != nil {
 		return false, err
 	}
@@ -69,8 +73,20 @@ func perform(ctx context.Context, opts options) (ok bool, err error) {
 type job struct {
 	mutant
 	dirs []string
+	only string // the only test that runs; empty: all of dirs
 	outcome
 	spent time.Duration // by its tests
+}
+
+// onlyOf returns the only tests that the jobs need, by directory. Without a directory: all.
+func onlyOf(jobs []*job) map[string][]string {
+	only := map[string][]string{}
+	for _, j := range jobs {
+		if dir := j.dirs[0]; j.only != "" && !slices.Contains(only[dir], j.only) {
+			only[dir] = append(only[dir], j.only)
+		}
+	}
+	return only
 }
 
 // measure runs the tests without a mutant.
@@ -84,10 +100,18 @@ func (r *runner) measure(ctx context.Context, dirs []string, workers int) error 
 	for i, dir := range dirs {
 		r.usual[dir] = all[i]
 		if err == nil {
-			fmt.Printf("the tests of %s pass without a mutant, in %.1f s\n", dir, all[i].took.Seconds())
+			fmt.Printf("%s pass without a mutant, in %.1f s\n", testsOf(dir, r.only[dir]), all[i].took.Seconds())
 		}
 	}
 	return err
+}
+
+// testsOf says which tests of a directory run.
+func testsOf(dir string, only []string) string {
+	if len(only) == 0 {
+		return "the tests of " + dir
+	}
+	return strings.Join(only, " and ") + " of " + dir
 }
 
 func (r *runner) tryAll(ctx context.Context, jobs []*job, workers int) error {

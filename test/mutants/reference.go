@@ -16,7 +16,7 @@ var referenceText string
 type entry struct {
 	name, file, function string
 	removed, added       []string // without the space at their ends
-	sample               bool
+	sample               string   // a test that kills it; empty: make test does not run it
 }
 
 // parseReference reads the format that reference.txt describes.
@@ -45,7 +45,9 @@ func parseReference(text string) (entries []entry, err error) {
 		case "in":
 			e.function = rest
 		case "sample":
-			e.sample = true
+			if e.sample = rest; testName.FindString(rest) != rest || rest == "" {
+				return nil, fmt.Errorf("reference.txt:%d: write the name of the test that kills it behind sample, not %q", i+1, rest)
+			}
 		case "-":
 			e.removed = append(e.removed, rest)
 		case "+":

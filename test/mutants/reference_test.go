@@ -7,22 +7,22 @@ import (
 )
 
 func TestParseReference_ReadsEveryPart(t *testing.T) {
-	entries, err := parseReference("# a comment\n\nmutant one\nfile   a/b.go\nin     T.f\nsample\n-   old {\n- \t}\n+ new {\n+\n\nmutant two\nfile c.go\n")
+	entries, err := parseReference("# a comment\n\nmutant one\nfile   a/b.go\nin     T.f\nsample TestA\n-   old {\n- \t}\n+ new {\n+\n\nmutant two\nfile c.go\n")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(entries) != 2 || entries[1].name != "two" || entries[1].sample {
+	if len(entries) != 2 || entries[1].name != "two" || entries[1].sample != "" {
 		t.Fatalf("got %+v", entries)
 	}
 	e := entries[0]
-	if e.name != "one" || e.file != "a/b.go" || e.function != "T.f" || !e.sample ||
+	if e.name != "one" || e.file != "a/b.go" || e.function != "T.f" || e.sample != "TestA" ||
 		!slices.Equal(e.removed, []string{"old {", "}"}) || !slices.Equal(e.added, []string{"new {", ""}) {
 		t.Errorf("got %+v", e)
 	}
 }
 
 func TestParseReference_RefusesWhatItDoesNotKnow(t *testing.T) {
-	for _, text := range []string{"file a.go\n", "mutant one\nwhere a.go\n", "mutant one\nmutant one\n", "mutant\n", "mutant one\n  - x\n"} {
+	for _, text := range []string{"file a.go\n", "mutant one\nwhere a.go\n", "mutant one\nmutant one\n", "mutant\n", "mutant one\n  - x\n", "mutant one\nsample\n", "mutant one\nsample TestA TestB\n"} {
 		if entries, err := parseReference(text); err == nil {
 			t.Errorf("%q: got %+v", text, entries)
 		}

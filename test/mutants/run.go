@@ -23,6 +23,8 @@ type runner struct {
 	dir   string           // for binaries and overlays
 	usual map[string]usual // by test directory
 
+	only map[string][]string // by test directory: the only tests that run; without an entry all do
+
 	mu      sync.Mutex          // guards killers
 	killers map[string][]string // by file and test directory: tests that have killed a mutant of the file
 }
@@ -45,12 +47,17 @@ func (r *runner) unmutated(ctx context.Context, dir string) (u usual, err error)
 		return u, err
 	}
 	began := time.Now()
-	o, err := r.run(ctx, dir, work, binary, 10*time.Minute, 0)
+	o, err := r.run(ctx, dir, work, binary, 10*time.Minute, 0, r.onlyFlags(dir)...)
 	if err != nil {
 		return u, err
 	}
 	if o.killed {
 		return u, fmt.Errorf("the tests of %s fail without a mutant, by %s:\n%s", dir, o.by, o.output)
+	}
+	for _, test := range r.only[dir] {
+		if _, passed := o.took[test]; !passed {
+			return u, fmt.Errorf("%s has no %s, or skips it: name another test in reference.txt, behind sample", dir, test)
+		}
 	}
 	u.took = time.Since(began)
 	u.slow = slowOf(o.took, u.took)
@@ -114,7 +121,7 @@ func (r *runner) try(ctx context.Context, b batch, done func(*job)) error {
 
 // unchosen runs the tests of a binary of many mutants without any: they must pass.
 func (r *runner) unchosen(ctx context.Context, dir, work, binary string) error {
-	o, err := r.run(ctx, dir, work, binary, r.limit(dir), 0)
+	o, err := r.run(ctx, dir, work, binary, r.limit(dir), 0, r.onlyFlags(dir)...)
 	if err == nil && o.killed {
 		err = fmt.Errorf("%w: without a mutant %s fails", errTogether, o.by)
 	}
@@ -127,7 +134,11 @@ func (r *runner) limit(dir string) time.Duration { return 30*time.Second + 4*r.u
 // tryIn runs the tests of one directory against the mutant with that number in the binary.
 func (r *runner) tryIn(ctx context.Context, j *job, dir, work, binary string, number int) (err error) {
 	key := j.file + " " + dir
-	for _, part := range r.usual[dir].parts(r.knownKillers(key)) {
+	parts := r.usual[dir].parts(r.knownKillers(key))
+	if j.only != "" {
+		parts = [][]string{{"-test.run=" + exactly([]string{j.only})}}
+	}
+	for _, part := range parts {
 		if j.outcome, err = r.run(ctx, dir, work, binary, r.limit(dir), number, part...); err != nil {
 			return err
 		}
@@ -143,20 +154,30 @@ func (r *runner) tryIn(ctx context.Context, j *job, dir, work, binary string, nu
 // killed other mutants of the same file, and last those that are slow.
 func (u usual) parts(killers []string) (parts [][]string) {
 	slow := slices.DeleteFunc(slices.Clone(u.slow), func(test string) bool { return slices.Contains(killers, test) })
-	of := func(tests []string) string { return "^(" + strings.Join(tests, "|") + ")$" }
 	if len(killers) > 0 {
-		parts = append(parts, []string{"-test.run=" + of(killers)})
+		parts = append(parts, []string{"-test.run=" + exactly(killers)})
 	}
 	rest := []string(nil)
 	if others := slices.Concat(killers, slow); len(others) > 0 {
-		rest = []string{"-test.skip=" + of(others)}
+		rest = []string{"-test.skip=" + exactly(others)}
 	}
 	parts = append(parts, rest)
 	if len(slow) > 0 {
-		parts = append(parts, []string{"-test.run=" + of(slow)})
+		parts = append(parts, []string{"-test.run=" + exactly(slow)})
 	}
 	return parts
 }
+
+// onlyFlags are the flags that choose the only tests of a directory.
+func (r *runner) onlyFlags(dir string) []string {
+	if len(r.only[dir]) == 0 {
+		return nil
+	}
+	return []string{"-test.run=" + exactly(r.only[dir])}
+}
+
+// exactly is the regexp that matches these tests and no others.
+func exactly(tests []string) string { return "^(" + strings.Join(tests, "|") + ")$" }
 
 func (r *runner) knownKillers(key string) []string {
 	r.mu.Lock()

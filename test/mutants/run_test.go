@@ -199,6 +199,43 @@ func TestRunner_TestsThatFailWithoutAMutantAreAnError(t *testing.T) {
 	}
 }
 
+// A mutant of the sample is killed by the test that reference.txt names, or not at all. The
+// other tests do not run: they could fail.
+func TestRunner_RunsNoTestButTheNamedOne(t *testing.T) {
+	r := tiny(t)
+	var jobs []*job
+	for text, only := range map[string]string{"n < 9": "TestSmall", "n < 10": "TestSmall", "n < 11": "TestTen"} {
+		dir := map[string]string{"TestSmall": "p", "TestTen": "q"}[only]
+		jobs = append(jobs, &job{mutant: tinyMutant(t, "n <= 10", text), dirs: []string{dir}, only: only})
+	}
+	r.only = onlyOf(jobs)
+	if err := r.measure(t.Context(), []string{"p", "q"}, 1); err != nil { // TestLater of p would hang
+		t.Fatal(err)
+	}
+	if batches := r.batches(jobs); len(batches) != 2 || len(batches[0]) != 2 {
+		t.Errorf("%d batches; want one of two mutants and one of the other", len(batches))
+	}
+	if err := r.tryAll(t.Context(), jobs, 1); err != nil {
+		t.Fatal(err)
+	}
+	for _, j := range jobs {
+		want := map[string]string{"n < 9": "TestSmall", "n < 10": "", "n < 11": ""}[j.id]
+		if j.by != want || j.killed != (want != "") {
+			t.Errorf("%s is killed by %q; want %q", j.id, j.by, want)
+		}
+	}
+}
+
+func TestRunner_ANamedTestThatIsGoneIsAnError(t *testing.T) {
+	r := tiny(t)
+	for _, only := range []string{"TestGone", "Test"} {
+		r.only = map[string][]string{"q": {"TestTen", only}}
+		if _, err := r.unmutated(t.Context(), "q"); err == nil || !strings.Contains(err.Error(), "q has no "+only) {
+			t.Errorf("%s: %v", only, err)
+		}
+	}
+}
+
 func TestInParallel_StopsAtTheFirstError(t *testing.T) {
 	began := 0
 	err := inParallel(t.Context(), 1, 10, func(_ context.Context, i int) error {

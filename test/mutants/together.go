@@ -18,7 +18,7 @@ import (
 
 const (
 	// minTogether and maxTogether are how many mutants one binary has. Its tests run once
-	// without a mutant, which must pay.
+	// without a mutant, which must pay. A single test for each mutant always pays.
 	minTogether = 6
 	maxTogether = 24
 
@@ -53,7 +53,7 @@ func (r *runner) batches(jobs []*job) []batch {
 	}
 	for _, dirs := range slices.Sorted(maps.Keys(byTests)) {
 		for b := range slices.Chunk(byTests[dirs], maxTogether) {
-			if len(b) >= minTogether {
+			if len(b) >= minTogether || b[0].only != "" && len(b) > 1 {
 				large = append(large, b)
 				continue
 			}
