@@ -14,20 +14,39 @@ PRINT   := [ -n "$$collected" ] || ./.ci/reports "$$SESSIONKIT_REPORTS"
 # What these packages of the module test do takes long: make test-users does it.
 USERS := newcomer release
 
-# The packages of a module that make test runs side by side. The drill runs alone: what it puts
-# the nodes under, and counts, would not be all that they are under.
-PACKAGES = $$(go -C $$m list ./... $(foreach p,$(USERS) drill,| grep -v /test/$p$$))
+# make test runs two of these targets at a time: the tests of the module test, and beside them
+# first those of the other modules, then what only computes.
+TESTS    := test@./test $(addprefix test@,$(filter-out ./test,$(MODULES)))
+COMPUTED := computed@allocations computed@search computed@mutants
+.PHONY: $(TESTS) $(COMPUTED)
+TWO      := $(MAKE) --no-print-directory -j2
+
+# make lint has run go vet.
+RACE := -race -vet=off -shuffle=on -timeout=20m
+
+# The packages of a module that run side by side. The drill runs alone: what it puts the nodes
+# under, and counts, would not be all that they are under.
+PACKAGES = $$(go -C $* list ./... $(foreach p,$(USERS) drill,| grep -v /test/$p$$))
+
+# The packages of the module test wait most of the time: one more than there are processors runs.
+test@./test: AT_ONCE := -p=$$(($$(getconf _NPROCESSORS_ONLN) + 1))
+$(TESTS): test@%:
+	@echo "test $*"; go -C $* test $(AT_ONCE) $(RACE) $(PACKAGES)
+
+computed@allocations:
+	go test -run=Allocates ./middleware
+computed@search:
+	nice go test -run=TestSearch ./session -search
+computed@mutants:
+	nice go run -C test ./mutants -sample 18
 
 # All is compiled first: tests that measure time then have the processors for themselves.
 test: deps lint ## every test but those of the next three targets, which CI runs as well
 	@$(REPORTS); \
 	for m in $(MODULES); do echo "compile $$m"; go -C $$m list -race -export -deps -test ./... >/dev/null || exit 1; done; \
-	for m in $(MODULES); do echo "test $$m"; go -C $$m test -race -shuffle=on -timeout=20m $(PACKAGES) || exit 1; done; \
-	go -C test test -race -shuffle=on -timeout=20m ./drill || exit 1; \
+	$(TWO) $(TESTS) $(COMPUTED) || exit 1; \
+	go -C test test $(RACE) ./drill || exit 1; \
 	$(PRINT)
-	go test -run=Allocates ./middleware
-	go test -run=TestSearch ./session -search
-	go run -C test ./mutants -sample 8
 	./.ci/fuzz 15s
 
 # Compiles much: each program has a build of its own.
@@ -59,8 +78,12 @@ test-postgres18: deps ## the stores on PostgreSQL 18, whose programs npm has
 
 lint: ## gofmt, go vet and staticcheck
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }
-	@for m in $(MODULES); do echo "lint $$m"; go -C $$m vet ./... || exit 1; \
-		(cd $$m && go tool -modfile=$(CURDIR)/.ci/tools.mod staticcheck ./...) || exit 1; done
+	@$(TWO) $(LINTS)
+
+LINTS := $(TESTS:test@%=lint@%)
+.PHONY: $(LINTS)
+$(LINTS): lint@%:
+	@echo "lint $*"; go -C $* vet ./... && cd $* && go tool -modfile=$(CURDIR)/.ci/tools.mod staticcheck ./...
 
 deps: ## install what the tests need: a database server, Chromium, nginx, npm packages
 	@./.ci/deps
