@@ -14,38 +14,50 @@ PRINT   := [ -n "$$collected" ] || ./.ci/reports "$$SESSIONKIT_REPORTS"
 # What these packages of the module test do takes long: make test-users does it.
 USERS := newcomer release
 
-# make test runs two of these targets at a time: the tests of the module test, and beside them
-# first those of the other modules, then what only computes.
-TESTS    := test@./test $(addprefix test@,$(filter-out ./test,$(MODULES)))
-COMPUTED := computed@allocations computed@search computed@mutants
-.PHONY: $(TESTS) $(COMPUTED)
-TWO      := $(MAKE) --no-print-directory -j2
+# These packages of the module test run the kit in other processes, or not at all, so they have
+# nothing for the race detector. The drill runs alone: what it puts the nodes under, and counts,
+# would not be all that they are under.
+DRIVERS := nodes mutants drill
 
-# make lint has run go vet.
-RACE := -race -vet=off -shuffle=on -timeout=20m
+# make lint has run go vet. Of SQLite, which is translated from C, the race detector would watch
+# memory that is not Go's: that takes most of the time of the tests.
+PLAIN := -vet=off -shuffle=on -timeout=20m
+RACE  := -race -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=modernc.org/libc=-race=false
 
-# The packages of a module that run side by side. The drill runs alone: what it puts the nodes
-# under, and counts, would not be all that they are under.
-PACKAGES = $$(go -C $* list ./... $(foreach p,$(USERS) drill,| grep -v /test/$p$$))
+# make test runs three of these targets at a time, because most tests wait most of the time: the
+# module test, its drivers, and the others in turn. The drivers and the other modules get half
+# of the processors.
+OTHERS := $(filter-out ./test,$(MODULES))
+TESTS  := $(addprefix test@,./test $(OTHERS))
+PARTS  := test@./test drivers@./test $(addprefix test@,$(OTHERS)) allocations@. search@. mutants@.
+.PHONY: $(PARTS)
 
-# The packages of the module test wait most of the time: one more than there are processors runs.
-test@./test: AT_ONCE := -p=$$(($$(getconf _NPROCESSORS_ONLN) + 1))
+# The variable keeps make -n from running this.
+TOGETHER := $(MAKE) --no-print-directory
+
+PACKAGES  = $$(go -C $* list ./... $(foreach p,$(USERS) $(DRIVERS),| grep -v /test/$p$$))
+HALF      = $$((($$(getconf _NPROCESSORS_ONLN) + 1) / 2))
+
 $(TESTS): test@%:
-	@echo "test $*"; go -C $* test $(AT_ONCE) $(RACE) $(PACKAGES)
+	@echo "test $*"; go -C $* test $(if $(filter ./test,$*),,-p=$(HALF)) $(RACE) $(PLAIN) $(PACKAGES)
 
-computed@allocations:
+drivers@./test:
+	go -C test test -p=$(HALF) $(PLAIN) $(addprefix ./,$(filter-out drill,$(DRIVERS)))
+
+# What only computes may come after all others, so it is nice to them.
+allocations@.:
 	go test -run=Allocates ./middleware
-computed@search:
+search@.:
 	nice go test -run=TestSearch ./session -search
-computed@mutants:
+mutants@.:
 	nice go run -C test ./mutants -sample 18
 
 # All is compiled first: tests that measure time then have the processors for themselves.
 test: deps lint ## every test but those of the next three targets, which CI runs as well
 	@$(REPORTS); \
-	for m in $(MODULES); do echo "compile $$m"; go -C $$m list -race -export -deps -test ./... >/dev/null || exit 1; done; \
-	$(TWO) $(TESTS) $(COMPUTED) || exit 1; \
-	go -C test test $(RACE) ./drill || exit 1; \
+	for m in $(MODULES); do echo "compile $$m"; go -C $$m list $(RACE) -export -deps -test ./... >/dev/null || exit 1; done; \
+	$(TOGETHER) -j3 $(PARTS) || exit 1; \
+	go -C test test $(PLAIN) ./drill || exit 1; \
 	$(PRINT)
 	./.ci/fuzz 15s
 
@@ -54,8 +66,7 @@ test-users: deps ## what users get: the quickstart's programs in empty folders, 
 	go test -C test -race -shuffle=on -timeout=30m $(addprefix ./,$(USERS))
 
 # Runs on Oracle MySQL those tests that concern the database, so not those of the nodes' keys.
-# .ci/mysql downloads the server and installs nothing. They also run in make test, on MariaDB
-# and with the race detector.
+# .ci/mysql downloads the server and installs nothing. They also run in make test, on MariaDB.
 test-mysql: ## the tests of the database on Oracle MySQL, which it downloads
 	@mysqld=$$(./.ci/mysql) || exit; $(REPORTS); \
 	export SESSIONKIT_TEST_MYSQLD="$$mysqld" SESSIONKIT_TEST_MYSQL=; \
@@ -78,7 +89,7 @@ test-postgres18: deps ## the stores on PostgreSQL 18, whose programs npm has
 
 lint: ## gofmt, go vet and staticcheck
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }
-	@$(TWO) $(LINTS)
+	@$(TOGETHER) -j2 $(LINTS)
 
 LINTS := $(TESTS:test@%=lint@%)
 .PHONY: $(LINTS)
