@@ -21,15 +21,20 @@ DRIVERS := nodes mutants drill
 
 # make lint has run go vet. Of SQLite, which is translated from C, the race detector would watch
 # memory that is not Go's: that takes most of the time of the tests.
-PLAIN := -vet=off -shuffle=on -timeout=20m
-RACE  := -race -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=modernc.org/libc=-race=false
+PLAIN   := -vet=off -shuffle=on -timeout=20m
+RACE    := -race -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=modernc.org/libc=-race=false
+
+# These tests take long, and run without the race detector in parts of their own: the searches
+# share no memory, and the contract of a store under each setting of a server is the one that
+# runs with the detector under the usual ones.
+COSTLY  := TestSearch|EverySetting
 
 # make test runs three of these targets at a time, because most tests wait most of the time: the
 # module test, its drivers, and the others in turn. The drivers and the other modules get half
 # of the processors.
 OTHERS := $(filter-out ./test,$(MODULES))
 TESTS  := $(addprefix test@,./test $(OTHERS))
-PARTS  := test@./test drivers@./test $(addprefix test@,$(OTHERS)) allocations@. search@. mutants@.
+PARTS  := test@./test drivers@./test $(addprefix test@,$(OTHERS)) settings@. allocations@. search@. mutants@.
 .PHONY: $(PARTS)
 
 # The variable keeps make -n from running this.
@@ -39,10 +44,13 @@ PACKAGES  = $$(go -C $* list ./... $(foreach p,$(USERS) $(DRIVERS),| grep -v /te
 HALF      = $$((($$(getconf _NPROCESSORS_ONLN) + 1) / 2))
 
 $(TESTS): test@%:
-	@echo "test $*"; go -C $* test $(if $(filter ./test,$*),,-p=$(HALF)) $(RACE) $(PLAIN) $(PACKAGES)
+	@echo "test $*"; go -C $* test $(if $(filter ./test,$*),,-p=$(HALF)) $(RACE) $(PLAIN) -skip='$(COSTLY)' $(PACKAGES)
 
 drivers@./test:
 	go -C test test -p=$(HALF) $(PLAIN) $(addprefix ./,$(filter-out drill,$(DRIVERS)))
+
+settings@.:
+	go test $(PLAIN) -run=EverySetting ./sqlstore
 
 # What only computes may come after all others, so it is nice to them.
 allocations@.:

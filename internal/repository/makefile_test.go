@@ -30,3 +30,34 @@ func TestMakefile_DocumentsEveryTarget(t *testing.T) {
 		t.Errorf("the phony targets are %q; those with a line for make help are %q", phony, documented)
 	}
 }
+
+var makeVariable = regexp.MustCompile(`(?m)^([A-Z]+) *:= (.*)$`)
+
+// What make test leaves out of a part, it runs in another part, or another target does.
+func TestMakefile_RunsElsewhereWhatAPartLeavesOut(t *testing.T) {
+	text, err := os.ReadFile(root + "/Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	variables := map[string]string{}
+	for _, match := range makeVariable.FindAllSubmatch(text, -1) {
+		variables[string(match[1])] = string(match[2])
+	}
+	wants := map[string]string{ // by what is left out
+		"newcomer": "$(addprefix ./,$(USERS))", "release": "$(addprefix ./,$(USERS))", "drill": "$(PLAIN) ./drill",
+		"nodes": "$(addprefix ./,$(filter-out drill,$(DRIVERS)))", "mutants": "$(addprefix ./,$(filter-out drill,$(DRIVERS)))",
+	}
+	for _, tests := range strings.Split(variables["COSTLY"], "|") {
+		wants[tests] = "-run=" + tests + " "
+	}
+	for _, left := range append(strings.Fields(variables["USERS"]+" "+variables["DRIVERS"]), strings.Split(variables["COSTLY"], "|")...) {
+		if want := wants[left]; left == "" || want == "" || !strings.Contains(string(text), want) {
+			t.Errorf("make test leaves out %q, and the Makefile has no line with %q", left, want)
+		}
+	}
+	for _, part := range regexp.MustCompile(`(?m)^([a-z]+@\.[a-z/]*):`).FindAllSubmatch(text, -1) {
+		if !slices.Contains(strings.Fields(variables["PARTS"]), string(part[1])) {
+			t.Errorf("make test does not run %s: it is not in PARTS", part[1])
+		}
+	}
+}
