@@ -78,10 +78,17 @@ test-users: deps ## what users get: the quickstart's programs in empty folders, 
 test-mysql: ## the tests of the database on Oracle MySQL, which it downloads
 	@mysqld=$$(./.ci/mysql) || exit; $(REPORTS); \
 	export SESSIONKIT_TEST_MYSQLD="$$mysqld" SESSIONKIT_TEST_MYSQL=; \
-	go test -shuffle=on -timeout=20m ./internal/dbtest ./sqlstore && \
-	go test -C test -shuffle=on -p=1 -timeout=20m -skip=Key ./nodes ./drill && \
-	go test -C test -shuffle=on -timeout=20m -run=/^MySQL$$ ./skins || exit 1; \
+	$(TOGETHER) -j2 mysql@./test mysql@. || exit 1; \
+	go test -C test $(PLAIN) -skip=Key ./drill || exit 1; \
 	$(PRINT)
+
+# Two parts that wait most of the time, as those of make test.
+.PHONY: mysql@./test mysql@.
+mysql@./test:
+	go test -C test $(PLAIN) -skip=Key ./nodes
+mysql@.:
+	go test $(PLAIN) -p=$(HALF) ./internal/dbtest ./sqlstore
+	go test -C test $(PLAIN) -run='/^MySQL$$' ./skins
 
 # The keys of the nodes do not depend on the database. One package runs after the other:
 # both measure time.
