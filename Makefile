@@ -171,4 +171,4 @@ release: ## tag VERSION=v0.1.0 of every module in a temporary clone, and prove t
 
 # A target is listed if a comment with ## follows it on its line.
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile

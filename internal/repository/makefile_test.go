@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-var documentedTarget = regexp.MustCompile(`(?m)^([a-z-]+):.*## \S`)
+var documentedTarget = regexp.MustCompile(`(?m)^([a-z0-9-]+):.*## \S`)
 
 // make help lists each target with a line about it, and each target runs although a file has
 // its name.
