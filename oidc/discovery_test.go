@@ -185,6 +185,17 @@ func TestProvider_ItsDescriptionIsChecked(t *testing.T) {
 	}
 }
 
+// Whoever has misspelt the issuer reads in the log where the app has looked.
+func TestProvider_TheErrorNamesItsDescription(t *testing.T) {
+	inWorld(t, nil, func(w *world) {
+		w.provider.metadata = with(w.provider.metadata, claims{"issuer": issuer + "/"})
+		get(w.browser(), "/login/acme")
+		if len(w.errs) != 1 || !strings.Contains(w.errs[0].Error(), issuer+"/.well-known/openid-configuration: ") {
+			w.Errorf("%v", w.errs)
+		}
+	})
+}
+
 // How the app proves who it is. A code can be used once, so no way is tried in vain.
 func TestProvider_AuthenticatesTheApp(t *testing.T) {
 	for name, c := range map[string]struct {
