@@ -59,6 +59,7 @@ func Example() {
 		User:            findOrCreate,
 		FindUser:        findUser,
 		LogoutReturnURL: "https://app.test/",
+		OnError:         func(r *http.Request, err error) { log.Println(r.URL.Path, err) },
 		Client:          client,
 	})
 	if err != nil {

@@ -25,7 +25,10 @@ type Identity struct {
 }
 
 // Claims decodes the claims of the ID token into a pointer to a struct or a map, as
-// json.Unmarshal does. What they say is the provider's word, such as email_verified.
+// json.Unmarshal does. What they say is the provider's word, such as email_verified. Many
+// providers tell what Config.Scopes ask for, such as the name, only at their userinfo endpoint:
+// then it is missing here. Ask there with the UserInfo of go-oidc and Token, and compare its
+// Subject.
 func (i Identity) Claims(to any) error { return i.id.Claims(to) }
 
 // Token returns what the provider's token endpoint has answered, with an access token for the

@@ -31,7 +31,8 @@ type Config struct {
 	// nobody logs in with a browser; Bearer and BackChannelLogout work.
 	RedirectURL string
 
-	// Scopes are asked for beside "openid", such as "email" and "profile".
+	// Scopes are asked for beside "openid", such as "email" and "profile". Whether their claims
+	// are in the ID token is up to the provider: see Identity.Claims.
 	Scopes []string
 
 	// User finds the app's user for who.Subject at this provider, or creates one, and returns a
@@ -40,7 +41,10 @@ type Config struct {
 	//
 	// It must look for the subject alone: it is the one claim that a provider never gives to a
 	// second user. An e-mail address can be unverified, or change its owner; to connect an
-	// existing account, let its user log in first, and then at the provider.
+	// existing account, let its user log in first, and then at the provider:
+	// session.FromContext(ctx) has the session of the browser, if a guard stands before the
+	// callback. Connect only if this user has just asked for it by a form of the app: any site
+	// can have a link to Login.
 	//
 	// An error that Is session.ErrUnauthenticated or session.ErrUserDisabled says that nobody
 	// logs in: 403. Another one is answered as by guard.WriteError.
@@ -69,8 +73,9 @@ type Config struct {
 	// Client calls the provider. Default: one that ends a call after 10 seconds.
 	Client *http.Client
 
-	// OnError, if not nil, is told why a login or a logout token was refused, for logs. The
-	// errors hold no token and no code. Users can cause any number of them.
+	// OnError, if not nil, is told why a login or a logout token was refused, for logs; also
+	// the errors of User. Otherwise nothing is logged, and the user is not shown why. The errors
+	// hold no token and no code. Users can cause any number of them.
 	OnError func(r *http.Request, err error)
 }
 
