@@ -3,6 +3,8 @@ package oidc
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,7 +19,7 @@ import (
 
 // Identity is who the provider says that the user is.
 type Identity struct {
-	Issuer  string
+	Issuer  string // Config.Issuer
 	Subject string // never given to a second user of the issuer
 
 	id    *gooidc.IDToken
@@ -44,26 +46,74 @@ var UnknownAuthTime = time.Unix(1, 0)
 
 // facts are the claims that become facts of the session.
 type facts struct {
-	AuthTime int64    `json:"auth_time"`
-	ACR      string   `json:"acr"`
-	AMR      []string `json:"amr"`
-	SID      string   `json:"sid"`
-	AZP      string   `json:"azp"`
+	authTime  time.Time // UnknownAuthTime: not said
+	acr       string
+	amr       []string
+	sid       string
+	azp       string
+	hasEvents bool // it is the claim of logout tokens and other security events
 }
 
-// authTime returns when the user proved who they are.
-func (f facts) authTime() time.Time {
-	if f.AuthTime <= 0 {
+// factsOf reads the claims of an ID token. A claim of another type than the standard's counts as
+// missing, because that gives no right; azp takes one away, so it must be text. The names are
+// compared exactly: encoding/json would take a claim Sub, which may be the user's to choose,
+// for sub.
+func factsOf(id *gooidc.IDToken, latest time.Time) (facts, error) {
+	var claims map[string]json.RawMessage
+	if err := id.Claims(&claims); err != nil {
+		return facts{}, err
+	}
+	var f facts
+	var subject string
+	if read(claims["sub"], &subject); subject != id.Subject {
+		return facts{}, errors.New("it names two subjects")
+	}
+	if raw, ok := claims["azp"]; ok && !read(raw, &f.azp) {
+		return facts{}, errors.New("azp is no text")
+	}
+	var amr []json.RawMessage
+	read(claims["amr"], &amr)
+	for _, raw := range amr {
+		var method string
+		if read(raw, &method) {
+			f.amr = append(f.amr, method)
+		}
+	}
+	read(claims["acr"], &f.acr)
+	read(claims["sid"], &f.sid)
+	_, f.hasEvents = claims["events"]
+	f.authTime = authTime(claims["auth_time"], latest)
+	return f, nil
+}
+
+// read decodes a claim, if it has the type.
+func read[T any](raw json.RawMessage, to *T) bool {
+	var v T
+	if json.Unmarshal(raw, &v) != nil {
+		return false
+	}
+	*to = v
+	return true
+}
+
+// authTime returns when the user proved who they are. It may have a fraction (RFC 7519, section
+// 2), and some providers write it as text. A time after latest is nobody's login: it would count
+// as recent without end.
+func authTime(raw json.RawMessage, latest time.Time) time.Time {
+	var number json.Number // also text that is a number
+	read(raw, &number)
+	seconds, err := number.Float64()
+	if err != nil || seconds <= 0 || seconds >= float64(latest.Unix()+1) {
 		return UnknownAuthTime
 	}
-	return time.Unix(f.AuthTime, 0)
+	return time.Unix(int64(seconds), 0)
 }
 
 // complete adds to a Login what the provider says.
 func (p *Provider) complete(login session.Login, f facts) session.Login {
-	login.AuthTime = f.authTime()
+	login.AuthTime = f.authTime
 	login.Methods = p.methods(login.Methods, f)
-	login.ExternalID = p.externalID(f.SID)
+	login.ExternalID = p.externalID(f.sid)
 	return login
 }
 
@@ -79,11 +129,11 @@ func (p *Provider) methods(methods []string, f facts) []string {
 		}
 	}
 	for method, acr := range p.cfg.ACR {
-		if acr == f.ACR {
+		if acr == f.acr {
 			add(method)
 		}
 	}
-	for _, method := range f.AMR {
+	for _, method := range f.amr {
 		add(method)
 	}
 	return methods
@@ -94,13 +144,14 @@ func isMethod(method string) bool {
 	return method != "" && !strings.ContainsFunc(method, func(r rune) bool { return r <= ' ' || r > '~' || r == ',' })
 }
 
-// maxSID is how many bytes of a sid are kept as they are: it travels with each request.
+// maxSID is how many bytes of a sid are kept as they are: it travels with each request. One
+// with other characters than printable ASCII is hashed, too: PostgreSQL refuses a NUL.
 const maxSID = 64
 
 // externalID returns the Login.ExternalID of a session that the provider calls sid; empty: it
 // has no name for it. It begins with the provider: another one may use the same name.
 func (p *Provider) externalID(sid string) string {
-	if len(sid) > maxSID {
+	if len(sid) > maxSID || strings.ContainsFunc(sid, func(r rune) bool { return r < ' ' || r > '~' }) {
 		sum := sha256.Sum256([]byte(sid))
 		return p.key + "#" + base64.RawURLEncoding.EncodeToString(sum[:])
 	}

@@ -60,7 +60,7 @@ var refusals = []struct {
 	{session.ErrUnauthenticated, http.StatusForbidden, "There is no account here for you."},
 }
 
-var errPrefetch = errors.New("oidc: a prefetch begins no login")
+var errPrefetch = errors.New("oidc: a prefetch neither begins nor finishes a login")
 
 // refuse returns the error for the user. An error that is none of these stays as it is.
 func refuse(err error) error {
@@ -188,7 +188,7 @@ func (p *Provider) Finish(w http.ResponseWriter, r *http.Request) (session.Login
 }
 
 func (p *Provider) finish(w http.ResponseWriter, r *http.Request) (_ session.Login, next string, err error) {
-	if session.IsPrefetch(r) {
+	if session.IsPrefetch(r) || r.Method == http.MethodHead { // the page load that follows needs the code
 		return session.Login{}, "", errPrefetch
 	}
 	query := r.URL.Query()
@@ -256,7 +256,7 @@ func (p *Provider) exchange(ctx context.Context, found *description, code, verif
 	}
 	// Its text has the whole answer.
 	if refused, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
-		if refused.Response != nil && refused.Response.StatusCode >= 500 {
+		if refused.Response != nil && (refused.Response.StatusCode >= 500 || refused.Response.StatusCode == http.StatusTooManyRequests) {
 			return nil, fmt.Errorf("%w: the token endpoint answers %d", ErrUnavailable, refused.Response.StatusCode)
 		}
 		if refused.ErrorCode == "invalid_grant" {
@@ -295,19 +295,19 @@ func (p *Provider) verify(ctx context.Context, found *description, token *oauth2
 
 // identify checks what go-oidc leaves to its callers, and returns who an ID token is about.
 func (p *Provider) identify(id *gooidc.IDToken) (Identity, facts, error) {
-	var claims facts
-	if err := id.Claims(&claims); err != nil {
+	claims, err := factsOf(id, time.Now().Add(p.cfg.ClockTolerance))
+	if err != nil {
 		return Identity{}, facts{}, fmt.Errorf("%w: the claims of the ID token: %w", ErrInvalid, err)
 	}
 	switch {
 	case id.Subject == "":
 		return Identity{}, facts{}, fmt.Errorf("%w: the ID token names no subject", ErrInvalid)
-	case claims.AZP != "" && claims.AZP != p.cfg.ClientID, claims.AZP == "" && len(id.Audience) > 1:
+	case claims.azp != "" && claims.azp != p.cfg.ClientID, claims.azp == "" && len(id.Audience) > 1:
 		return Identity{}, facts{}, fmt.Errorf("%w: the ID token was issued to another app", ErrInvalid)
 	case id.IssuedAt.After(time.Now().Add(p.cfg.ClockTolerance)):
 		return Identity{}, facts{}, fmt.Errorf("%w: the ID token is from the future: compare the clocks of this machine and of the provider", ErrInvalid)
 	}
-	return Identity{Issuer: id.Issuer, Subject: id.Subject, id: id}, claims, nil
+	return Identity{Issuer: p.cfg.Issuer, Subject: id.Subject, id: id}, claims, nil
 }
 
 // isMet reports what a login lacks of what it was begun for.

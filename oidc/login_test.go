@@ -235,6 +235,7 @@ func TestCallback_Refuses(t *testing.T) {
 
 		{name: "the provider is down", before: func(w *world, _ *sessiontest.Browser) { w.provider.down = true }, is: oidc.ErrUnavailable, status: 503},
 		{name: "the token endpoint is broken", change: func(w *world) { w.provider.status = 502 }, is: oidc.ErrUnavailable, status: 503},
+		{name: "the token endpoint is overloaded", change: func(w *world) { w.provider.status = 429 }, is: oidc.ErrUnavailable, status: 503},
 		{name: "the token endpoint wants nothing of it", change: func(w *world) { w.provider.status = 404 }, is: oidc.ErrInvalid, status: 502},
 		{name: "no ID token", change: func(w *world) { w.provider.tokens = claims{"id_token": nil} }, is: oidc.ErrInvalid, status: 502},
 		{name: "an ID token that is a number", change: func(w *world) { w.provider.tokens = claims{"id_token": 7} }, is: oidc.ErrInvalid, status: 502},
@@ -252,7 +253,7 @@ func TestCallback_Refuses(t *testing.T) {
 		{name: "no nonce", change: id(claims{"nonce": nil}), is: oidc.ErrInvalid, status: 502},
 		{name: "the nonce of another login", change: id(claims{"nonce": "x"}), is: oidc.ErrInvalid, status: 502},
 		{name: "another access token", change: id(claims{"at_hash": "x"}), is: oidc.ErrInvalid, status: 502},
-		{name: "claims of another type", change: id(claims{"auth_time": "yesterday"}), is: oidc.ErrInvalid, status: 502},
+		{name: "an azp of another type", change: id(claims{"azp": []string{clientID}}), is: oidc.ErrInvalid, status: 502},
 		{name: "unsigned", change: func(w *world) { w.provider.signIDAs = func(c claims) string { return unsigned(w.T, c) } }, is: oidc.ErrInvalid, status: 502},
 		{name: "another key", change: func(w *world) {
 			other := newFakeProvider(w.T, issuer)
