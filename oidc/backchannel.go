@@ -140,7 +140,11 @@ func (p *Provider) verifyLogout(ctx context.Context, found *description, raw str
 // isLogoutType reports whether the header typ of a JWT is that of a logout token, or none in
 // particular, as many providers send it: a token for another use must not end sessions
 // (section 4.1).
-func isLogoutType(raw string) bool {
+func isLogoutType(raw string) bool { return isType(raw, "logout+jwt") }
+
+// isType reports whether the header typ of a JWT is the given one, in small letters, or none in
+// particular.
+func isType(raw, want string) bool {
 	head, _, _ := strings.Cut(raw, ".")
 	text, err := base64.RawURLEncoding.DecodeString(head)
 	var header struct {
@@ -150,7 +154,7 @@ func isLogoutType(raw string) bool {
 		return false
 	}
 	switch strings.TrimPrefix(strings.ToLower(header.Type), "application/") {
-	case "", "jwt", "logout+jwt":
+	case "", "jwt", want:
 		return true
 	}
 	return false

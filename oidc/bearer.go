@@ -13,7 +13,7 @@ import (
 //
 // The token must be signed by the provider, issued by Config.Issuer for Config.ClientID, and
 // not expired. A token for another app is refused: whoever has got one from a user of theirs
-// could log in here. Until it expires, it can be sent any number of times, by whoever has it;
+// could log in here. So are logout tokens, and access tokens that say what they are. Until it expires, it can be sent any number of times, by whoever has it;
 // the session that begins outlives it. So let programs log in with it once, and keep the
 // cookies; without cookies, see session.Login.NonInteractive.
 //
@@ -38,7 +38,13 @@ func (p *Provider) Bearer(r *http.Request) (session.Login, error) {
 	if err != nil {
 		return session.Login{}, fmt.Errorf("%w: %w", session.ErrUnauthenticated, err)
 	}
+	if !isType(raw, "id_token+jwt") {
+		return session.Login{}, fmt.Errorf("%w: the token is a JWT of another type", session.ErrUnauthenticated)
+	}
 	who, claims, err := p.identify(id)
+	if err == nil && claims.hasEvents {
+		err = fmt.Errorf("%w: the token is about an event, such as a logout", ErrInvalid)
+	}
 	if err != nil {
 		return session.Login{}, fmt.Errorf("%w: %w", session.ErrUnauthenticated, err)
 	}
