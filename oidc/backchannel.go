@@ -111,7 +111,7 @@ func (p *Provider) endByToken(r *http.Request) error {
 func (p *Provider) verifyLogout(ctx context.Context, found *description, raw string) (*gooidc.LogoutToken, error) {
 	token, err := found.strangers.VerifyLogout(ctx, raw)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errBadLogout, err)
+		return nil, fmt.Errorf("%w: %w", errBadLogout, brief(err))
 	}
 	var claims struct {
 		Events map[string]json.RawMessage `json:"events"`

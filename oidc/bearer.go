@@ -36,7 +36,7 @@ func (p *Provider) Bearer(r *http.Request) (session.Login, error) {
 	}
 	id, err := found.strangers.Verify(r.Context(), raw)
 	if err != nil {
-		return session.Login{}, fmt.Errorf("%w: %w", session.ErrUnauthenticated, err)
+		return session.Login{}, fmt.Errorf("%w: %w", session.ErrUnauthenticated, brief(err))
 	}
 	if !isType(raw, "id_token+jwt") {
 		return session.Login{}, fmt.Errorf("%w: the token is a JWT of another type", session.ErrUnauthenticated)

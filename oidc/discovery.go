@@ -21,7 +21,7 @@ const (
 	usableFor  = 24 * time.Hour   // and go on for so long while the provider is down
 	retryAfter = 2 * time.Second  // the shortest time between two fetches of the description that fail
 	fetchEvery = 10 * time.Second // the shortest time between two fetches of the keys that strangers cause
-	patience   = time.Second      // how long a logout waits for the description
+	patience   = time.Second      // how long a logout waits for the description, and others for a newer one
 )
 
 // ErrUnavailable says that the provider does not answer.
@@ -49,13 +49,17 @@ type discovery struct {
 }
 
 // get returns a description that is at most freshFor old, or older while the provider is
-// down. Else the error Is ErrUnavailable.
+// down, or takes longer than patience. Else the error Is ErrUnavailable.
 func (d *discovery) get() (*description, error) {
-	if found, err, final := d.known(); final {
+	found, err, final := d.known()
+	if final {
 		return found, err
 	}
+	if found != nil {
+		return d.await()
+	}
 	_, _, _ = d.flight.Do("", d.refresh)
-	found, err, _ := d.known()
+	found, err, _ = d.known()
 	return found, err
 }
 
@@ -66,14 +70,23 @@ func (d *discovery) getSoon() (*description, error) {
 	if found != nil || final {
 		return found, err
 	}
+	return d.await()
+}
+
+// await refreshes the description, and returns what is known then, or after patience.
+func (d *discovery) await() (*description, error) {
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
+	late := false
 	select {
 	case <-d.flight.DoChan("", d.refresh):
 	case <-timer.C:
+		late = true
+	}
+	found, err, _ := d.known()
+	if found == nil && late {
 		return nil, fmt.Errorf("%w within %v", ErrUnavailable, patience)
 	}
-	found, err, _ = d.known()
 	return found, err
 }
 
@@ -86,7 +99,7 @@ func (d *discovery) refresh() (any, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err != nil {
-		d.lastFail, d.lastErr = time.Now(), fmt.Errorf("%w: %w", ErrUnavailable, err)
+		d.lastFail, d.lastErr = time.Now(), fmt.Errorf("%w: %w", ErrUnavailable, brief(err))
 		return nil, nil
 	}
 	d.current, d.lastFail, d.lastErr = found, time.Time{}, nil
@@ -118,18 +131,24 @@ func (d *discovery) fetch() (*description, error) {
 	}
 	var more struct {
 		EndSession  string   `json:"end_session_endpoint"`
+		Keys        string   `json:"jwks_uri"`
 		NamesIss    bool     `json:"authorization_response_iss_parameter_supported"`
 		AuthMethods []string `json:"token_endpoint_auth_methods_supported"`
 	}
 	if err := provider.Claims(&more); err != nil {
 		return nil, err
 	}
-	if urlFault(more.EndSession) != nil {
+	if d.endpointFault("end_session_endpoint", more.EndSession) != nil {
 		more.EndSession = ""
 	}
 	endpoint := provider.Endpoint()
-	if err := errors.Join(urlFault(endpoint.AuthURL), urlFault(endpoint.TokenURL)); err != nil {
-		return nil, fmt.Errorf("the endpoints in its description: %w", err)
+	err = errors.Join(
+		d.endpointFault("authorization_endpoint", endpoint.AuthURL),
+		d.endpointFault("token_endpoint", endpoint.TokenURL),
+		d.endpointFault("jwks_uri", more.Keys), // whoever changes the keys on the way logs in as anybody
+	)
+	if err != nil {
+		return nil, fmt.Errorf("its description: %w", err)
 	}
 	endpoint.AuthStyle = authStyle(d.cfg.ClientSecret, more.AuthMethods)
 	now := func() time.Time { return time.Now().Add(-d.cfg.ClockTolerance) } // for exp alone
@@ -151,6 +170,19 @@ func (d *discovery) fetch() (*description, error) {
 	}, nil
 }
 
+// endpointFault says what is wrong with a URL in the description. One of this machine is for a
+// provider of this machine.
+func (d *discovery) endpointFault(name, raw string) error {
+	err := urlFault(raw)
+	if err == nil && isHTTPS(d.cfg.Issuer) && !isHTTPS(raw) {
+		err = errors.New("use https, as the issuer does")
+	}
+	if err != nil {
+		return fmt.Errorf("%s is %q: %w", name, clip(raw), err)
+	}
+	return nil
+}
+
 // authStyle says how the app proves who it is. x/oauth2 would try one way after the other, and
 // a code can be used once. Without a list, the way is client_secret_basic (OpenID Connect
 // Discovery 1.0, section 3).
@@ -161,8 +193,9 @@ func authStyle(secret string, methods []string) oauth2.AuthStyle {
 	return oauth2.AuthStyleInHeader
 }
 
-// bounded returns a client that ends each call after callTimeout at the latest, and reads at most
-// maxAnswer bytes of each answer. keys, if not nil, bounds the fetches.
+// bounded returns a client that ends each call after callTimeout at the latest, reads at most
+// maxAnswer bytes of each answer, and follows no redirect that could give a secret away or take
+// keys from anybody. keys, if not nil, bounds the fetches.
 func bounded(client *http.Client, keys *keyFetches) *http.Client {
 	c := *client
 	if c.Timeout <= 0 || c.Timeout > callTimeout {
@@ -172,12 +205,29 @@ func bounded(client *http.Client, keys *keyFetches) *http.Client {
 		c.Transport = http.DefaultTransport
 	}
 	c.Transport = limitAnswers{c.Transport}
+	c.CheckRedirect = func(r *http.Request, via []*http.Request) error {
+		switch {
+		case via[0].Method != http.MethodGet || via[0].URL.Scheme == "https" && r.URL.Scheme != "https":
+			return errRedirect
+		case client.CheckRedirect != nil:
+			return client.CheckRedirect(r, via)
+		case len(via) >= maxRedirects:
+			return errRedirect
+		}
+		return nil
+	}
 	if keys != nil {
 		keys.base = c.Transport
 		c.Transport = keys
 	}
 	return &c
 }
+
+// errRedirect says that a call must not follow. The code and the client's secret are for the
+// token endpoint alone, and what comes without TLS may be anybody's.
+var errRedirect = errors.New("the provider redirects a request that must not be, to a URL without https, or without end")
+
+const maxRedirects = 10 // as net/http
 
 // limitAnswers cuts answers: what is read of them then is no JSON.
 type limitAnswers struct{ base http.RoundTripper }

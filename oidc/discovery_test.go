@@ -173,6 +173,11 @@ func TestProvider_ItsDescriptionIsChecked(t *testing.T) {
 		"a login that is no URL":       {"authorization_endpoint": "javascript:alert(1)"},
 		"a token endpoint without TLS": {"token_endpoint": "http://id.test/token"},
 		"no token endpoint":            {"token_endpoint": nil},
+		"a login of this machine":      {"authorization_endpoint": "http://localhost/authorize"},
+		"a token endpoint of this one": {"token_endpoint": "http://127.0.0.1:6379/"},
+		"keys without TLS":             {"jwks_uri": "http://id.test/keys"},
+		"keys of this machine":         {"jwks_uri": "http://[::1]/keys"},
+		"no keys":                      {"jwks_uri": nil},
 		"no end":                       {"x": strings.Repeat("x", 2<<20)},
 		"claims of another type":       {"token_endpoint_auth_methods_supported": 7},
 	} {

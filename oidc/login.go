@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	gooidc "github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
@@ -264,10 +265,10 @@ func (p *Provider) exchange(ctx context.Context, found *description, code, verif
 		}
 		return nil, fmt.Errorf("%w: the token endpoint says %q: are ClientID, ClientSecret and RedirectURL those of the provider?", ErrInvalid, clip(refused.ErrorCode))
 	}
-	if _, ok := errors.AsType[*url.Error](err); ok || ctx.Err() != nil {
-		return nil, fmt.Errorf("%w: the token endpoint: %w", ErrUnavailable, err)
+	if _, ok := errors.AsType[*url.Error](err); (ok || ctx.Err() != nil) && !errors.Is(err, errRedirect) {
+		return nil, fmt.Errorf("%w: the token endpoint: %w", ErrUnavailable, brief(err))
 	}
-	return nil, fmt.Errorf("%w: the token endpoint: %w", ErrInvalid, err)
+	return nil, fmt.Errorf("%w: the token endpoint: %w", ErrInvalid, brief(err))
 }
 
 // verify checks the ID token (OpenID Connect Core 1.0, section 3.1.3.7).
@@ -278,7 +279,7 @@ func (p *Provider) verify(ctx context.Context, found *description, token *oauth2
 	}
 	id, err := found.idTokens.Verify(ctx, raw)
 	if err != nil {
-		return Identity{}, facts{}, fmt.Errorf("%w: the ID token: %w", ErrInvalid, err)
+		return Identity{}, facts{}, fmt.Errorf("%w: the ID token: %w", ErrInvalid, brief(err))
 	}
 	if subtle.ConstantTimeCompare([]byte(id.Nonce), []byte(f.Nonce)) != 1 {
 		return Identity{}, facts{}, fmt.Errorf("%w: the ID token is that of another login", ErrInvalid)
@@ -297,7 +298,7 @@ func (p *Provider) verify(ctx context.Context, found *description, token *oauth2
 func (p *Provider) identify(id *gooidc.IDToken) (Identity, facts, error) {
 	claims, err := factsOf(id, time.Now().Add(p.cfg.ClockTolerance))
 	if err != nil {
-		return Identity{}, facts{}, fmt.Errorf("%w: the claims of the ID token: %w", ErrInvalid, err)
+		return Identity{}, facts{}, fmt.Errorf("%w: the claims of the ID token: %w", ErrInvalid, brief(err))
 	}
 	switch {
 	case id.Subject == "":
@@ -323,3 +324,26 @@ func (f flow) isMet(login session.Login, tolerance time.Duration) error {
 
 // clip bounds a text of the provider's or of the browser's in an error.
 func clip(text string) string { return text[:min(len(text), 100)] }
+
+// brief bounds the text of an error of go-oidc or x/oauth2. It may have the whole answer of a
+// provider, or a part of a token that a stranger has written, on any number of lines.
+func brief(err error) error { return briefError{err} }
+
+type briefError struct{ error }
+
+const maxErrorText = 300 // bytes
+
+func (e briefError) Unwrap() error { return e.error }
+
+func (e briefError) Error() string {
+	text := e.error.Error()
+	if len(text) > maxErrorText {
+		text = text[:maxErrorText] + " ..."
+	}
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, text)
+}
