@@ -57,10 +57,14 @@
 // Each call of the provider ends after 10 seconds, and reads at most 1 MB. It follows redirects
 // from https to https alone, and none with a code. The endpoints and the keys of a provider with
 // https have https, too. To keep an app from calling machines of its own network, for providers
-// that its customers name, give Config.Client a Transport that refuses their addresses. The
-// provider's description is fetched at the first use, and again after an hour, with its keys: a key that
-// the provider has withdrawn is refused then. A token with a key that nobody knows makes
-// Bearer and BackChannelLogout fetch the keys at most once in 10 seconds. While the provider
-// is down, nobody can log in by it, the sessions that began by it go on, and what needs the
-// provider's keys goes on with the old ones for a day; if it hangs, a second later.
+// that its customers name, give Config.Client a Transport that refuses their addresses.
+//
+// The provider's description is fetched at the first use, and again after an hour, with its
+// keys: a key that the provider has withdrawn is refused then. A token with a key that nobody
+// knows makes Bearer and BackChannelLogout fetch the keys at most once in 10 seconds. While the
+// provider is down, nobody can log in by it, the sessions that began by it go on, and what needs
+// the provider's keys goes on with the old ones for a day; if it hangs, a second later.
+//
+// The cookies of the logins that a browser has begun have 4 KB together: links that begin logins
+// must not make its requests longer than servers accept.
 package oidc
