@@ -127,7 +127,7 @@ func (d *discovery) fetch() (*description, error) {
 	ctx := gooidc.ClientContext(context.Background(), bounded(d.cfg.Client, nil))
 	provider, err := gooidc.NewProvider(ctx, d.cfg.Issuer)
 	if err != nil {
-		return nil, fmt.Errorf("the description of Config.Issuer, %s/.well-known/openid-configuration: %w", strings.TrimSuffix(d.cfg.Issuer, "/"), err)
+		return nil, fmt.Errorf("the description of Config.Issuer, %s: %w", strings.TrimSuffix(d.cfg.Issuer, "/")+wellKnown, err)
 	}
 	var more struct {
 		EndSession  string   `json:"end_session_endpoint"`

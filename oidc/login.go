@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -90,7 +91,9 @@ func (p *Provider) Callback(guard Guard) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		login, err := p.Finish(w, r)
 		if err == nil {
-			err = guard.Issue(w, r, login)
+			if err = guard.Issue(w, r, login); err != nil {
+				p.cfg.OnError(r, err)
+			}
 		}
 		if err != nil {
 			guard.WriteError(w, r, err)
@@ -107,14 +110,47 @@ func (p *Provider) Callback(guard Guard) http.Handler {
 // stricter. On an error nothing is written: pass it to guard.WriteError.
 func (p *Provider) Begin(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Cache-Control", "no-store")
+	if isFetch(r) && r.Header.Get("HX-Request") != "true" {
+		return writeGoOn(w)
+	}
 	to, err := p.begin(w, r)
 	if err != nil {
 		p.cfg.OnError(r, err)
 		return refuse(err)
 	}
+	if isFetch(r) {
+		w.Header().Set("HX-Redirect", to)
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
 	http.Redirect(w, r, to, http.StatusSeeOther)
 	return nil
 }
+
+// isFetch reports whether a script loads the page, such as Turbo's. It cannot follow a redirect
+// to another site.
+func isFetch(r *http.Request) bool {
+	mode := r.Header.Get("Sec-Fetch-Mode")
+	return mode != "" && mode != "navigate"
+}
+
+// writeGoOn answers with a page of the app that Turbo loads again, as a whole, and that other
+// libraries show.
+func writeGoOn(w http.ResponseWriter) error {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_, err := io.WriteString(w, goOn)
+	return err
+}
+
+const goOn = `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="turbo-visit-control" content="reload">
+<title>Log in</title>
+<h1>Log in</h1>
+<p><a href="" up-follow="false" data-turbo="false">Go on to log in</a></p>
+</html>
+`
 
 func (p *Provider) begin(w http.ResponseWriter, r *http.Request) (string, error) {
 	if session.IsPrefetch(r) {

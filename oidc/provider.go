@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/sessionkit/sessionkit/session"
@@ -79,6 +80,9 @@ type Config struct {
 	OnError func(r *http.Request, err error)
 }
 
+// wellKnown is the path of a provider's description below its issuer.
+const wellKnown = "/.well-known/openid-configuration"
+
 const (
 	defaultTolerance = 10 * time.Second
 	maxTolerance     = time.Minute
@@ -106,6 +110,9 @@ func New(sessions *session.Manager, cfg Config) (*Provider, error) {
 	}
 	if err := urlFault(cfg.Issuer); err != nil {
 		wrong("Config.Issuer is %q: %w", cfg.Issuer, err)
+	}
+	if strings.HasSuffix(cfg.Issuer, wellKnown) {
+		wrong("Config.Issuer is %q: leave out %s", cfg.Issuer, wellKnown)
 	}
 	if cfg.ClientID == "" {
 		wrong("Config.ClientID is empty: the provider gives the app one when it is registered there")

@@ -39,6 +39,7 @@ func TestNew_NamesEveryFault(t *testing.T) {
 		"a host like loopback":        {func(c *oidc.Config) { c.Issuer = "http://localhost.evil.test" }, "Config.Issuer"},
 		"an issuer with a user":       {func(c *oidc.Config) { c.Issuer = "https://a:b@id.test" }, "Config.Issuer"},
 		"an issuer with a fragment":   {func(c *oidc.Config) { c.Issuer = "https://id.test/#x" }, "Config.Issuer"},
+		"the URL of the description":  {func(c *oidc.Config) { c.Issuer = "https://id.test/.well-known/openid-configuration" }, "leave out"},
 		"no client":                   {func(c *oidc.Config) { c.ClientID = "" }, "Config.ClientID"},
 		"a path as the redirect":      {func(c *oidc.Config) { c.RedirectURL = "/callback" }, "Config.RedirectURL"},
 		"a redirect without TLS":      {func(c *oidc.Config) { c.RedirectURL = "http://app.test/callback" }, "Config.RedirectURL"},

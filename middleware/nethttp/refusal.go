@@ -89,6 +89,7 @@ type Refusal struct {
 	who   *client
 	sent  string // the body, if it sends the client to another page
 	retry bool   // the page offers to load it again
+	home  string // the page offers to go there; empty: it does not
 	again bool   // the client must log in again, although it has a session
 }
 
@@ -115,6 +116,7 @@ func (c *Core) Refuse(h http.Header, r *http.Request, err error) *Refusal {
 	if refusal, ok := errors.AsType[*Refusal](err); ok {
 		if refusal.who == nil {
 			refusal.isFor(clientOf(r), h)
+			refusal.home = c.cfg.Prefix + "/"
 		}
 		return refusal
 	}
@@ -289,6 +291,9 @@ func page(h http.Header, f *Refusal) string {
 	if f.retry {
 		more = tryAgain
 	}
+	if f.home != "" {
+		more += fmt.Sprintf(goHome, html.EscapeString(f.home))
+	}
 	return fmt.Sprintf(pageText, html.EscapeString(http.StatusText(f.Status)), html.EscapeString(f.Text), head, more)
 }
 
@@ -297,6 +302,10 @@ const asAWhole = "<meta name=\"turbo-visit-control\" content=\"reload\">\n"
 
 // tryAgain is a link to the page itself.
 const tryAgain = "<p><a href=\"\">Try again</a></p>\n"
+
+// goHome is a link for who has come to an error page that the app, or its login with a provider,
+// has made: its own URL may not work again.
+const goHome = "<p><a href=\"%s\">Go to the start page</a></p>\n"
 
 const pageText = `<!doctype html>
 <html lang="en">

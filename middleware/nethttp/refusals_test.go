@@ -208,11 +208,11 @@ func TestWriteError_OfARefusalThatTheAppHasMade(t *testing.T) {
 		return fmt.Errorf("callback: %w", &nethttp.Refusal{Status: http.StatusBadGateway, Text: "The provider's <answer> is wrong."})
 	}
 	for kind, want := range map[string]struct{ contentType, text, reswap string }{
-		"page":    {"text/html; charset=utf-8", "<p>The provider&#39;s &lt;answer&gt; is wrong.</p>", ""},
+		"page":    {"text/html; charset=utf-8", "<p>The provider&#39;s &lt;answer&gt; is wrong.</p>\n<p><a href=\"/app/\">Go to the start page</a></p>", ""},
 		"htmx":    {"text/html; charset=utf-8", "<p>The provider&#39;s &lt;answer&gt; is wrong.</p>", "none"},
 		"program": {"application/problem+json", `"detail":"The provider's \u003canswer\u003e is wrong."`, ""},
 	} {
-		inApp(t, nethttp.Config{Public: []string{"GET /callback"}}, func(a *app) {
+		inApp(t, nethttp.Config{Public: []string{"GET /callback"}, Prefix: "/app"}, func(a *app) {
 			a.handle("/callback", func(w http.ResponseWriter, r *http.Request) { a.guard.WriteError(w, r, made()) })
 			rec := a.client(kinds[kind]).Send("GET", "/callback", "")
 			h := rec.Header()
