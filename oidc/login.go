@@ -110,7 +110,7 @@ func (p *Provider) Callback(guard Guard) http.Handler {
 // stricter. On an error nothing is written: pass it to guard.WriteError.
 func (p *Provider) Begin(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Cache-Control", "no-store")
-	if isFetch(r) && r.Header.Get("HX-Request") != "true" {
+	if r.Header.Get("X-Turbo-Request-Id") != "" || r.Header.Get("X-Up-Version") != "" {
 		return writeGoOn(w)
 	}
 	to, err := p.begin(w, r)
@@ -118,7 +118,7 @@ func (p *Provider) Begin(w http.ResponseWriter, r *http.Request) error {
 		p.cfg.OnError(r, err)
 		return refuse(err)
 	}
-	if isFetch(r) {
+	if r.Header.Get("HX-Request") == "true" {
 		w.Header().Set("HX-Redirect", to)
 		w.WriteHeader(http.StatusNoContent)
 		return nil
@@ -127,15 +127,8 @@ func (p *Provider) Begin(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// isFetch reports whether a script loads the page, such as Turbo's. It cannot follow a redirect
-// to another site.
-func isFetch(r *http.Request) bool {
-	mode := r.Header.Get("Sec-Fetch-Mode")
-	return mode != "" && mode != "navigate"
-}
-
-// writeGoOn answers with a page of the app that Turbo loads again, as a whole, and that other
-// libraries show.
+// writeGoOn answers Turbo and Unpoly, which load pages by scripts: a script cannot follow a
+// redirect to another site. Turbo loads this page again, as a whole; Unpoly shows it.
 func writeGoOn(w http.ResponseWriter) error {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	_, err := io.WriteString(w, goOn)

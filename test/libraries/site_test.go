@@ -33,6 +33,8 @@ type site struct {
 	sessions *session.Manager
 	guard    *nethttp.Guard
 
+	loginPage http.HandlerFunc // a test may change it while nobody sends requests
+
 	mu       sync.Mutex       // guards what follows
 	answered map[string]int   // requests by method and path
 	statuses map[string][]int // the same, by path
@@ -45,7 +47,7 @@ func startSite(t *testing.T) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &site{T: t, users: store.NewMemory(), answered: map[string]int{}, statuses: map[string][]int{}, cut: make(chan struct{})}
+	s := &site{T: t, users: store.NewMemory(), loginPage: loginPage, answered: map[string]int{}, statuses: map[string][]int{}, cut: make(chan struct{})}
 	s.users.SetUser("ada", store.User{Roles: []string{"staff"}})
 	s.users.SetUser("banned", store.User{Disabled: true})
 	s.store = sessiontest.NewStore(s.users)
@@ -62,7 +64,7 @@ func startSite(t *testing.T) *site {
 	mux.HandleFunc("GET /sw.js", worker)
 	mux.HandleFunc("GET /shown", s.shown)
 	mux.HandleFunc("GET /pages/{library}/{number}", history)
-	mux.HandleFunc("GET /login", loginPage)
+	mux.HandleFunc("GET /login", func(w http.ResponseWriter, r *http.Request) { s.loginPage(w, r) })
 	mux.HandleFunc("POST /login", s.login)
 	mux.HandleFunc("POST /login/{way}", s.login)
 	mux.HandleFunc("POST /logout", s.guard.Logout)
