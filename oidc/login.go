@@ -323,6 +323,9 @@ func (p *Provider) verify(ctx context.Context, found *description, token *oauth2
 	return who, claims, err
 }
 
+// maxSubject is in bytes. The standard has 255; some providers encode the name in a directory.
+const maxSubject = 1024
+
 // identify checks what go-oidc leaves to its callers, and returns who an ID token is about.
 func (p *Provider) identify(id *gooidc.IDToken) (Identity, facts, error) {
 	claims, err := factsOf(id, time.Now().Add(p.cfg.ClockTolerance))
@@ -332,6 +335,8 @@ func (p *Provider) identify(id *gooidc.IDToken) (Identity, facts, error) {
 	switch {
 	case id.Subject == "":
 		return Identity{}, facts{}, fmt.Errorf("%w: the ID token names no subject", ErrInvalid)
+	case len(id.Subject) > maxSubject || strings.ContainsFunc(id.Subject, unicode.IsControl):
+		return Identity{}, facts{}, fmt.Errorf("%w: the subject has %d bytes or control characters: no provider needs more than %d, and none of those", ErrInvalid, len(id.Subject), maxSubject)
 	case claims.azp != "" && claims.azp != p.cfg.ClientID, claims.azp == "" && len(id.Audience) > 1:
 		return Identity{}, facts{}, fmt.Errorf("%w: the ID token was issued to another app", ErrInvalid)
 	case id.IssuedAt.After(time.Now().Add(p.cfg.ClockTolerance)):

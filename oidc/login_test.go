@@ -250,6 +250,8 @@ func TestCallback_Refuses(t *testing.T) {
 		{name: "an ID token without an end", change: id(claims{"exp": nil}), is: oidc.ErrInvalid, status: 502},
 		{name: "an ID token from the future", change: id(claims{"iat": time.Date(2000, 1, 1, 0, 0, 12, 0, time.UTC).Unix()}), is: oidc.ErrInvalid, status: 502},
 		{name: "no subject", change: id(claims{"sub": nil}), is: oidc.ErrInvalid, status: 502},
+		{name: "a long subject", change: id(claims{"sub": strings.Repeat("x", 1025)}), is: oidc.ErrInvalid, status: 502},
+		{name: "a subject that forges lines of a log", change: id(claims{"sub": "f7a1\nroot has logged in"}), is: oidc.ErrInvalid, status: 502},
 		{name: "no nonce", change: id(claims{"nonce": nil}), is: oidc.ErrInvalid, status: 502},
 		{name: "the nonce of another login", change: id(claims{"nonce": "x"}), is: oidc.ErrInvalid, status: 502},
 		{name: "another access token", change: id(claims{"at_hash": "x"}), is: oidc.ErrInvalid, status: 502},
