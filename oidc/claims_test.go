@@ -75,19 +75,24 @@ func TestStepUp_RefusesALoginOfTheFuture(t *testing.T) {
 
 // A claim Sub may be one that the users of a provider choose.
 func TestLogin_TakesNoClaimOfASimilarName(t *testing.T) {
-	inWorld(t, nil, func(w *world) {
-		w.provider.signIDAs = func(c claims) string {
-			text := must(json.Marshal(c))
-			text = append(text[:len(text)-1], `,"Sub":"b2"}`...) // json.Marshal would put it first
-			signer := must(jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: w.provider.key, KeyID: w.provider.keyID}}, nil))
-			return must(must(signer.Sign(text)).CompactSerialize())
-		}
-		b := w.browser()
-		if answer := w.login(b, "/login/acme"); answer.StatusCode != http.StatusBadGateway || !errors.Is(w.errs[0], oidc.ErrInvalid) {
-			w.Errorf("%d; %v", answer.StatusCode, w.errs)
-		}
-		w.out("the browser", b)
-	})
+	for _, more := range []string{`"Sub":"b2"`, `"\u017fub":"b2"`, `"EXP":4102444800`} {
+		inWorld(t, nil, func(w *world) {
+			w.provider.signIDAs = func(c claims) string {
+				if strings.HasPrefix(more, `"EXP"`) {
+					c["exp"] = time.Now().Add(-time.Hour).Unix()
+				}
+				text := must(json.Marshal(c))
+				text = append(text[:len(text)-1], ","+more+"}"...) // json.Marshal would put it first
+				signer := must(jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: w.provider.key, KeyID: w.provider.keyID}}, nil))
+				return must(must(signer.Sign(text)).CompactSerialize())
+			}
+			b := w.browser()
+			if answer := w.login(b, "/login/acme"); answer.StatusCode != http.StatusBadGateway || !errors.Is(w.errs[0], oidc.ErrInvalid) {
+				w.Errorf("%s: %d; %v", more, answer.StatusCode, w.errs)
+			}
+			w.out(more, b)
+		})
+	}
 }
 
 // Google may write its name without https://. The user is the same one.

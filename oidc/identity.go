@@ -56,18 +56,18 @@ type facts struct {
 
 // factsOf reads the claims of an ID token. A claim of another type than the standard's counts as
 // missing, because that gives no right; azp takes one away, so it must be text. The names are
-// compared exactly: encoding/json would take a claim Sub, which may be the user's to choose,
-// for sub.
+// compared exactly.
 func factsOf(id *gooidc.IDToken, latest time.Time) (facts, error) {
 	var claims map[string]json.RawMessage
 	if err := id.Claims(&claims); err != nil {
 		return facts{}, err
 	}
-	var f facts
-	var subject string
-	if read(claims["sub"], &subject); subject != id.Subject {
-		return facts{}, errors.New("it names two subjects")
+	for name := range claims {
+		if i := slices.IndexFunc(checked, func(c string) bool { return strings.EqualFold(c, name) }); i >= 0 && checked[i] != name {
+			return facts{}, fmt.Errorf("the claim %q looks like %s", clip(name), checked[i])
+		}
 	}
+	var f facts
 	if raw, ok := claims["azp"]; ok && !read(raw, &f.azp) {
 		return facts{}, errors.New("azp is no text")
 	}
@@ -85,6 +85,10 @@ func factsOf(id *gooidc.IDToken, latest time.Time) (facts, error) {
 	f.authTime = authTime(claims["auth_time"], latest)
 	return f, nil
 }
+
+// checked are the claims that go-oidc reads. encoding/json, by which it does, would take a claim
+// Sub for sub, and users of a provider may choose the names of some claims.
+var checked = []string{"iss", "sub", "aud", "exp", "iat", "nbf", "nonce", "at_hash"}
 
 // read decodes a claim, if it has the type.
 func read[T any](raw json.RawMessage, to *T) bool {
