@@ -284,7 +284,10 @@ func (i *invocation) confirm(what string) error {
 		return usageError("this %s: pass -yes, because nobody can answer a question here", what)
 	}
 	fmt.Fprintf(i.err, "This %s. Type yes to do it: ", printable(what))
-	answer, _ := bufio.NewReader(i.in).ReadString('\n')
+	answer, err := bufio.NewReader(i.in).ReadString('\n')
+	if err != nil && answer == "" { // /dev/null looks like a terminal
+		return usageError("this %s: pass -yes, because nobody has answered", what)
+	}
 	if strings.TrimSpace(answer) != "yes" {
 		return errors.New("nothing was done: the answer was not yes")
 	}

@@ -16,7 +16,7 @@ func completion(_ context.Context, i *invocation) error {
 		script = bashCompletion
 	case "zsh":
 		script = func(c []command) string {
-			return "#compdef sessionkit\nautoload -U +X bashcompinit && bashcompinit\n" + bashCompletion(c)
+			return "autoload -U +X bashcompinit && bashcompinit\n" + bashCompletion(c)
 		}
 	default:
 		return usageError("there is no completion for %q: use bash or zsh", printable(i.args[0]))

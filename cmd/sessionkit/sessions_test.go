@@ -206,7 +206,8 @@ func TestConfirm_AsksOnATerminal(t *testing.T) {
 	w := newWorld(t)
 	w.terminal = true
 	s, _ := w.login(t, session.Login{UserID: "1"}, "")
-	for _, in := range []string{"", "\n", "y\n", "YES\n", "no\n", "yes please\n"} {
+	w.runWith(t, "", "revoke", "-user", "1").want(t, exitUsage, "pass -yes") // the end of the input, as of /dev/null
+	for _, in := range []string{"\n", "y\n", "YES\n", "no\n", "yes please\n"} {
 		w.runWith(t, in, "revoke", "-user", "1").want(t, exitFailed, "This ends all sessions of user 1.", "nothing was done")
 	}
 	w.run(t, "show", s.ID, "-json").want(t, exitDone, `"state": "live"`)

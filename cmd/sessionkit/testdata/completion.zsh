@@ -1,4 +1,3 @@
-#compdef sessionkit
 autoload -U +X bashcompinit && bashcompinit
 _sessionkit() {
 	local current="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}" name="${COMP_WORDS[1]}" words=
