@@ -150,6 +150,9 @@ func (d *discovery) fetch() (*description, error) {
 	if err != nil {
 		return nil, fmt.Errorf("its description: %w", err)
 	}
+	if err := tryKeys(ctx, bounded(d.cfg.Client, nil), more.Keys); err != nil {
+		return nil, fmt.Errorf("its keys: %w", err)
+	}
 	endpoint.AuthStyle = authStyle(d.cfg.ClientSecret, more.AuthMethods)
 	now := func() time.Time { return time.Now().Add(-d.cfg.ClockTolerance) } // for exp alone
 	check := &gooidc.Config{ClientID: d.cfg.ClientID, Now: now}
@@ -168,6 +171,25 @@ func (d *discovery) fetch() (*description, error) {
 		namesIss:   more.NamesIss,
 		fetched:    time.Now(),
 	}, nil
+}
+
+// tryKeys fetches the keys once, in vain: go-oidc fetches them at their first use, and a new
+// description without its keys must not take the place of an old one.
+func tryKeys(ctx context.Context, client *http.Client, url string) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	answer, err := client.Do(r)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return errors.New(answer.Status)
+	}
+	_, err = io.Copy(io.Discard, answer.Body)
+	return err
 }
 
 // endpointFault says what is wrong with a URL in the description. One of this machine is for a

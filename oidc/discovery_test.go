@@ -223,3 +223,30 @@ func TestProvider_AuthenticatesTheApp(t *testing.T) {
 		})
 	}
 }
+
+// The keys may be down alone. Then the old ones go on, as when all of the provider is.
+func TestProvider_WhoseKeysAreDown(t *testing.T) {
+	inWorld(t, nil, func(w *world) {
+		bearer := func() error {
+			r, err := http.NewRequest("GET", "/", nil)
+			if err != nil {
+				w.Fatal(err)
+			}
+			r.Header.Set("Authorization", "Bearer "+w.provider.sign(w.provider.usual(nil)))
+			_, err = w.acme.Bearer(r)
+			return err
+		}
+		if err := bearer(); err != nil {
+			w.Fatal(err)
+		}
+		w.provider.set(func() { w.provider.keysDown = true })
+		time.Sleep(oidc.FreshFor)
+		if err := bearer(); err != nil {
+			w.Errorf("after an hour: %v", err)
+		}
+		time.Sleep(oidc.UsableFor)
+		if err := bearer(); !errors.Is(err, oidc.ErrUnavailable) {
+			w.Errorf("after a day: %v", err)
+		}
+	})
+}

@@ -41,6 +41,7 @@ type fakeProvider struct {
 	metadata claims                  // of the description
 	codes    map[string]*authRequest // that have not been used
 	down     bool
+	keysDown bool
 	calls    map[string]int // by path
 
 	claims    claims                                   // of the next ID tokens, beside the usual ones
@@ -104,6 +105,10 @@ func (p *fakeProvider) RoundTrip(r *http.Request) (*http.Response, error) {
 	case "/.well-known/openid-configuration":
 		writeJSON(w, p.metadata)
 	case "/keys":
+		if p.keysDown {
+			http.Error(w, "down", http.StatusInternalServerError)
+			break
+		}
 		writeJSON(w, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: p.key.Public(), KeyID: p.keyID, Algorithm: "ES256", Use: "sig"}}})
 	case "/token":
 		p.token(w, r)

@@ -26,7 +26,6 @@ const (
 // flow is a login that has begun. The browser keeps it, sealed.
 type flow struct {
 	Provider string   `json:"p"` // Provider.key
-	Client   string   `json:"c"` // Config.ClientID: an app may be two clients of one provider
 	State    string   `json:"s"`
 	Nonce    string   `json:"n"`
 	Verifier string   `json:"v"` // of PKCE

@@ -157,8 +157,8 @@ func (p *Provider) begin(w http.ResponseWriter, r *http.Request) (string, error)
 		return "", err
 	}
 	f := flow{
-		Provider: p.key, Client: p.cfg.ClientID,
-		State: rand.Text(), Nonce: rand.Text(), Verifier: oauth2.GenerateVerifier(),
+		Provider: p.key,
+		State:    rand.Text(), Nonce: rand.Text(), Verifier: oauth2.GenerateVerifier(),
 		Begun: time.Now().Unix(), Fresh: r.FormValue("reauth") == "1",
 	}
 	if next := r.FormValue("next"); len(next) <= maxNext {
@@ -226,7 +226,7 @@ func (p *Provider) finish(w http.ResponseWriter, r *http.Request) (_ session.Log
 	if !ok {
 		return session.Login{}, "", ErrNoLogin
 	}
-	if f.Provider != p.key || f.Client != p.cfg.ClientID {
+	if f.Provider != p.key {
 		return session.Login{}, "", fmt.Errorf("%w: it was begun with another provider", ErrNoLogin)
 	}
 	found, err := p.found.get()

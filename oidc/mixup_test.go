@@ -118,6 +118,9 @@ func TestProviders_TwoClientsOfOneProvider(t *testing.T) {
 		if n := w.provider.called("/token"); n != 0 {
 			w.Errorf("the code was used %d times", n)
 		}
+		if a, b := staff.ExternalIDOf("sid-1"), w.acme.ExternalIDOf("sid-1"); a == b {
+			w.Error("a logout of the one is one of the other")
+		}
 	})
 }
 

@@ -95,7 +95,7 @@ const (
 type Provider struct {
 	sessions *session.Manager
 	cfg      Config
-	key      string // tells providers apart, in cookies and in Login.ExternalID
+	key      string // tells providers apart, and clients of one, in cookies and in Login.ExternalID
 	cookies  flowCookies
 	found    discovery
 }
@@ -146,7 +146,7 @@ func New(sessions *session.Manager, cfg Config) (*Provider, error) {
 	if cfg.OnError == nil {
 		cfg.OnError = func(*http.Request, error) {}
 	}
-	sum := sha256.Sum256([]byte(cfg.Issuer))
+	sum := sha256.Sum256([]byte(cfg.Issuer + "\n" + cfg.ClientID))
 	p := &Provider{sessions: sessions, cfg: cfg, key: base64.RawURLEncoding.EncodeToString(sum[:9])}
 	p.cookies = flowCookies{sessions: sessions, secure: isHTTPS(cfg.RedirectURL)}
 	p.found = discovery{cfg: &p.cfg}

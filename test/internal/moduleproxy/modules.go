@@ -41,7 +41,7 @@ func (m Module) GoSum() string { return path.Join(m.Dir, "go.sum") }
 // Nested returns the published modules besides the core: every go.mod below assertion,
 // middleware and cmd.
 func Nested(root string) (nested []Module, err error) {
-	for _, tree := range []string{"assertion", "middleware", "cmd"} {
+	for _, tree := range []string{"assertion", "oidc", "middleware", "cmd"} {
 		err := fs.WalkDir(os.DirFS(root), tree, func(name string, d fs.DirEntry, err error) error {
 			if errors.Is(err, fs.ErrNotExist) && name == tree {
 				return nil
