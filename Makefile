@@ -68,7 +68,7 @@ test: deps lint ## every test but those of the next three targets, which CI runs
 	$(TOGETHER) -j3 $(PARTS) || exit 1; \
 	go -C test test $(PLAIN) ./drill || exit 1; \
 	$(PRINT)
-	./.ci/fuzz 15s
+	./.ci/fuzz 8s
 
 # Compiles much: each program has a build of its own.
 test-users: deps ## what users get: the quickstart's programs in empty folders, and a release
