@@ -138,3 +138,11 @@ func TestBearer_WithoutTheProvider(t *testing.T) {
 		}
 	})
 }
+
+// bearer returns what Bearer says of a token.
+func (w *world) bearer(token string) error {
+	r := httptest.NewRequest("GET", "/", nil)
+	r.Header.Set("Authorization", "Bearer "+token)
+	_, err := w.acme.Bearer(r)
+	return err
+}

@@ -79,16 +79,7 @@ func TestProvider_ItsKeysChange(t *testing.T) {
 		w.provider.rotate("key-3")
 		time.Sleep(time.Second) // go-oidc forgets the fetch that has just ended
 		w.session(w.browser())
-		bearer := func(token string) error {
-			r, err := http.NewRequest("GET", "/", nil)
-			if err != nil {
-				w.Fatal(err)
-			}
-			r.Header.Set("Authorization", "Bearer "+token)
-			_, err = w.acme.Bearer(r)
-			return err
-		}
-		if err := bearer(withdrawn); !errors.Is(err, session.ErrUnauthenticated) {
+		if err := w.bearer(withdrawn); !errors.Is(err, session.ErrUnauthenticated) {
 			w.Errorf("a key that the provider does not show: %v", err)
 		}
 	})
@@ -97,23 +88,14 @@ func TestProvider_ItsKeysChange(t *testing.T) {
 // A key that the provider has withdrawn is refused within an hour, although no new one came.
 func TestProvider_WithdrawsAKey(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
-		bearer := func(token string) error {
-			r, err := http.NewRequest("GET", "/", nil)
-			if err != nil {
-				w.Fatal(err)
-			}
-			r.Header.Set("Authorization", "Bearer "+token)
-			_, err = w.acme.Bearer(r)
-			return err
-		}
 		token := w.provider.sign(w.provider.usual(claims{"exp": time.Now().Add(100 * time.Hour).Unix()}))
-		if err := bearer(token); err != nil {
+		if err := w.bearer(token); err != nil {
 			w.Fatal(err)
 		}
 		w.provider.rotate("key-2")
 		time.Sleep(time.Second) // go-oidc forgets the fetch that has just ended
 		time.Sleep(oidc.FreshFor)
-		if err := bearer(token); !errors.Is(err, session.ErrUnauthenticated) {
+		if err := w.bearer(token); !errors.Is(err, session.ErrUnauthenticated) {
 			w.Errorf("after an hour: %v", err)
 		}
 	})
@@ -122,32 +104,23 @@ func TestProvider_WithdrawsAKey(t *testing.T) {
 // A token that nobody has signed costs the provider nothing, and keeps nobody out.
 func TestProvider_StrangersCannotFetchAtWill(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
-		bearer := func(token string) error {
-			r, err := http.NewRequest("GET", "/", nil)
-			if err != nil {
-				w.Fatal(err)
-			}
-			r.Header.Set("Authorization", "Bearer "+token)
-			_, err = w.acme.Bearer(r)
-			return err
-		}
 		b64 := base64.RawURLEncoding.EncodeToString
 		good := w.provider.sign(w.provider.usual(nil))
 		body := strings.Split(good, ".")[1]
-		if err := bearer(good); err != nil {
+		if err := w.bearer(good); err != nil {
 			w.Fatal(err)
 		}
 		before := w.provider.called("/keys")
 		for i := range 100 {
 			header := fmt.Sprintf(`{"alg":"ES256","kid":"nobody's %d"}`, i)
 			forged := b64([]byte(header)) + "." + body + "." + b64(make([]byte, 64))
-			if err := bearer(forged); !errors.Is(err, session.ErrUnauthenticated) {
+			if err := w.bearer(forged); !errors.Is(err, session.ErrUnauthenticated) {
 				w.Errorf("token %d: %v", i, err)
 			}
 			if answer := w.logoutToken(forged); answer.StatusCode != http.StatusBadRequest {
 				w.Errorf("logout token %d: %d", i, answer.StatusCode)
 			}
-			if err := bearer(good); err != nil {
+			if err := w.bearer(good); err != nil {
 				w.Errorf("a good token after %d others: %v", i+1, err)
 			}
 			time.Sleep(100 * time.Millisecond)
@@ -159,7 +132,7 @@ func TestProvider_StrangersCannotFetchAtWill(t *testing.T) {
 		time.Sleep(time.Second) // go-oidc forgets the fetch that has just ended
 		w.session(w.browser())  // a login with a new key does not wait for strangers
 		time.Sleep(10 * time.Second)
-		if err := bearer(w.provider.sign(w.provider.usual(nil))); err != nil {
+		if err := w.bearer(w.provider.sign(w.provider.usual(nil))); err != nil {
 			w.Errorf("a token of the new key, 10 seconds later: %v", err)
 		}
 	})
@@ -227,15 +200,7 @@ func TestProvider_AuthenticatesTheApp(t *testing.T) {
 // The keys may be down alone. Then the old ones go on, as when all of the provider is.
 func TestProvider_WhoseKeysAreDown(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
-		bearer := func() error {
-			r, err := http.NewRequest("GET", "/", nil)
-			if err != nil {
-				w.Fatal(err)
-			}
-			r.Header.Set("Authorization", "Bearer "+w.provider.sign(w.provider.usual(nil)))
-			_, err = w.acme.Bearer(r)
-			return err
-		}
+		bearer := func() error { return w.bearer(w.provider.sign(w.provider.usual(nil))) }
 		if err := bearer(); err != nil {
 			w.Fatal(err)
 		}

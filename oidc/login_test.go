@@ -351,3 +351,15 @@ func TestCallback_TellsOfIssue(t *testing.T) {
 		}
 	})
 }
+
+// Without a page to return to, the user comes to the app's home, which need not be that of the
+// host.
+func TestCallback_LeadsHome(t *testing.T) {
+	inWorld(t, func(cfg *oidc.Config) { cfg.HomePath = "/app/" }, func(w *world) {
+		for page, want := range map[string]string{"/login/acme": "/app/", "/login/acme?next=https://evil.test": "/app/", "/login/acme?next=/account": "/account"} {
+			if got := w.login(w.browser(), page).Header.Get("Location"); got != want {
+				w.Errorf("%s: %s; want %s", page, got, want)
+			}
+		}
+	})
+}

@@ -67,6 +67,10 @@ type Config struct {
 	// provider shows a page of its own.
 	LogoutReturnURL string
 
+	// HomePath is where Callback sends a user whose login has no page to return to, as browsers
+	// see it: with nethttp.Config.Prefix, such as "/app/". Default "/".
+	HomePath string
+
 	// ClockTolerance is how far the clocks of provider, nodes and database may be apart. Default
 	// 10 seconds; at most a minute.
 	ClockTolerance time.Duration
@@ -130,6 +134,12 @@ func New(sessions *session.Manager, cfg Config) (*Provider, error) {
 		if !isMethod(method) || acr == "" {
 			wrong("Config.ACR has %q for %q: map a method of a guard, in printable ASCII, to a value of acr", acr, method)
 		}
+	}
+	if cfg.HomePath == "" {
+		cfg.HomePath = "/"
+	}
+	if !strings.HasPrefix(cfg.HomePath, "/") || strings.HasPrefix(cfg.HomePath, "//") || strings.Contains(cfg.HomePath, `\`) {
+		wrong("Config.HomePath is %q: use a path of this app, such as /app/", cfg.HomePath)
 	}
 	if cfg.ClockTolerance == 0 {
 		cfg.ClockTolerance = defaultTolerance

@@ -17,10 +17,9 @@ const maxSealedValue = 2048
 //
 // The purpose names what the value is for, at most 100 bytes: what is sealed for one purpose
 // is not opened for another, and is no session. The keys are those of the Manager, and follow
-// SetKeys; values of one Config.App are not opened by another. The result has characters that
-// need no escapes in a cookie, and is some 4/3 as long as the value, and 110 bytes. An error
-// says that the purpose or the value is empty or too long. It is safe for
-// concurrent use.
+// SetKeys; values of one Config.App are not opened by another. The result needs no escapes in a
+// cookie. It is about 16/9 as long as the value, plus 90 bytes. An error says that the purpose or
+// the value is empty or too long. Seal is safe for concurrent use.
 func (m *Manager) Seal(purpose string, value []byte) (string, error) {
 	if purpose == "" || len(purpose) > maxPurposeName {
 		return "", fmt.Errorf("session: Seal: the purpose has %d bytes: use 1 to %d", len(purpose), maxPurposeName)
@@ -41,7 +40,7 @@ const maxPurposeName = 100
 
 // Open returns a value that Seal has sealed for this purpose, at most maxAge ago by this
 // node's clock, to the second. It reports false for anything else, without a reason: the text
-// may be a stranger's. A maxAge below one second opens nothing. It is safe for concurrent use.
+// may be a stranger's. A maxAge below one second opens nothing. Open is safe for concurrent use.
 func (m *Manager) Open(purpose, sealed string, maxAge time.Duration) ([]byte, bool) {
 	if purpose == "" || len(purpose) > maxPurposeName || maxAge < time.Second {
 		return nil, false

@@ -303,8 +303,8 @@ const asAWhole = "<meta name=\"turbo-visit-control\" content=\"reload\">\n"
 // tryAgain is a link to the page itself.
 const tryAgain = "<p><a href=\"\">Try again</a></p>\n"
 
-// goHome is a link for who has come to an error page that the app, or its login with a provider,
-// has made: its own URL may not work again.
+// goHome is a link on the error pages that the app has made. The URL of such a page, as that of a
+// provider's answer, may not work a second time.
 const goHome = "<p><a href=\"%s\">Go to the start page</a></p>\n"
 
 const pageText = `<!doctype html>
