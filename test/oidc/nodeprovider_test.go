@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
 	"net/http/httputil"
 	"net/url"
 	"os/exec"
@@ -111,10 +112,18 @@ func startNodeProvider(t *testing.T, apps ...registration) provider {
 	n.do("start", map[string]any{"clients": clients}, &ready)
 	t.Cleanup(func() { n.do("stop", map[string]any{}, &struct{}{}) })
 	// The provider makes the addresses of its endpoints of the header Host.
-	serve(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
-		r.SetURL(&url.URL{Scheme: "http", Host: ready.Address})
-		r.Out.Host = r.In.Host
-	}})
+	serve(&httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(&url.URL{Scheme: "http", Host: ready.Address})
+			r.Out.Host = r.In.Host
+		},
+		// A POST is not repeated when its idle connection closes at that moment: Node closes it
+		// after 5 s, and each httptest.Server that ends closes those of the default transport.
+		Transport: &http.Transport{DisableKeepAlives: true},
+		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
+			http.Error(w, err.Error(), http.StatusBadGateway)
+		},
+	})
 	return n
 }
 
