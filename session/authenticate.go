@@ -136,16 +136,17 @@ func (m *Manager) accepts(t *accessTicket) bool {
 }
 
 // refresh turns a refresh ticket into a Verdict.
-func (m *Manager) refresh(r *http.Request, t refreshTicket, background bool) (Verdict, error) {
+func (m *Manager) refresh(r *http.Request, t refreshTicket, background bool) (v Verdict, err error) {
 	c := m.store.begin(r.Context(), r)
 	defer c.end()
+	defer c.observe(OperationRefresh, &err)()
 	c.background = background
 
 	o, refused, err := m.ask(c, t)
 	if err != nil {
 		return refused, err
 	}
-	v, err := m.answer(c, t, o)
+	v, err = m.answer(c, t, o)
 	if err == nil && !m.revoker.isCurrent(o.snap.Record) {
 		return Verdict{}, c.reportUnavailable(errStale)
 	}

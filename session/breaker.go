@@ -91,3 +91,10 @@ func (b *breaker) recordSuccess() {
 		b.events.raise(nil, Event{Kind: EventStoreBack})
 	}
 }
+
+// isDown reports whether the operator was told last that the store is down.
+func (b *breaker) isDown() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.down
+}

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -101,6 +102,13 @@ type Config struct {
 	// Faults of the setup, which each request repeats, reach it at most once a minute.
 	OnEvent func(Event)
 
+	// Observe, if not nil, is called when an Operation begins, and the function that it returns
+	// when it ends, with its error or nil: for metrics and traces. The context that it returns
+	// is that of the operation, also for the statements of the database; it must descend from
+	// the one that it gets. Both must be safe for concurrent use, and quick. The modules
+	// metrics/otel and metrics/prometheus have such functions.
+	Observe func(context.Context, Operation) (context.Context, func(error))
+
 	// DangerouslyAllowHTTP makes cookies that travel without encryption: anyone on
 	// the way can copy them, and any subdomain can overwrite them. It is meant for a
 	// loopback address: a request that names another host raises EventMisconfigured, at
@@ -134,6 +142,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.OnEvent == nil {
 		c.OnEvent = func(Event) {}
+	}
+	if c.Observe == nil {
+		c.Observe = unobserved
 	}
 	return c
 }

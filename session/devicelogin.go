@@ -263,7 +263,7 @@ func (ts Tokens) FindDevice(r *http.Request, userCode string) (DeviceRequest, er
 //
 // The errors are those of FindDevice and of Manager.Issue. After ErrStoreUnavailable the device
 // may be approved or not: call it again. ErrNotFound may then mean that it was.
-func (ts Tokens) ApproveDevice(r *http.Request, userCode string, login Login) error {
+func (ts Tokens) ApproveDevice(r *http.Request, userCode string, login Login) (err error) {
 	m := ts.m
 	if !ts.Enabled() {
 		return errNoTokens
@@ -289,6 +289,7 @@ func (ts Tokens) ApproveDevice(r *http.Request, userCode string, login Login) er
 	if err := m.factFaults(login); err != nil {
 		return err
 	}
+	defer c.observe(OperationLogin, &err)()
 	n := m.newSession(r, refreshTicket{client: d.Client}, login)
 	n.ID, n.Confirmed, n.Live = d.ID, d.Confirmed, d.Live
 	n.UserAgent, n.IP = d.UserAgent, d.IP

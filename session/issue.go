@@ -137,7 +137,8 @@ func (m *Manager) sessionsOf(r *http.Request) []named {
 
 // begin begins a session, and then ends those that it replaces. The origin is that of an
 // impersonation, else nil.
-func (m *Manager) begin(c *call, login Login, origin *refreshTicket) (Verdict, error) {
+func (m *Manager) begin(c *call, login Login, origin *refreshTicket) (v Verdict, err error) {
+	defer c.observe(OperationLogin, &err)()
 	old, err := m.replaced(c)
 	if err != nil {
 		return Verdict{}, err
@@ -151,7 +152,7 @@ func (m *Manager) begin(c *call, login Login, origin *refreshTicket) (Verdict, e
 	if err != nil {
 		return Verdict{}, err
 	}
-	v, err := m.tickets.mintFirst(c, snap, &t)
+	v, err = m.tickets.mintFirst(c, snap, &t)
 	if err != nil {
 		m.revoker.revokeSurely(c, []named{nameOf(snap.Record)}, store.ReasonReplaced)
 		return Verdict{}, err

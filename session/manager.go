@@ -49,7 +49,7 @@ func New(keys Keys, s store.Store, cfg Config) (*Manager, error) {
 	}
 
 	spans, e := cfg.spans(), newEvents(cfg)
-	client, revocations := newStoreClient(s, e), newRevocationList(spans.longest)
+	client, revocations := newStoreClient(s, e, cfg), newRevocationList(spans.longest)
 	revoker := &revoker{store: client, revocations: revocations, pending: &pendingRevocations{}, giveUpAfter: cfg.longestLife()}
 	m := &Manager{
 		credentials: newCredentialCache(),

@@ -304,3 +304,22 @@ func ExampleSession_LoggedInWithin() {
 	// change the password: false
 	// see the salaries: false
 }
+
+// What a probe for readiness answers. A node whose store is down is ready: it serves the users
+// whose access cookies are good, and no other node would serve the others.
+func ExampleManager_State() {
+	sessions := exampleSessions(exampleUsers(), session.Config{})
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		state := sessions.State()
+		if state.StoreDown {
+			fmt.Fprintln(w, "ready, but the store is down")
+			return
+		}
+		fmt.Fprintln(w, "ready")
+	})
+	answer := httptest.NewRecorder()
+	mux.ServeHTTP(answer, httptest.NewRequest("GET", "/readyz", nil))
+	fmt.Print(answer.Body)
+	// Output: ready
+}

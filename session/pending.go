@@ -71,3 +71,9 @@ func (p *pendingRevocations) done(id store.ID) {
 	defer p.mu.Unlock()
 	delete(p.entries, id)
 }
+
+func (p *pendingRevocations) size() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.entries)
+}

@@ -306,3 +306,10 @@ func (l *revocationList) sweep() {
 	})
 	l.sweepAt, l.swept = 2*l.count, now
 }
+
+// size returns how many entries the list has. Some may be over: see sweep.
+func (l *revocationList) size() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.count
+}

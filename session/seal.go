@@ -46,6 +46,15 @@ type sealerPair struct {
 	cache           *ticketCache
 }
 
+// cached returns how many opened tickets the caches hold.
+func (s *sealers) cached() int {
+	n := s.cookies.cache.size()
+	if s.tokens != nil {
+		n += s.tokens.cache.size()
+	}
+	return n
+}
+
 // newSealers derives all keys.
 func newSealers(keys Keys, app string, s spans, oldKey func()) (*sealers, error) {
 	cookies, err := newSealerPair(keys, app, false, s.cookies.sealedFor, oldKey)

@@ -26,9 +26,10 @@ const (
 // storeClient is the only user of the store. It owns the deadline, the retries, the
 // breaker and the comparison of clocks. It is safe for concurrent use.
 type storeClient struct {
-	store   store.Store
-	events  *events
-	breaker *breaker
+	store    store.Store
+	events   *events
+	breaker  *breaker
+	observer func(context.Context, Operation) (context.Context, func(error)) // Config.Observe
 
 	// clockBehind says whether this node's clock is behind the store's by more
 	// than clockTolerance, as the store last said.
@@ -38,8 +39,8 @@ type storeClient struct {
 	lastSeen atomic.Pointer[clockReading]
 }
 
-func newStoreClient(s store.Store, e *events) *storeClient {
-	c := &storeClient{store: s, events: e}
+func newStoreClient(s store.Store, e *events, cfg Config) *storeClient {
+	c := &storeClient{store: s, events: e, observer: cfg.Observe}
 	c.breaker = &breaker{probe: c.probe, events: e}
 	return c
 }
@@ -82,14 +83,15 @@ func (c *call) reportUnavailable(why error) error {
 
 // do makes one step against the store, and repeats it if there is no definite
 // answer: a lost answer or a deadlock is usually over by then. Every step is safe to
-// repeat. Every step but a probe passes through here: it is the place to measure the
-// store. lost reports whether an earlier try may have done the step's
+// repeat. Every step but a probe passes through here: Config.Observe sees each. lost reports whether an earlier try may have done the step's
 // work without an answer.
-func do[T any](c *call, step func(context.Context) (T, error)) (result T, lost bool, err error) {
+//
+// name is the method of the store.
+func do[T any](c *call, name string, step func(context.Context) (T, error)) (result T, lost bool, err error) {
 	if err := c.breaker.refusal(); err != nil {
 		return result, false, unavailable(err) // no event: the breaker has reported the outage once
 	}
-	result, lost, err = retry(c.ctx, step)
+	result, lost, err = retry(c.ctx, func(ctx context.Context) (T, error) { return observed(ctx, c.storeClient, name, step) })
 	if !isDefinite(err) {
 		c.breaker.startProbe()
 		return result, lost, c.reportUnavailable(err)
@@ -175,7 +177,7 @@ func (c *call) present(p store.PresentedTicket) (snap store.Snapshot, confirmed 
 		snap, err = c.find(p.ID)
 		return snap, false, err
 	}
-	snap, _, err = do(c, func(ctx context.Context) (snap store.Snapshot, err error) {
+	snap, _, err = do(c, "FindAndConfirm", func(ctx context.Context) (snap store.Snapshot, err error) {
 		if snap, confirmed, err = oneStep.FindAndConfirm(ctx, p); err == nil {
 			c.compareClocks(snap.Now)
 		}
@@ -206,7 +208,7 @@ func (c *call) actor(snap store.Snapshot) (*store.Record, error) {
 }
 
 func (c *call) findRow(id store.ID) (store.Snapshot, error) {
-	snap, _, err := do(c, func(ctx context.Context) (store.Snapshot, error) { return c.read(ctx, id) })
+	snap, _, err := do(c, "Find", func(ctx context.Context) (store.Snapshot, error) { return c.read(ctx, id) })
 	return snap, err
 }
 
@@ -217,13 +219,13 @@ const maxLoggedID = 255
 // create adds the row of a session and reads it back: its times, roles and epochs
 // are the store's to decide. It reports a user whom the store refuses.
 func (c *call) create(n store.NewSession) (store.Snapshot, error) {
-	if _, _, err := do(c, func(ctx context.Context) (struct{}, error) { return struct{}{}, c.store.Create(ctx, n) }); err != nil {
+	if _, _, err := do(c, "Create", func(ctx context.Context) (struct{}, error) { return struct{}{}, c.store.Create(ctx, n) }); err != nil {
 		if errors.Is(err, ErrUserDisabled) {
 			c.raise(Event{Kind: EventRefused, UserID: clip(n.UserID, maxLoggedID), Actor: n.Facts.Actor, Err: err})
 		}
 		return store.Snapshot{}, err
 	}
-	snap, _, err := do(c, func(ctx context.Context) (store.Snapshot, error) {
+	snap, _, err := do(c, "Find", func(ctx context.Context) (store.Snapshot, error) {
 		snap, err := c.read(ctx, n.ID)
 		if err == nil && snap.Record == nil {
 			err = errDelayed // another database node may have it soon
@@ -234,68 +236,68 @@ func (c *call) create(n store.NewSession) (store.Snapshot, error) {
 }
 
 func (c *call) confirm(p store.PresentedTicket) (bool, error) {
-	done, _, err := do(c, func(ctx context.Context) (bool, error) { return c.store.Confirm(ctx, p) })
+	done, _, err := do(c, "Confirm", func(ctx context.Context) (bool, error) { return c.store.Confirm(ctx, p) })
 	return done, err
 }
 
 func (c *call) recordLate(p store.PresentedTicket) (bool, error) {
-	done, _, err := do(c, func(ctx context.Context) (bool, error) { return c.store.RecordLate(ctx, p) })
+	done, _, err := do(c, "RecordLate", func(ctx context.Context) (bool, error) { return c.store.RecordLate(ctx, p) })
 	return done, err
 }
 
 // revokeReused reports whether this call has revoked the session. lost reports
 // whether it may have done so without an answer.
 func (c *call) revokeReused(p store.PresentedTicket) (done, lost bool, err error) {
-	return do(c, func(ctx context.Context) (bool, error) { return c.store.RevokeReused(ctx, p) })
+	return do(c, "RevokeReused", func(ctx context.Context) (bool, error) { return c.store.RevokeReused(ctx, p) })
 }
 
 // revoke reports whether this call has revoked the session, and lost whether it may have
 // done so without an answer.
 func (c *call) revoke(id store.ID, userID string, reason store.Reason) (done, lost bool, err error) {
-	return do(c, func(ctx context.Context) (bool, error) { return c.store.Revoke(ctx, id, userID, reason) })
+	return do(c, "Revoke", func(ctx context.Context) (bool, error) { return c.store.Revoke(ctx, id, userID, reason) })
 }
 
 // revokeUser returns how many sessions were found: see store.Store.RevokeUser.
 func (c *call) revokeUser(r store.UserRevocation) (int, error) {
-	n, _, err := do(c, func(ctx context.Context) (int, error) { return c.store.RevokeUser(ctx, r) })
+	n, _, err := do(c, "RevokeUser", func(ctx context.Context) (int, error) { return c.store.RevokeUser(ctx, r) })
 	return n, err
 }
 
 func (c *call) revokeAll() error {
-	_, _, err := do(c, func(ctx context.Context) (struct{}, error) { return struct{}{}, c.store.RevokeAll(ctx) })
+	_, _, err := do(c, "RevokeAll", func(ctx context.Context) (struct{}, error) { return struct{}{}, c.store.RevokeAll(ctx) })
 	return err
 }
 
 func (c *call) refreshAll() error {
-	_, _, err := do(c, func(ctx context.Context) (struct{}, error) { return struct{}{}, c.store.RefreshAll(ctx) })
+	_, _, err := do(c, "RefreshAll", func(ctx context.Context) (struct{}, error) { return struct{}{}, c.store.RefreshAll(ctx) })
 	return err
 }
 
 // reload returns how many sessions were found: see store.Store.Reload.
 func (c *call) reload(userID string, limit int) (int, error) {
-	n, _, err := do(c, func(ctx context.Context) (int, error) { return c.store.Reload(ctx, userID, limit) })
+	n, _, err := do(c, "Reload", func(ctx context.Context) (int, error) { return c.store.Reload(ctx, userID, limit) })
 	return n, err
 }
 
 func (c *call) update(id store.ID, data map[string]string) (bool, error) {
-	done, _, err := do(c, func(ctx context.Context) (bool, error) { return c.store.Update(ctx, id, data) })
+	done, _, err := do(c, "Update", func(ctx context.Context) (bool, error) { return c.store.Update(ctx, id, data) })
 	return done, err
 }
 
 func (c *call) list(userID string, after store.ID, limit int) ([]store.Record, error) {
-	records, _, err := do(c, func(ctx context.Context) ([]store.Record, error) { return c.store.List(ctx, userID, after, limit) })
+	records, _, err := do(c, "List", func(ctx context.Context) ([]store.Record, error) { return c.store.List(ctx, userID, after, limit) })
 	return records, err
 }
 
 func (c *call) newest(userID string, nonInteractive bool, limit int) ([]store.Record, error) {
-	records, _, err := do(c, func(ctx context.Context) ([]store.Record, error) {
+	records, _, err := do(c, "Newest", func(ctx context.Context) ([]store.Record, error) {
 		return c.store.Newest(ctx, userID, nonInteractive, limit)
 	})
 	return records, err
 }
 
 func (c *call) changes(within time.Duration, after store.Cursor, limit int) (store.Changes, error) {
-	changes, _, err := do(c, func(ctx context.Context) (store.Changes, error) {
+	changes, _, err := do(c, "Changes", func(ctx context.Context) (store.Changes, error) {
 		return c.store.Changes(ctx, within, after, limit)
 	})
 	if err == nil {
@@ -305,7 +307,7 @@ func (c *call) changes(within time.Duration, after store.Cursor, limit int) (sto
 }
 
 func (c *call) prune(limit int) (int, error) {
-	removed, _, err := do(c, func(ctx context.Context) (int, error) { return c.store.Prune(ctx, limit) })
+	removed, _, err := do(c, "Prune", func(ctx context.Context) (int, error) { return c.store.Prune(ctx, limit) })
 	return removed, err
 }
 

@@ -35,19 +35,19 @@ func (c *call) now() (time.Time, error) {
 }
 
 func (c *call) createDeviceLogin(n store.NewDeviceLogin, limit int) (bool, error) {
-	return askDeviceLogins(c, func(ctx context.Context, d store.DeviceLogins) (bool, error) {
+	return askDeviceLogins(c, "CreateDeviceLogin", func(ctx context.Context, d store.DeviceLogins) (bool, error) {
 		return d.CreateDeviceLogin(ctx, n, limit)
 	})
 }
 
 func (c *call) recordPoll(id store.ID, last time.Time, interval time.Duration) (bool, error) {
-	return askDeviceLogins(c, func(ctx context.Context, d store.DeviceLogins) (bool, error) {
+	return askDeviceLogins(c, "RecordPoll", func(ctx context.Context, d store.DeviceLogins) (bool, error) {
 		return d.RecordPoll(ctx, id, last, interval)
 	})
 }
 
 func (c *call) decideDeviceLogin(id store.ID, decision store.Decision) (bool, error) {
-	return askDeviceLogins(c, func(ctx context.Context, d store.DeviceLogins) (bool, error) {
+	return askDeviceLogins(c, "DecideDeviceLogin", func(ctx context.Context, d store.DeviceLogins) (bool, error) {
 		return d.DecideDeviceLogin(ctx, id, decision)
 	})
 }
@@ -59,7 +59,7 @@ type foundDeviceLogin struct {
 }
 
 func (c *call) findDeviceLogin(id store.ID) (time.Time, *store.DeviceLogin, error) {
-	found, err := askDeviceLogins(c, func(ctx context.Context, d store.DeviceLogins) (f foundDeviceLogin, err error) {
+	found, err := askDeviceLogins(c, "FindDeviceLogin", func(ctx context.Context, d store.DeviceLogins) (f foundDeviceLogin, err error) {
 		f.now, f.d, err = d.FindDeviceLogin(ctx, id)
 		return f, err
 	})
@@ -67,7 +67,7 @@ func (c *call) findDeviceLogin(id store.ID) (time.Time, *store.DeviceLogin, erro
 }
 
 func (c *call) findUserCode(code store.Digest) (time.Time, *store.DeviceLogin, error) {
-	found, err := askDeviceLogins(c, func(ctx context.Context, d store.DeviceLogins) (f foundDeviceLogin, err error) {
+	found, err := askDeviceLogins(c, "FindUserCode", func(ctx context.Context, d store.DeviceLogins) (f foundDeviceLogin, err error) {
 		f.now, f.d, err = d.FindUserCode(ctx, code)
 		return f, err
 	})
@@ -75,15 +75,15 @@ func (c *call) findUserCode(code store.Digest) (time.Time, *store.DeviceLogin, e
 }
 
 func (c *call) pruneDeviceLogins(limit int) (int, error) {
-	return askDeviceLogins(c, func(ctx context.Context, d store.DeviceLogins) (int, error) { return d.PruneDeviceLogins(ctx, limit) })
+	return askDeviceLogins(c, "PruneDeviceLogins", func(ctx context.Context, d store.DeviceLogins) (int, error) { return d.PruneDeviceLogins(ctx, limit) })
 }
 
 // askDeviceLogins makes one step against the store: see do.
-func askDeviceLogins[T any](c *call, step func(context.Context, store.DeviceLogins) (T, error)) (result T, err error) {
+func askDeviceLogins[T any](c *call, name string, step func(context.Context, store.DeviceLogins) (T, error)) (result T, err error) {
 	d, err := c.deviceLogins()
 	if err != nil {
 		return result, err
 	}
-	result, _, err = do(c, func(ctx context.Context) (T, error) { return step(ctx, d) })
+	result, _, err = do(c, name, func(ctx context.Context) (T, error) { return step(ctx, d) })
 	return result, err
 }

@@ -82,3 +82,15 @@ func (c *ticketCache) put(entry *cachedTicket) {
 	}
 	place.Store(entry)
 }
+
+// size counts the entries, those that are over included.
+func (c *ticketCache) size() (n int) {
+	for i := range c.buckets {
+		for j := range c.buckets[i] {
+			if c.buckets[i][j].Load() != nil {
+				n++
+			}
+		}
+	}
+	return n
+}

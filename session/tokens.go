@@ -72,7 +72,7 @@ var errNoTokens = fmt.Errorf("session: Tokens: Config.TokenTTL is 0: set it, for
 // ErrUserDisabled.
 //
 // The errors are those of Manager.Issue.
-func (ts Tokens) Issue(r *http.Request, login Login) (Grant, error) {
+func (ts Tokens) Issue(r *http.Request, login Login) (g Grant, err error) {
 	m := ts.m
 	if !ts.Enabled() {
 		return Grant{}, errNoTokens
@@ -89,12 +89,13 @@ func (ts Tokens) Issue(r *http.Request, login Login) (Grant, error) {
 	}
 	c := m.store.begin(r.Context(), r)
 	defer c.end()
+	defer c.observe(OperationLogin, &err)()
 	t := refreshTicket{root: random16(), id: random16(), client: login.Client}
 	snap, err := m.create(c, &t, m.newSession(r, t, login))
 	if err != nil {
 		return Grant{}, err
 	}
-	g, err := m.tickets.grant(c, snap, t, &t)
+	g, err = m.tickets.grant(c, snap, t, &t)
 	if err != nil {
 		m.revoker.revokeSurely(c, []named{nameOf(snap.Record)}, store.ReasonReplaced)
 		return Grant{}, err
@@ -114,7 +115,7 @@ func (ts Tokens) Issue(r *http.Request, login Login) (Grant, error) {
 //
 // Without a RefreshToken in the Grant, as after a second call within a short time, the client
 // keeps the one that it has.
-func (ts Tokens) Refresh(r *http.Request, client, token string) (Grant, error) {
+func (ts Tokens) Refresh(r *http.Request, client, token string) (g Grant, err error) {
 	m := ts.m
 	if !ts.Enabled() {
 		return Grant{}, errNoTokens
@@ -131,11 +132,12 @@ func (ts Tokens) Refresh(r *http.Request, client, token string) (Grant, error) {
 	}
 	c := m.store.begin(r.Context(), r)
 	defer c.end()
+	defer c.observe(OperationRefresh, &err)()
 	o, _, err := m.ask(c, t)
 	if err != nil {
 		return Grant{}, err
 	}
-	g, err := m.grant(c, t, o)
+	g, err = m.grant(c, t, o)
 	if err == nil && !m.revoker.isCurrent(o.snap.Record) {
 		return Grant{}, c.reportUnavailable(errStale)
 	}

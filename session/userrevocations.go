@@ -172,3 +172,9 @@ func (p *unfinishedRevocations) update(u userRevocation, done bool) (finished bo
 	p.entries[u.key()] = held
 	return false
 }
+
+func (p *unfinishedRevocations) size() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.entries)
+}
