@@ -77,7 +77,11 @@ func (m *Manager) StepUp(r *http.Request, method string) (Verdict, error) {
 		if err := methodsFault(login.Methods); err != nil {
 			return Verdict{}, fmt.Errorf("session: StepUp: %w", err)
 		}
-		return m.begin(c, login, nil)
+		v, err := m.begin(c, login, nil)
+		if err == nil {
+			c.audit(store.AuditEntry{Action: store.AuditStepUp, UserID: login.UserID, SessionID: v.ticket.id, Detail: method})
+		}
+		return v, err
 	})
 }
 
@@ -133,6 +137,7 @@ func (m *Manager) PasswordChanged(r *http.Request, epoch uint64) (Verdict, error
 	if err != nil {
 		return Verdict{}, err
 	}
+	c.audit(store.AuditEntry{Action: store.AuditPasswordChanged, UserID: login.UserID, SessionID: v.ticket.id})
 	others := store.UserRevocation{UserID: login.UserID, Except: []store.ID{v.ticket.id}, Reason: store.ReasonRevoked, Limit: pageSize}
 	if m.revoker.revokeUser(c, userRevocation{UserRevocation: others}) == nil {
 		_ = m.revocations.poll(c) // an event reports the error

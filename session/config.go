@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/sessionkit/sessionkit/session/store"
 )
 
 // Config is what an app may choose. The zero Config is safe, and right for most
@@ -101,6 +103,18 @@ type Config struct {
 	// quick: the request waits for it. A stranger can cause any number of some kinds.
 	// Faults of the setup, which each request repeats, reach it at most once a minute.
 	OnEvent func(Event)
+
+	// Audit, if not nil, gets an entry for each login, each end and each theft, and for what
+	// else store.AuditAction lists: who did what to which session, and why. sqlstore has one
+	// that writes a table. It is apart from OnEvent, which is for operators.
+	//
+	// An entry is written before the call returns that has caused it, and no call fails or waits
+	// for more than a second because of the log. If it fails, up to 10,000 entries wait in
+	// memory, and are tried again once a second, by Run or by the next call with an entry. What
+	// does not fit, or is left when Run ends, is lost, and raises EventAuditLost. What waits
+	// when the process crashes is lost without a word. Methods must heed their context. Run
+	// prunes the log.
+	Audit store.AuditLog
 
 	// Observe, if not nil, is called when an Operation begins, and the function that it returns
 	// when it ends, with its error or nil: for metrics and traces. The context that it returns

@@ -24,7 +24,11 @@ type Event struct {
 	Actor     string // who acts as UserID, see Login.Actor; empty if nobody does, or it is not known
 	IP        string // the request's, see Config.ClientIP; empty if no request caused the event
 	UserAgent string // the request's, at most 255 bytes; may be empty
-	Err       error  // for EventRefused, EventStoreError, EventStoreDown, EventSuspicious, EventMisconfigured, and EventEnded of a deleted user
+	Err       error  // for EventRefused, EventStoreError, EventStoreDown, EventSuspicious, EventMisconfigured, EventAuditLost, and EventEnded of a deleted user
+
+	// Detail says how the user has logged in, for EventIssued, and why the session was revoked,
+	// for EventRevoked: a store.Reason. It may be empty.
+	Detail string
 
 	// LoginUserAgent is the user agent at the login of the session, at most 255 bytes,
 	// for EventReuse and EventSuspicious. With IP the app can tell UserID: somebody has used a copy of
@@ -62,6 +66,7 @@ const (
 	EventStoreDown      EventKind = "store-down"
 	EventStoreBack      EventKind = "store-back"
 	EventMisconfigured  EventKind = "misconfigured"
+	EventAuditLost      EventKind = "audit-lost"
 )
 
 // rate says how often an event of a kind reaches OnEvent, and a log. Stats counts
@@ -101,6 +106,7 @@ var eventTable = []struct {
 	{EventStoreDown, slog.LevelError, each, "the store does not answer a probe either: requests that need it are refused at once"},
 	{EventStoreBack, slog.LevelInfo, each, "the store answers again"},
 	{EventMisconfigured, slog.LevelWarn, raisedOncePerMinute, "a request has shown a fault of the app's setup, which the error names (once a minute for each fault)"},
+	{EventAuditLost, slog.LevelError, each, "an entry never reached Config.Audit: the event has whose session it concerns, and the error says what was done"},
 }
 
 // String returns the text of the kind.
@@ -160,6 +166,9 @@ func LogEvents(log *slog.Logger) func(Event) {
 				attrs = append(attrs, slog.String(a.name, a.value))
 			}
 		}
+		if e.Detail != "" {
+			attrs = append(attrs, slog.String("detail", e.Detail))
+		}
 		if e.Err != nil {
 			attrs = append(attrs, slog.Any("error", e.Err))
 		}
@@ -176,19 +185,26 @@ type events struct {
 	pace     *pace
 	onEvent  func(Event)
 	clientIP func(*http.Request) string
+	audit    *auditTrail // nil: there is no audit log
 }
 
 func newEvents(cfg Config) *events {
-	e := &events{map[EventKind]*atomic.Uint64{}, newPace(raisedOncePerMinute, time.Minute), cfg.OnEvent, cfg.ClientIP}
+	e := &events{map[EventKind]*atomic.Uint64{}, newPace(raisedOncePerMinute, time.Minute), cfg.OnEvent, cfg.ClientIP, nil}
 	for _, known := range eventTable {
 		e.counts[known.kind] = new(atomic.Uint64)
 	}
 	return e
 }
 
-// raise counts e and passes it on, as often as its rate allows. The request that caused
-// it may be nil.
+// raise reports an event that no call has caused. The request may be nil.
 func (e *events) raise(r *http.Request, event Event) {
+	e.tell(r, event)
+	e.auditLater(event.entry())
+}
+
+// tell counts an event and passes it on, as often as its rate allows. The request that caused
+// it may be nil.
+func (e *events) tell(r *http.Request, event Event) {
 	if count := e.counts[event.Kind]; count != nil {
 		count.Add(1)
 	}
@@ -196,9 +212,14 @@ func (e *events) raise(r *http.Request, event Event) {
 		return
 	}
 	if r != nil {
-		event.IP, event.UserAgent = clip(e.clientIP(r), maxIP), clip(r.UserAgent(), maxUserAgent)
+		event.IP, event.UserAgent = e.client(r)
 	}
 	e.onEvent(event)
+}
+
+// client returns what is known of the client of a request.
+func (e *events) client(r *http.Request) (ip, userAgent string) {
+	return clip(e.clientIP(r), maxIP), clip(r.UserAgent(), maxUserAgent)
 }
 
 // remoteHost is the default of Config.ClientIP.

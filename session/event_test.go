@@ -117,6 +117,7 @@ func TestLogEvents_LevelFollowsTheUrgency(t *testing.T) {
 		session.EventMisconfigured:  slog.LevelWarn,
 		session.EventStoreError:     slog.LevelError,
 		session.EventStoreDown:      slog.LevelError,
+		session.EventAuditLost:      slog.LevelError,
 	}
 	for _, kind := range declaredEvents(t) {
 		level, ok := want[kind]

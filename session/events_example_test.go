@@ -35,7 +35,7 @@ func ExampleLogEvents() {
 	// Output:
 	// level=INFO msg=session kind=issued user=1 ip=192.0.2.1
 	// level=DEBUG msg=session kind=refreshed user=1 ip=192.0.2.1
-	// level=INFO msg=session kind=revoked user=1 ip=192.0.2.1
+	// level=INFO msg=session kind=revoked user=1 ip=192.0.2.1 detail=logout
 }
 
 // Events to metrics: Stats counts them, for the page that a monitoring system reads. Alert on

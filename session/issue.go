@@ -180,7 +180,9 @@ func (m *Manager) create(c *call, t *refreshTicket, n store.NewSession) (store.S
 // began reports that a session has begun, and limits those of its user.
 func (m *Manager) began(c *call, snap store.Snapshot, login Login) {
 	e := eventOf(EventIssued, snap.Record)
+	e.Detail = loginDetail(login)
 	c.raise(e)
+	e.Detail = ""
 	if login.Actor != "" {
 		return // the user's sessions are not limited by it, and no password was checked
 	}

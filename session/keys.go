@@ -100,6 +100,17 @@ func (k Keys) fault() error {
 	return nil
 }
 
+// Names returns a name for each key, in their order. It tells the key from others, in a log, and
+// cannot be turned back into it.
+func (k Keys) Names() []string {
+	names := make([]string, len(k.masters))
+	for i, master := range k.masters {
+		sum, _ := derive(master, "", "name") // fails for no master that ParseKeys has made
+		names[i] = hex.EncodeToString(sum[:4])
+	}
+	return names
+}
+
 // derive makes the key for one purpose (HKDF, RFC 5869). From an empty master it would make
 // a key that everybody can compute. ParseKeys and fault keep empty masters out.
 func derive(master []byte, app, purpose string) ([]byte, error) {

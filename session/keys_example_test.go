@@ -12,11 +12,13 @@ func ExampleParseKeys() {
 	text := session.GenerateKey() // once, or: openssl rand -base64 32
 	keys, err := session.ParseKeys(text)
 	fmt.Println(keys, err)
+	fmt.Println("for logs, a name that is no secret, of", len(keys.Names()[0]), "digits")
 
 	_, err = session.ParseKeys("secret")
 	fmt.Println(err != nil) // too short: the error says what to do
 	// Output:
 	// [redacted] <nil>
+	// for logs, a name that is no secret, of 8 digits
 	// true
 }
 

@@ -2,6 +2,7 @@ package session
 
 import (
 	"errors"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -93,5 +94,6 @@ func (m *Manager) SetKeys(keys Keys) error {
 	if err := m.tickets.setKeys(keys, m.cfg.App); err != nil {
 		return err
 	}
+	m.events.auditLater(store.AuditEntry{Action: store.AuditKeysSet, Detail: strings.Join(keys.Names(), ", ")})
 	return m.joinKeyGroups(keys)
 }

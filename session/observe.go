@@ -65,6 +65,9 @@ type State struct {
 	// tells the store. If the process ends before, they are lost.
 	PendingRevocations, UnfinishedRevocations int
 
+	// PendingAudit is how many entries wait for Config.Audit.
+	PendingAudit int
+
 	// CachedTickets is how many opened access cookies and tokens this node holds. They grant
 	// nothing, and are bounded: see the cost table of the documentation.
 	CachedTickets int
@@ -74,11 +77,15 @@ type State struct {
 // store. It walks over a table of 32,768 places, so call it once in some seconds and not for
 // each request. It is safe for concurrent use.
 func (m *Manager) State() State {
-	return State{
+	s := State{
 		StoreDown:             m.store.breaker.isDown(),
 		Revocations:           m.revocations.size(),
 		PendingRevocations:    m.revoker.pending.size(),
 		UnfinishedRevocations: m.revoker.unfinished.size(),
 		CachedTickets:         m.tickets.sealers.Load().cached(),
 	}
+	if m.events.audit != nil {
+		s.PendingAudit = m.events.audit.size()
+	}
+	return s
 }

@@ -120,7 +120,7 @@ func (rs *resolver) resolve(c *call, t refreshTicket) (outcome, error) {
 		maybeRevoked = maybeRevoked || lost
 		if err != nil {
 			if stolen := o.stolen(); maybeRevoked && stolen != nil {
-				rs.revoker.revokeLater(c, stolen.ID, store.ReasonReuse)
+				rs.revoker.revokeLater(c, nameOf(stolen), store.ReasonReuse)
 			}
 			return outcome{}, err
 		}

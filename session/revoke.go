@@ -2,8 +2,10 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/sessionkit/sessionkit/session/store"
@@ -43,7 +45,7 @@ func (m *Manager) Revoke(ctx context.Context, userID, sessionID string) error {
 	}
 	if done {
 		m.revocations.revoked(id)
-		c.raise(Event{Kind: EventRevoked, SessionID: sessionID, UserID: userID})
+		c.raise(Event{Kind: EventRevoked, SessionID: sessionID, UserID: userID, Detail: string(store.ReasonRevoked)})
 		return nil
 	}
 	// It was revoked before, perhaps by an earlier try of ours whose answer was lost;
@@ -66,7 +68,7 @@ func (m *Manager) Revoke(ctx context.Context, userID, sessionID string) error {
 // If the process ends before, call RevokeUser again. If the database's clock is set back at
 // that time, a login that follows may end as well.
 //
-// On success it raises no event: to audit it, log the call.
+// On success it raises no event; Config.Audit gets an entry.
 //
 // An error that Is ErrStoreUnavailable alone says that the sessions may go on. Any other
 // names the faulty id in except, and no session has ended.
@@ -80,7 +82,11 @@ func (m *Manager) RevokeUser(ctx context.Context, userID string, except ...strin
 		keep = append(keep, id)
 	}
 	u := userRevocation{UserRevocation: store.UserRevocation{UserID: userID, Except: keep, Reason: store.ReasonRevoked, Limit: pageSize}}
-	return m.changeMany(ctx, func(c *call) error { return m.revoker.revokeUser(c, u) })
+	e := store.AuditEntry{Action: store.AuditUserEnded, UserID: userID}
+	if len(keep) > 0 {
+		e.Detail = fmt.Sprintf("all but %d", len(keep))
+	}
+	return m.changeMany(ctx, e, func(c *call) error { return m.revoker.revokeUser(c, u) })
 }
 
 // RevokeExternal ends all sessions that an identity provider calls by this id (see
@@ -93,13 +99,14 @@ func (m *Manager) RevokeExternal(ctx context.Context, externalID string, before 
 		return nil
 	}
 	u := userRevocation{UserRevocation: store.UserRevocation{ExternalID: externalID, Before: before, Reason: store.ReasonRevoked, Limit: pageSize}}
-	return m.changeMany(ctx, func(c *call) error { return m.revoker.revokeUser(c, u) })
+	e := store.AuditEntry{Action: store.AuditExternalEnded, Detail: externalID}
+	return m.changeMany(ctx, e, func(c *call) error { return m.revoker.revokeUser(c, u) })
 }
 
 // RevokeAll ends every session of every user. Its cost does not depend on their
 // number. An error that Is ErrStoreUnavailable says that they may go on.
 func (m *Manager) RevokeAll(ctx context.Context) error {
-	return m.changeMany(ctx, (*call).revokeAll)
+	return m.changeMany(ctx, store.AuditEntry{Action: store.AuditAllEnded}, (*call).revokeAll)
 }
 
 // ForceRefresh makes the next request of the user on each device ask the store, so
@@ -107,7 +114,7 @@ func (m *Manager) RevokeAll(ctx context.Context) error {
 // user has 1,000 live sessions or more, the next request of everybody asks the store.
 // An error that Is ErrStoreUnavailable says that it may not have happened.
 func (m *Manager) ForceRefresh(ctx context.Context, userID string) error {
-	return m.changeMany(ctx, func(c *call) error {
+	return m.changeMany(ctx, store.AuditEntry{Action: store.AuditForcedRefresh, UserID: userID}, func(c *call) error {
 		n, err := c.reload(userID, pageSize)
 		if err == nil && n == pageSize {
 			err = c.refreshAll()
@@ -116,13 +123,20 @@ func (m *Manager) ForceRefresh(ctx context.Context, userID string) error {
 	})
 }
 
-// changeMany makes a change to sessions whose ids this node does not know, and then
+// changeMany makes a change to sessions whose ids this node does not know, logs it, and then
 // polls for them. If only the poll fails, the change is made all the same, and the
 // next poll shows it.
-func (m *Manager) changeMany(ctx context.Context, change func(*call) error) error {
+func (m *Manager) changeMany(ctx context.Context, e store.AuditEntry, change func(*call) error) error {
 	c := m.store.begin(ctx, nil)
 	defer c.end()
-	if err := change(c); err != nil {
+	err := change(c)
+	if errors.Is(err, ErrUnfinished) {
+		e.Detail = strings.TrimPrefix(e.Detail+", the rest later", ", ")
+	}
+	if err == nil || errors.Is(err, ErrUnfinished) {
+		c.audit(e)
+	}
+	if err != nil {
 		return err
 	}
 	_ = m.revocations.poll(c) // an event reports the error

@@ -42,7 +42,7 @@ func (rv *revoker) revoke(c *call, s named, reason store.Reason) error {
 	}
 	rv.revocations.revoked(s.id)
 	if done {
-		c.raise(Event{Kind: EventRevoked, SessionID: s.id.String(), UserID: s.userID, Actor: s.actor})
+		c.raise(Event{Kind: EventRevoked, SessionID: s.id.String(), UserID: s.userID, Actor: s.actor, Detail: string(reason)})
 	}
 	return nil
 }
@@ -57,7 +57,7 @@ func (rv *revoker) revokeSurely(c *call, sessions []named, reason store.Reason) 
 			continue
 		}
 		if err := rv.revoke(c, s, reason); err != nil {
-			rv.revokeLater(c, s.id, reason)
+			rv.revokeLater(c, s, reason)
 			if first == nil {
 				first = err
 			}
@@ -67,10 +67,15 @@ func (rv *revoker) revokeSurely(c *call, sessions []named, reason store.Reason) 
 }
 
 // revokeLater has Run repeat a revocation. This node refuses the session meanwhile.
-func (rv *revoker) revokeLater(c *call, id store.ID, reason store.Reason) {
-	if !rv.pending.add(id, reason, time.Now().Add(rv.giveUpAfter)) {
-		c.raise(Event{Kind: EventRevocationLost, SessionID: id.String()})
+func (rv *revoker) revokeLater(c *call, s named, reason store.Reason) {
+	if !rv.pending.add(s.id, reason, time.Now().Add(rv.giveUpAfter)) {
+		c.raise(Event{Kind: EventRevocationLost, SessionID: s.id.String(), UserID: s.userID, Actor: s.actor})
+		return
 	}
+	c.audit(store.AuditEntry{
+		Action: store.AuditSessionEnded, UserID: s.userID, SessionID: s.id, Actor: s.actor,
+		Detail: string(reason) + ", on this node: the store does not answer, and is told later",
+	})
 }
 
 // reportReuse tells of a theft. The store has the revocation, so it is no longer
@@ -111,7 +116,7 @@ func (rv *revoker) retryOne(ctx context.Context, id store.ID, reason store.Reaso
 			rv.reportReuse(c, row)
 		}
 	} else if done {
-		c.raise(Event{Kind: EventRevoked, SessionID: id.String()})
+		c.raise(Event{Kind: EventRevoked, SessionID: id.String(), Detail: string(reason)})
 	}
 	rv.revocations.revoked(id)
 	rv.pending.done(id)

@@ -18,8 +18,8 @@ const (
 
 // Run does the Manager's background work until ctx ends, and then returns ctx.Err(). It
 // learns of revocations on other nodes within about a second, repeats the
-// revocations that the store has missed, finishes what RevokeUser has begun, and removes
-// rows whose time is over. Start it once for each Manager: go sessions.Run(ctx). A store that does not answer does not
+// revocations that the store has missed, finishes what RevokeUser has begun, removes
+// rows whose time is over, and writes what Config.Audit has missed. Start it once for each Manager: go sessions.Run(ctx). A store that does not answer does not
 // end it.
 //
 // Without Run no session is wrongly accepted for longer than AccessTTL, but a
@@ -31,6 +31,12 @@ func (m *Manager) Run(ctx context.Context) error {
 	loops.Go(func() { repeat(ctx, retryEvery, m.revoker.retry) })
 	loops.Go(func() { repeat(ctx, retryEvery, m.revoker.finishUsers) })
 	loops.Go(func() { repeat(ctx, pruneEvery, func(ctx context.Context) { m.prune(ctx, (*call).prune) }) })
+	if m.events.audit != nil {
+		loops.Go(func() { repeat(ctx, retryEvery, m.events.audit.flush) })
+		loops.Go(func() {
+			repeat(ctx, pruneEvery, func(ctx context.Context) { m.prune(ctx, (*call).pruneAudit) })
+		})
+	}
 	if _, err := m.store.deviceLogins(); err == nil && m.cfg.TokenTTL > 0 {
 		loops.Go(func() { repeat(ctx, pruneEvery, func(ctx context.Context) { m.prune(ctx, (*call).pruneDeviceLogins) }) })
 	}
@@ -40,6 +46,9 @@ func (m *Manager) Run(ctx context.Context) error {
 	}
 	for _, u := range m.revoker.unfinished.all() {
 		m.events.raise(nil, Event{Kind: EventRevocationLost, UserID: u.UserID})
+	}
+	if m.events.audit != nil {
+		m.events.audit.close(ctx)
 	}
 	return ctx.Err()
 }

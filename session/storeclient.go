@@ -41,6 +41,9 @@ type storeClient struct {
 
 func newStoreClient(s store.Store, e *events, cfg Config) *storeClient {
 	c := &storeClient{store: s, events: e, observer: cfg.Observe}
+	if cfg.Audit != nil {
+		e.audit = &auditTrail{log: cfg.Audit, now: c.estimate, lost: e.auditLost, writing: make(chan struct{}, 1)}
+	}
 	c.breaker = &breaker{probe: c.probe, events: e}
 	return c
 }
@@ -54,6 +57,7 @@ type call struct {
 	r      *http.Request // that caused the call; may be nil
 
 	background bool // see Manager.AuthenticateBackground
+	audited    bool // the audit log has an entry to write
 }
 
 // begin starts a call. Its deadline does not end with ctx: a browser that
@@ -63,7 +67,13 @@ func (c *storeClient) begin(ctx context.Context, r *http.Request) *call {
 	return &call{storeClient: c, ctx: ctx, cancel: cancel, r: r}
 }
 
-func (c *call) end() { c.cancel() }
+// end ends a call. What it has done is in the audit log then, or waits for the log.
+func (c *call) end() {
+	c.cancel()
+	if c.audited {
+		c.events.audit.flush(c.ctx)
+	}
+}
 
 // late reports whether three quarters of the call's time are over. A call of any number
 // of steps then begins no more of them, so that the last one has the time to end.
@@ -73,7 +83,10 @@ func (c *call) late() bool {
 }
 
 // raise reports an event that the call's request has caused.
-func (c *call) raise(e Event) { c.events.raise(c.r, e) }
+func (c *call) raise(e Event) {
+	c.events.tell(c.r, e)
+	c.audit(e.entry())
+}
 
 // reportUnavailable reports that the store gave no definite answer.
 func (c *call) reportUnavailable(why error) error {

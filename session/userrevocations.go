@@ -105,7 +105,7 @@ func (rv *revoker) finishUser(ctx context.Context, u userRevocation) error {
 	for {
 		done, err := rv.nextBatch(ctx, &u)
 		if rv.unfinished.update(u, done) {
-			rv.store.events.raise(nil, Event{Kind: EventRevoked, UserID: u.UserID})
+			rv.store.events.raise(nil, Event{Kind: EventRevoked, UserID: u.UserID, Detail: string(u.Reason)})
 		}
 		if done || err != nil {
 			return err
