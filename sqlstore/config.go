@@ -98,6 +98,7 @@ type Config struct {
 // names is a valid Config, as SQL.
 type names struct {
 	sessions, devices, epochs table // the kit's
+	audit                     table // of AuditLog, which not every app has
 	users                     table
 	id                        string // a column of users, not quoted
 	epoch, disabled, roles    source
@@ -130,6 +131,7 @@ var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 const (
 	epochSuffix   = "_epoch"
 	devicesSuffix = "_devices"
+	auditSuffix   = "_audit"
 )
 
 // validate returns c as SQL, or an error that names every fault.
@@ -153,7 +155,8 @@ func (c Config) validate() (names, error) {
 	v.idColumnType(c.IDKind, c.IDColumnType)
 	n.epochs = v.newTable(n.sessions.schema, n.sessions.name+epochSuffix)
 	n.devices = v.newTable(n.sessions.schema, n.sessions.name+devicesSuffix)
-	for _, kit := range n.kit() {
+	n.audit = v.newTable(n.sessions.schema, n.sessions.name+auditSuffix)
+	for _, kit := range append(n.kit(), n.audit) {
 		if kit == n.users && kit.name != "" {
 			v.fail("Users", "%q is one of the kit's own tables: name the app's table, or choose another Sessions", kit.name)
 		}

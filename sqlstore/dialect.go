@@ -49,6 +49,9 @@ type dialect struct {
 	// for names and for the type of user_id: see Store.schemaSQL.
 	schema string
 
+	// auditSchema creates the table of AuditLog.
+	auditSchema string
+
 	syntax
 	catalog
 	alter
@@ -96,6 +99,10 @@ type syntax struct {
 	// onConflict is the end of an INSERT that leaves an existing row of the table
 	// as it is, and hides no other error. The column is one that a shard may change.
 	onConflict func(table, column string) string
+
+	// insertNew begins an INSERT of entries that leaves those that are there as they are, and
+	// needs no right to UPDATE. endInsertNew ends it.
+	insertNew, endInsertNew string
 
 	// sameBytes is true when two texts have the same bytes, whatever their
 	// collations.

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -62,11 +63,20 @@ func (s *Store) compareKitTables(ctx context.Context, schema []string) (c compar
 	return c, nil
 }
 
-// compareColumns compares a kit's table with its definitions. Columns that are not in
+// compareColumns compares a kit's table with its definitions.
+func compareColumns(t table, defs []definition, found []column) error {
+	faults := differences(defs, found)
+	if len(faults) == 0 {
+		return nil
+	}
+	return fmt.Errorf("the table %s is not the kit's: if it belongs to another program, give Config.Sessions another name, such as login_sessions, "+
+		"else drop it, which logs everybody out, and run Migrate again; it differs in this: %s", t, strings.Join(faults, "; "))
+}
+
+// differences says how a table differs from its definitions. Columns that are not in
 // the schema are allowed. The type of user_id is empty while the app's id column is
 // unknown.
-func compareColumns(t table, defs []definition, found []column) error {
-	var faults []string
+func differences(defs []definition, found []column) (faults []string) {
 	for _, def := range defs {
 		switch has, exists := findColumn(found, def.column); {
 		case def.kind == "" || def.kind == "not": // no type: the line goes on with NOT NULL
@@ -76,14 +86,10 @@ func compareColumns(t table, defs []definition, found []column) error {
 			faults = append(faults, fmt.Sprintf("%s is %s, not %s", def.column, has.kind, def.kind))
 		}
 	}
-	if len(faults) == 0 {
-		return nil
-	}
 	if more := len(faults) - maxDifferences; more > 0 {
 		faults = append(faults[:maxDifferences], fmt.Sprintf("and %d more", more))
 	}
-	return fmt.Errorf("the table %s is not the kit's: if it belongs to another program, give Config.Sessions another name, such as login_sessions, "+
-		"else drop it, which logs everybody out, and run Migrate again; it differs in this: %s", t, strings.Join(faults, "; "))
+	return faults
 }
 
 // maxDifferences is how many differences of a table an error lists. A table of another program
@@ -95,37 +101,48 @@ const maxDifferences = 5
 // write, only SELECT is checked, because every other one would fail too.
 func (s *Store) checkPrivileges(ctx context.Context, schema []string, writable bool) (faults []error) {
 	sessions, devices, epochs := s.names.sessions, s.names.devices, s.names.epochs
-	insert := func(t table) string { // all columns, because some have no default
-		var columns, nulls []string
-		for _, def := range definitions(schema, t) {
-			columns, nulls = append(columns, def.column), append(nulls, "NULL")
-		}
-		return "INSERT INTO {table} (" + strings.Join(columns, ", ") + ") SELECT " + strings.Join(nulls, ", ") + " WHERE 1 = 0"
-	}
-	for _, c := range []struct {
-		privilege string
-		table     table
-		statement string
-	}{
+	privileges := []privilege{
 		{"SELECT", sessions, "SELECT generation FROM {table} WHERE 1 = 0"},
-		{"INSERT", sessions, insert(sessions)},
+		{"INSERT", sessions, insertNothing(schema, sessions)},
 		{"UPDATE", sessions, "UPDATE {table} SET generation = 0 WHERE 1 = 0"},
 		{"DELETE", sessions, "DELETE FROM {table} WHERE 1 = 0"},
 		{"SELECT", devices, "SELECT user_code FROM {table} WHERE 1 = 0"},
-		{"INSERT", devices, insert(devices)},
+		{"INSERT", devices, insertNothing(schema, devices)},
 		{"UPDATE", devices, "UPDATE {table} SET polled_at = 0 WHERE 1 = 0"},
 		{"DELETE", devices, "DELETE FROM {table} WHERE 1 = 0"},
 		{"SELECT", epochs, "SELECT epoch FROM {table} WHERE 1 = 0"},
 		{"UPDATE", epochs, "UPDATE {table} SET epoch = 0 WHERE 1 = 0"},
-	} {
-		if !writable && c.privilege != "SELECT" {
-			continue
-		}
-		if err := s.try(ctx, "EXPLAIN "+strings.ReplaceAll(c.statement, "{table}", c.table.sql)); err != nil {
-			faults = append(faults, fmt.Errorf("%s on %s is refused: %w%s", c.privilege, c.table, err, s.permit(ctx, err, c.privilege, c.table)))
+	}
+	if !writable {
+		privileges = slices.DeleteFunc(privileges, func(p privilege) bool { return p.name != "SELECT" })
+	}
+	return s.check(ctx, privileges)
+}
+
+// privilege is a right to a table, and a statement that needs it and changes nothing.
+type privilege struct {
+	name      string
+	table     table
+	statement string
+}
+
+// check explains the statement of each privilege.
+func (s *Store) check(ctx context.Context, privileges []privilege) (faults []error) {
+	for _, p := range privileges {
+		if err := s.try(ctx, "EXPLAIN "+strings.ReplaceAll(p.statement, "{table}", p.table.sql)); err != nil {
+			faults = append(faults, fmt.Errorf("%s on %s is refused: %w%s", p.name, p.table, err, s.permit(ctx, err, p.name, p.table)))
 		}
 	}
 	return faults
+}
+
+// insertNothing names all columns of a table, because some have no default.
+func insertNothing(schema []string, t table) string {
+	var columns, nulls []string
+	for _, def := range definitions(schema, t) {
+		columns, nulls = append(columns, def.column), append(nulls, "NULL")
+	}
+	return "INSERT INTO {table} (" + strings.Join(columns, ", ") + ") SELECT " + strings.Join(nulls, ", ") + " WHERE 1 = 0"
 }
 
 // permit says what to do about an error of a statement that needs a privilege. It begins

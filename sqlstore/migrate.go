@@ -217,15 +217,20 @@ func migrateError(faults ...error) error {
 // passed.
 func (s *Store) createTables(ctx context.Context, schema []string) error {
 	for _, statement := range schema[:len(schema)-1] {
-		_, err := s.exec(ctx, statement)
-		if err != nil && s.dialect.isRaced != nil && s.dialect.isRaced(err) {
-			_, err = s.exec(ctx, statement)
-		}
-		if err != nil {
+		if err := s.create(ctx, statement); err != nil {
 			return fmt.Errorf("creating the tables %s, %s and %s: %w%s", s.names.sessions, s.names.devices, s.names.epochs, err, s.permitTables(ctx, err, schema))
 		}
 	}
 	return nil
+}
+
+// create runs a statement of a schema. Another node may do so at the same time.
+func (s *Store) create(ctx context.Context, statement string) error {
+	_, err := s.exec(ctx, statement)
+	if err != nil && s.dialect.isRaced != nil && s.dialect.isRaced(err) {
+		_, err = s.exec(ctx, statement)
+	}
+	return err
 }
 
 // permitTables says what to do if this account may not create the tables. It may be unable to

@@ -23,9 +23,13 @@ const MySQL Dialect = 0
 //go:embed mysql.sql
 var mysqlSchema string
 
+//go:embed mysql_audit.sql
+var mysqlAuditSchema string
+
 var mysqlDialect = dialect{
-	name:   "MySQL",
-	schema: mysqlSchema,
+	name:        "MySQL",
+	schema:      mysqlSchema,
+	auditSchema: mysqlAuditSchema,
 	syntax: syntax{
 		quote:           func(name string) string { return "`" + name + "`" },
 		quoteMarks:      "'\"`",
@@ -39,6 +43,8 @@ var mysqlDialect = dialect{
 		onConflict: func(table, column string) string {
 			return "ON DUPLICATE KEY UPDATE " + table + "." + column + " = " + table + "." + column
 		},
+		// It would also cut what is too long, which no entry is.
+		insertNew: "INSERT IGNORE INTO ",
 		sameBytes: func(a, b string) string {
 			bytes := func(s string) string { return "CAST(CONVERT(" + s + " USING utf8mb4) AS BINARY)" }
 			return bytes(a) + " = " + bytes(b)

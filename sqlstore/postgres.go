@@ -33,9 +33,13 @@ const PostgreSQL Dialect = 2
 //go:embed postgres.sql
 var postgresSchema string
 
+//go:embed postgres_audit.sql
+var postgresAuditSchema string
+
 var postgresDialect = dialect{
-	name:   "PostgreSQL",
-	schema: postgresSchema,
+	name:        "PostgreSQL",
+	schema:      postgresSchema,
+	auditSchema: postgresAuditSchema,
 	syntax: syntax{
 		quote:      func(name string) string { return `"` + name + `"` },
 		quoteMarks: `'"`,
@@ -48,6 +52,7 @@ var postgresDialect = dialect{
 		// clock_timestamp() would be another time for each row, and no index would be used.
 		now:        "(EXTRACT(EPOCH FROM statement_timestamp()) * 1000000)::BIGINT",
 		onConflict: func(string, string) string { return "ON CONFLICT DO NOTHING" },
+		insertNew:  "INSERT INTO ", endInsertNew: " ON CONFLICT DO NOTHING",
 		sameBytes: func(a, b string) string {
 			return "CAST(" + a + ` AS TEXT) COLLATE "C" = CAST(` + b + ` AS TEXT) COLLATE "C"`
 		},

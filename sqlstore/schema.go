@@ -72,11 +72,18 @@ var commentOrBlankLine = regexp.MustCompile(`(?m)^[ \t]*(--.*)?\n`)
 // the others create what does not exist. They have no comments, so that every
 // migration tool can tell them apart.
 func (s *Store) schemaSQL(userID string) []string {
+	statements := strings.SplitAfter(s.fillIn(s.dialect.schema, userID), ";\n")
+	return statements[:len(statements)-1] // nothing follows the last semicolon
+}
+
+// fillIn replaces the placeholders of a schema, and removes its comments.
+func (s *Store) fillIn(schema, userID string) string {
 	index := func(suffix string) string { return s.dialect.quote(s.names.sessions.name + suffix) }
-	text := strings.NewReplacer(
+	return strings.NewReplacer(
 		"{sessions}", s.names.sessions.sql,
 		"{devices}", s.names.devices.sql,
 		"{epochs}", s.names.epochs.sql,
+		"{audit}", s.names.audit.sql,
 		"{user_id}", userID,
 		"{version}", strconv.Itoa(s.version()),
 		"{by_user}", index("_by_user"),
@@ -86,9 +93,9 @@ func (s *Store) schemaSQL(userID string) []string {
 		"{devices_by_code}", index(devicesSuffix+"_by_code"),
 		"{devices_by_network}", index(devicesSuffix+"_by_network"),
 		"{devices_by_end}", index(devicesSuffix+"_by_end"),
-	).Replace(commentOrBlankLine.ReplaceAllString(s.dialect.schema, ""))
-	statements := strings.SplitAfter(text, ";\n")
-	return statements[:len(statements)-1] // nothing follows the last semicolon
+		"{audit_by_user}", index(auditSuffix+"_by_user"),
+		"{audit_by_actor}", index(auditSuffix+"_by_actor"),
+	).Replace(commentOrBlankLine.ReplaceAllString(schema, ""))
 }
 
 // definition is a column of the schema.

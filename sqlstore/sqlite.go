@@ -19,9 +19,13 @@ const SQLite Dialect = 1
 //go:embed sqlite.sql
 var sqliteSchema string
 
+//go:embed sqlite_audit.sql
+var sqliteAuditSchema string
+
 var sqliteDialect = dialect{
-	name:   "SQLite",
-	schema: sqliteSchema,
+	name:        "SQLite",
+	schema:      sqliteSchema,
+	auditSchema: sqliteAuditSchema,
 	syntax: syntax{
 		// SQLite reads a name in double quotes as a text if there is no such name.
 		quote:           func(name string) string { return "`" + name + "`" },
@@ -34,6 +38,7 @@ var sqliteDialect = dialect{
 		// round, but not to cut off.
 		now:        "(CAST(ROUND(unixepoch('subsec') * 1000) AS INTEGER) * 1000)",
 		onConflict: func(string, string) string { return "ON CONFLICT DO NOTHING" },
+		insertNew:  "INSERT INTO ", endInsertNew: " ON CONFLICT DO NOTHING",
 		sameBytes: func(a, b string) string {
 			return "CAST(" + a + " AS BLOB) = CAST(" + b + " AS BLOB)"
 		},

@@ -32,6 +32,8 @@ type statements struct {
 	findUserCode                      string
 	recordPoll, decideDevice          string
 	findOverDevices, pruneDevices     string
+	appendAudit, listAudit            string
+	findOldAudit, pruneAudit          string
 	endOfIDs                          string // follows the list of ids, at the end of a statement
 	version, setVersion               string
 	probe                             string
@@ -80,6 +82,8 @@ const (
 		AND s.created_at <= c.created_at AND (s.created_at < c.created_at OR s.{order} < c.{order})`
 )
 
+const auditColumns = "id, at, action, user_id, session_id, actor, actor_session, ip, user_agent, detail"
+
 func (n names) statements(d *dialect, kind IDKind) statements {
 	// sameUser compares two user ids, and texts byte for byte as well: the first
 	// comparison finds the row by its index, the second one decides.
@@ -105,6 +109,8 @@ func (n names) statements(d *dialect, kind IDKind) statements {
 	r := strings.NewReplacer(
 		"{id in}", idIn(n.sessions),
 		"{id of devices in}", idIn(n.devices),
+		"{id of audit in}", idIn(n.audit),
+		"{audit}", n.audit.sql,
 		"{devices}", n.devices.sql,
 		"{device}", deviceColumns,
 		"{sessions}", n.sessions.sql,
@@ -280,6 +286,13 @@ WHERE id = ? AND decision IS NULL AND ends_at > {now}`),
 		// No end ever moves, so what has been found may be removed.
 		findOverDevices: r.Replace(`SELECT id FROM {devices} WHERE ends_at < {now} - ? ORDER BY ends_at LIMIT ?`),
 		pruneDevices:    r.Replace(`DELETE FROM {devices} WHERE {id of devices in}`),
+
+		// {rows} are the values. An entry that is there stays as it is.
+		appendAudit: r.Replace(d.insertNew + `{audit} (` + auditColumns + `) VALUES {rows}` + d.endInsertNew),
+		// Entries adds its conditions.
+		listAudit:    r.Replace(`SELECT ` + auditColumns + ` FROM {audit} WHERE id > ?`),
+		findOldAudit: r.Replace(`SELECT id FROM {audit} WHERE id < ? ORDER BY id LIMIT ?`),
+		pruneAudit:   r.Replace(`DELETE FROM {audit} WHERE {id of audit in}`),
 
 		version:    r.Replace(`SELECT schema_version FROM {epochs} WHERE id = 1`),
 		setVersion: r.Replace(`UPDATE {epochs} SET schema_version = %d WHERE id = 1 AND schema_version < %d`),
