@@ -49,7 +49,7 @@ func newApp(ctx context.Context, keys session.Keys, db database, opts options, d
 
 	// The store keeps one row per session, and reads the user's row beside it.
 	rows, err := sqlstore.New(db.DB, sqlstore.Config{
-		Dialect: db.dialect,
+		Dialect: db.Dialect,
 		Attrs:   map[string]string{"name": "name", "email": "email"},
 	})
 	if err != nil {

@@ -5,21 +5,7 @@ import (
 	"testing"
 
 	"github.com/sessionkit/sessionkit/session"
-	"github.com/sessionkit/sessionkit/sqlstore"
 )
-
-func TestBind_NumbersThePlaceholdersForPostgreSQL(t *testing.T) {
-	const query = `UPDATE users SET roles = ? WHERE id = ?`
-	for dialect, want := range map[sqlstore.Dialect]string{
-		sqlstore.SQLite:     query,
-		sqlstore.MySQL:      query,
-		sqlstore.PostgreSQL: `UPDATE users SET roles = $1 WHERE id = $2`,
-	} {
-		if got := (database{dialect: dialect}).bind(query); got != want {
-			t.Errorf("dialect %v: %s; want %s", dialect, got, want)
-		}
-	}
-}
 
 // Migrate must find the app's own table good, at the first start and at the next.
 func TestNewApp_MigratesAtTheFirstStartAndAtTheNext(t *testing.T) {

@@ -114,7 +114,7 @@ func (t *userTable) find(ctx context.Context, where string, args ...any) (found 
 	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
 	defer cancel()
 	const columns = `SELECT id, email, name, roles, disabled, password_hash, session_epoch FROM users `
-	rows, err := t.db.QueryContext(ctx, t.db.bind(columns+where), args...)
+	rows, err := t.db.QueryContext(ctx, t.db.Bind(columns+where), args...)
 	if err != nil {
 		return nil, unavailable(err)
 	}
@@ -164,7 +164,7 @@ func (t *userTable) setRoles(ctx context.Context, id, roles string) error {
 func (t *userTable) exec(ctx context.Context, query string, args ...any) (changed bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
 	defer cancel()
-	result, err := t.db.ExecContext(ctx, t.db.bind(query), args...)
+	result, err := t.db.ExecContext(ctx, t.db.Bind(query), args...)
 	if err != nil {
 		return false, unavailable(err)
 	}

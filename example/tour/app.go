@@ -2,11 +2,11 @@ package main
 
 import (
 	"context"
-	"database/sql"
 	"log/slog"
 	"net/http"
 	"time"
 
+	"github.com/sessionkit/sessionkit/example/internal/base"
 	"github.com/sessionkit/sessionkit/example/internal/look"
 	"github.com/sessionkit/sessionkit/middleware/nethttp"
 	"github.com/sessionkit/sessionkit/oidc"
@@ -33,17 +33,17 @@ type app struct {
 
 // newApp connects the parts. What tokens need beside cookies is Config.TokenTTL and the
 // endpoints of package token.
-func newApp(ctx context.Context, keys session.Keys, db *sql.DB, opts options, url string) (*app, error) {
+func newApp(ctx context.Context, keys session.Keys, db base.Database, opts options, url string) (*app, error) {
 	own := database{db}
 	a := &app{url: url, users: userTable{own}, factors: factors{own}, tenants: tenantTable{own}, identities: identityTable{own, userTable{own}}, forms: "'self'"}
-	for _, prepare := range []func(context.Context) error{a.users.prepare, a.factors.prepare, a.tenants.prepare, a.identities.prepare} {
+	for _, prepare := range []func(context.Context) error{own.prepare, a.users.prepare, a.tenants.prepare} {
 		if err := prepare(ctx); err != nil {
 			return nil, err
 		}
 	}
-	rows, err := sqlstore.New(db, sqlstore.Config{
-		Dialect: sqlstore.SQLite,
-		Attrs:   map[string]string{"name": "name", "email": "email", "tenants": tenantsOfUser},
+	rows, err := sqlstore.New(db.DB, sqlstore.Config{
+		Dialect: db.Dialect,
+		Attrs:   map[string]string{"name": "name", "email": "email", "tenants": tenantsOfUser[db.Dialect]},
 	})
 	if err != nil {
 		return nil, err

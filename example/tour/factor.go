@@ -20,15 +20,6 @@ import (
 // The second factor is a code of six digits that an authenticator app shows, for 30 seconds
 // each (TOTP, RFC 6238).
 
-const factorTable = `CREATE TABLE IF NOT EXISTS factors (
-	user_id   INTEGER PRIMARY KEY,
-	uri       TEXT    NOT NULL,           -- what the authenticator app reads. It has the secret: encrypt it
-	confirmed INTEGER NOT NULL DEFAULT 0, -- 1: the user has entered a code
-	last_step INTEGER NOT NULL DEFAULT 0, -- when the last code that was accepted was shown, in periods
-	tries     INTEGER NOT NULL DEFAULT 0, -- codes since then
-	last_try  INTEGER NOT NULL DEFAULT 0  -- in seconds
-)`
-
 const (
 	period   = 30 // seconds
 	maxTries = 5  // in a row, and then a minute of nothing
@@ -42,16 +33,11 @@ var (
 
 type factors struct{ db database }
 
-func (t factors) prepare(ctx context.Context) error {
-	_, err := t.db.ExecContext(ctx, factorTable)
-	return err
-}
-
 // find returns what the user's authenticator app has, or nil. Until the user has confirmed it by
 // a code, it proves nothing.
 func (t factors) find(ctx context.Context, userID string) (key *otp.Key, confirmed bool, err error) {
 	var uri string
-	err = t.db.one(ctx, `SELECT uri, confirmed FROM factors WHERE user_id = ?`, []any{userID}, &uri, &confirmed)
+	err = t.db.one(ctx, `SELECT uri, confirmed FROM factors WHERE user_id = ?`, []any{number(userID)}, &uri, &confirmed)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, false, nil
 	}
@@ -69,7 +55,10 @@ func (t factors) renew(ctx context.Context, userID, email string) (key *otp.Key,
 	if err != nil {
 		return nil, err
 	}
-	_, err = t.db.change(ctx, `INSERT INTO factors (user_id, uri) VALUES (?, ?) ON CONFLICT (user_id) DO UPDATE SET uri = excluded.uri WHERE factors.confirmed = 0`, userID, key.URL())
+	if err := t.db.add(ctx, "factors", "user_id", `(user_id, uri) VALUES (?, ?)`, number(userID), key.URL()); err != nil {
+		return nil, err
+	}
+	_, err = t.db.change(ctx, `UPDATE factors SET uri = ? WHERE user_id = ? AND confirmed = FALSE`, key.URL(), number(userID))
 	return key, err
 }
 
@@ -79,7 +68,7 @@ func (t factors) renew(ctx context.Context, userID, email string) (key *otp.Key,
 func (t factors) accept(ctx context.Context, userID string, key *otp.Key, code string) error {
 	now := time.Now().Unix()
 	counted, err := t.db.change(ctx, `UPDATE factors SET tries = CASE WHEN tries < ? THEN tries ELSE 0 END + 1, last_try = ? WHERE user_id = ? AND (tries < ? OR last_try <= ?)`,
-		maxTries, now, userID, maxTries, now-wait)
+		maxTries, now, number(userID), maxTries, now-wait)
 	if err != nil {
 		return err
 	}
@@ -90,7 +79,7 @@ func (t factors) accept(ctx context.Context, userID string, key *otp.Key, code s
 		if !hotp.Validate(code, uint64(step), key.Secret()) {
 			continue
 		}
-		accepted, err := t.db.change(ctx, `UPDATE factors SET confirmed = 1, last_step = ?, tries = 0 WHERE user_id = ? AND uri = ? AND last_step < ?`, step, userID, key.URL(), step)
+		accepted, err := t.db.change(ctx, `UPDATE factors SET confirmed = TRUE, last_step = ?, tries = 0 WHERE user_id = ? AND uri = ? AND last_step < ?`, step, number(userID), key.URL(), step)
 		if err != nil || accepted {
 			return err
 		}

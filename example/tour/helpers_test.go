@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -38,11 +37,12 @@ func start(t *testing.T, args ...string) tour {
 	t.Helper()
 	flags := flag.NewFlagSet("tour", flag.ContinueOnError)
 	flags.SetOutput(t.Output())
-	opts, err := parseFlags(flags, append([]string{"-addr", "localhost:0", "-db", filepath.Join(t.TempDir(), "tour.db")}, args...))
+	file, mysql, postgres := databaseOf(t)
+	opts, err := parseFlags(flags, append([]string{"-addr", "localhost:0", "-db", file}, args...))
 	if err != nil {
 		t.Fatal(err)
 	}
-	opts.secret, opts.keys = "", "" // whatever the environment says
+	opts.secret, opts.keys, opts.mysql, opts.postgres = "", "", mysql, postgres // whatever the environment says
 	out, in := io.Pipe()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -148,7 +148,7 @@ func (b browser) accessOnly() browser {
 // age makes all logins six minutes older.
 func (a *app) age(t *testing.T) {
 	t.Helper()
-	if _, err := a.users.db.Exec(`UPDATE sessions SET authenticated_at = authenticated_at - ?`, 6*time.Minute/time.Microsecond); err != nil {
+	if _, err := a.users.db.Exec(a.users.db.Bind(`UPDATE sessions SET authenticated_at = authenticated_at - ?`), 6*time.Minute/time.Microsecond); err != nil {
 		t.Fatal(err)
 	}
 	for _, user := range []string{"1", "2"} {
@@ -161,7 +161,7 @@ func (a *app) age(t *testing.T) {
 // exec changes the app's tables.
 func (a *app) exec(t *testing.T, query string, args ...any) {
 	t.Helper()
-	if _, err := a.users.db.Exec(query, args...); err != nil {
+	if _, err := a.users.db.Exec(a.users.db.Bind(query), args...); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -283,7 +283,8 @@ func (a answer) has(status int, text string) {
 // inProcess is a tour whose parts a test can reach.
 func inProcess(t *testing.T) (*app, tour) {
 	t.Helper()
-	db, err := base.OpenSQLite(filepath.Join(t.TempDir(), "tour.db"))
+	file, mysql, postgres := databaseOf(t)
+	db, err := base.Open(t.Context(), file, mysql, postgres)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,8 @@
 //
 //	go run -C example ./tour
 //
-// With -oidc issuer,client,secret users can log in with an identity provider, too: provider.go.
+// It uses SQLite, or MySQL or PostgreSQL as the first example does. With -oidc
+// issuer,client,secret users can log in with an identity provider, too: provider.go.
 //
 // Read app.go first: the wiring and the routes. Then device.go and tokens.go, the pages, and
 // clients.go, who may use the endpoints of OAuth. A file each has the second factor (factor.go),
@@ -54,11 +55,13 @@ func main() {
 // options are what the command line and the environment say.
 type options struct {
 	addr     string
-	db       string        // the SQLite file; the key file is beside it
+	db       string        // the SQLite file; the key file is beside it, also with another database
 	tokenTTL time.Duration // checked by session.New
 	secret   string        // of the client billing; empty: run makes one
 	provider *provider     // nil: there is none
 	keys     string        // what seals cookies and tokens; empty: the key file counts
+
+	mysql, postgres string // a DSN, which holds a password; both empty: SQLite
 }
 
 func parseFlags(flags *flag.FlagSet, args []string) (o options, err error) {
@@ -68,6 +71,8 @@ func parseFlags(flags *flag.FlagSet, args []string) (o options, err error) {
 	}
 	flags.StringVar(&o.addr, "addr", "localhost:8081", "loopback `address` to listen on; port 0 takes a free one")
 	flags.StringVar(&o.db, "db", filepath.Join(folder, "sessionkit", "tour.db"), "SQLite `file`; the key file is beside it")
+	flags.StringVar(&o.mysql, "mysql", "", "use MySQL instead: a `DSN`; default: SESSION_MYSQL, which other users of the machine cannot read")
+	flags.StringVar(&o.postgres, "postgres", "", "use PostgreSQL instead: a `DSN`; default: SESSION_POSTGRES, which other users of the machine cannot read")
 	flags.DurationVar(&o.tokenTTL, "token-ttl", 10*time.Minute, "how long an access token is accepted without asking the database")
 	flags.Func("oidc", "`issuer,client,secret` of an identity provider to log in with", func(text string) error {
 		p, err := parseProvider(text)
@@ -76,6 +81,9 @@ func parseFlags(flags *flag.FlagSet, args []string) (o options, err error) {
 	})
 	if err := flags.Parse(args); err != nil {
 		return o, err
+	}
+	if o.mysql == "" && o.postgres == "" { // no defaults of the flags: -h prints defaults
+		o.mysql, o.postgres = os.Getenv("SESSION_MYSQL"), os.Getenv("SESSION_POSTGRES")
 	}
 	if flags.NArg() > 0 {
 		return o, fmt.Errorf("unexpected argument %q: the tour takes flags only", flags.Arg(0))
@@ -98,7 +106,7 @@ func run(ctx context.Context, opts options, out io.Writer) (err error) {
 	_, port, _ := net.SplitHostPort(listener.Addr().String()) // the flag may say 0
 	url := "http://" + net.JoinHostPort(cmp.Or(host, "localhost"), port)
 
-	db, err := base.OpenSQLite(opts.db)
+	db, err := base.Open(ctx, opts.db, opts.mysql, opts.postgres)
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"net/http"
+	"slices"
 
 	"github.com/sessionkit/sessionkit/session"
 )
@@ -19,10 +21,16 @@ type person struct {
 func (t userTable) people(ctx context.Context, where string, args ...any) (found []person, err error) {
 	err = t.db.each(ctx, func(row *sql.Rows) error {
 		var p person
-		err := row.Scan(&p.ID, &p.Name, &p.Email, &p.Admin)
+		var text []byte
+		if err := row.Scan(&p.ID, &p.Name, &p.Email, &text); err != nil {
+			return err
+		}
+		var roles []string
+		err := json.Unmarshal(text, &roles)
+		p.Admin = slices.Contains(roles, roleAdmin)
 		found = append(found, p)
 		return err
-	}, `SELECT id, name, email, EXISTS (SELECT 1 FROM json_each(roles) WHERE value = 'admin') FROM users `+where, args...)
+	}, `SELECT id, name, email, roles FROM users `+where, args...)
 	return found, err
 }
 
@@ -32,7 +40,7 @@ func (a *app) mayImpersonate(r *http.Request, actor session.Session, userID stri
 	if !actor.HasRole(roleAdmin) {
 		return session.ErrUserDisabled
 	}
-	found, err := a.users.people(r.Context(), `WHERE id = ?`, userID)
+	found, err := a.users.people(r.Context(), `WHERE id = ?`, number(userID))
 	if err != nil {
 		return err
 	}

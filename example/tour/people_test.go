@@ -87,7 +87,7 @@ func TestPeople_AnAdministratorActsAsAUserAndComesBack(t *testing.T) {
 func TestPeople_NobodyElseActs(t *testing.T) {
 	a, tour := inProcess(t)
 	a.exec(t, `INSERT INTO users (email, password_hash, name, roles) VALUES ('carol@example.com', '', 'Carol Shaw', '["support", "admin"]')`)
-	a.exec(t, `INSERT INTO users (email, password_hash, name, disabled) VALUES ('eve@example.com', '', 'Eve', 1)`)
+	a.exec(t, `INSERT INTO users (email, password_hash, name, disabled) VALUES ('eve@example.com', '', 'Eve', TRUE)`)
 
 	ada := tour.ada()
 	ada.get("/notes").shows(200).lacks(`"/people"`)

@@ -75,22 +75,10 @@ func (a *app) providerLink(r *http.Request) string {
 	return providerLogin + "?" + query.Encode()
 }
 
-const identitiesTable = `CREATE TABLE IF NOT EXISTS identities (
-	issuer  TEXT    NOT NULL,
-	subject TEXT    NOT NULL,
-	user_id INTEGER NOT NULL,
-	PRIMARY KEY (issuer, subject)
-)`
-
 // identityTable says which user a provider means by a subject.
 type identityTable struct {
 	db    database
 	users userTable
-}
-
-func (t identityTable) prepare(ctx context.Context) error {
-	_, err := t.db.ExecContext(ctx, identitiesTable)
-	return err
 }
 
 // userID returns "" if the provider's user has never logged in here.
@@ -128,11 +116,10 @@ func (t identityTable) create(ctx context.Context, who oidc.Identity, name strin
 	if name == "" {
 		name = address
 	}
-	if _, err := t.db.change(ctx, `INSERT INTO users (email, password_hash, name) VALUES (?, '', ?) ON CONFLICT DO NOTHING`, address, name); err != nil {
+	if err := t.db.add(ctx, "users", "email", `(email, password_hash, name) VALUES (?, '', ?)`, address, name); err != nil {
 		return "", err
 	}
-	_, err := t.db.change(ctx, `INSERT INTO identities (issuer, subject, user_id) SELECT ?, ?, id FROM users WHERE email = ? ON CONFLICT DO NOTHING`, who.Issuer, who.Subject, address)
-	if err != nil {
+	if err := t.db.add(ctx, "identities", "issuer", `(issuer, subject, user_id) SELECT ?, ?, id FROM users WHERE email = ?`, who.Issuer, who.Subject, address); err != nil {
 		return "", err
 	}
 	return t.userID(ctx, who.Issuer, who.Subject)

@@ -3,20 +3,22 @@ package main
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"maps"
 	"net/http"
+	"slices"
+
+	"github.com/sessionkit/sessionkit/sqlstore"
 )
 
 // A user may belong to several tenants, and works for one of them at a time. Each session
 // knows its own: two browsers of a user can work for two tenants.
 
-const tenantTables = `
-CREATE TABLE IF NOT EXISTS members (user_id INTEGER NOT NULL, tenant TEXT NOT NULL, PRIMARY KEY (user_id, tenant));
-CREATE TABLE IF NOT EXISTS notes (tenant TEXT NOT NULL, note TEXT NOT NULL, PRIMARY KEY (tenant, note))`
-
 // tenantsOfUser is for sqlstore.Config.Attrs: each page can show the list without a statement.
-const tenantsOfUser = "(SELECT group_concat(m.tenant ORDER BY m.tenant) FROM members m WHERE m.user_id = u.id)"
+var tenantsOfUser = map[sqlstore.Dialect]string{
+	sqlstore.SQLite:     "(SELECT group_concat(m.tenant ORDER BY m.tenant) FROM members m WHERE m.user_id = u.id)",
+	sqlstore.MySQL:      "(SELECT group_concat(m.tenant ORDER BY m.tenant) FROM members m WHERE m.user_id = u.id)",
+	sqlstore.PostgreSQL: "(SELECT string_agg(m.tenant, ',' ORDER BY m.tenant) FROM members m WHERE m.user_id = u.id)",
+}
 
 var demoNotes = map[string][]string{
 	"north": {"The lighthouse needs paint.", "Order more rope."},
@@ -25,14 +27,11 @@ var demoNotes = map[string][]string{
 
 type tenantTable struct{ db database }
 
-// prepare creates the tables, and what the demo users find in them.
+// prepare adds what the demo users find.
 func (t tenantTable) prepare(ctx context.Context) error {
-	if _, err := t.db.ExecContext(ctx, tenantTables); err != nil {
-		return err
-	}
 	for _, u := range demoUsers {
 		for _, tenant := range u.tenants {
-			_, err := t.db.ExecContext(ctx, `INSERT INTO members (user_id, tenant) SELECT id, ? FROM users WHERE email = ? ON CONFLICT DO NOTHING`, tenant, u.email)
+			err := t.db.add(ctx, "members", "tenant", `(user_id, tenant) SELECT id, ? FROM users WHERE email = ?`, tenant, u.email)
 			if err != nil {
 				return err
 			}
@@ -40,7 +39,7 @@ func (t tenantTable) prepare(ctx context.Context) error {
 	}
 	for tenant, notes := range demoNotes {
 		for _, note := range notes {
-			if _, err := t.db.ExecContext(ctx, `INSERT INTO notes (tenant, note) VALUES (?, ?) ON CONFLICT DO NOTHING`, tenant, note); err != nil {
+			if err := t.db.add(ctx, "notes", "note", `(tenant, note) VALUES (?, ?)`, tenant, note); err != nil {
 				return err
 			}
 		}
@@ -51,11 +50,19 @@ func (t tenantTable) prepare(ctx context.Context) error {
 // choose returns the wanted tenant if the user belongs to it, else the user's first. Empty: the
 // user belongs to none.
 func (t tenantTable) choose(ctx context.Context, userID, wanted string) (tenant string, err error) {
-	err = t.db.one(ctx, `SELECT tenant FROM members WHERE user_id = ? ORDER BY tenant <> ?, tenant LIMIT 1`, []any{userID, wanted}, &tenant)
-	if errors.Is(err, sql.ErrNoRows) {
-		return "", nil
+	var found []string
+	err = t.db.each(ctx, func(row *sql.Rows) error {
+		err := row.Scan(&tenant)
+		found = append(found, tenant)
+		return err
+	}, `SELECT tenant FROM members WHERE user_id = ? ORDER BY tenant`, number(userID))
+	switch {
+	case err != nil || len(found) == 0:
+		return "", err
+	case slices.Contains(found, wanted):
+		return wanted, nil
 	}
-	return tenant, err
+	return found[0], nil
 }
 
 // notes returns what a tenant has, for a member. A session may still name a tenant that the
@@ -66,7 +73,7 @@ func (t tenantTable) notes(ctx context.Context, userID, tenant string) (notes []
 		err := row.Scan(&note)
 		notes = append(notes, note)
 		return err
-	}, `SELECT n.note FROM notes n JOIN members m ON m.tenant = n.tenant WHERE m.user_id = ? AND m.tenant = ? ORDER BY n.note`, userID, tenant)
+	}, `SELECT n.note FROM notes n JOIN members m ON m.tenant = n.tenant WHERE m.user_id = ? AND m.tenant = ? ORDER BY n.note`, number(userID), tenant)
 	return notes, err
 }
 

@@ -5,19 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/alexedwards/argon2id"
 )
-
-const usersTable = `CREATE TABLE IF NOT EXISTS users (
-	id            INTEGER PRIMARY KEY AUTOINCREMENT,
-	email         TEXT    NOT NULL UNIQUE,
-	password_hash TEXT    NOT NULL,
-	name          TEXT    NOT NULL,
-	roles         TEXT    NOT NULL DEFAULT '[]',
-	disabled      INTEGER NOT NULL DEFAULT 0,
-	session_epoch INTEGER NOT NULL DEFAULT 1
-)`
 
 type demoUser struct {
 	email, password, name, roles string
@@ -43,17 +34,14 @@ type user struct {
 
 type userTable struct{ db database }
 
-// prepare creates the table and the demo users.
+// prepare adds the demo users.
 func (t userTable) prepare(ctx context.Context) error {
-	if _, err := t.db.ExecContext(ctx, usersTable); err != nil {
-		return err
-	}
 	for _, u := range demoUsers {
 		hash, err := argon2id.CreateHash(u.password, hashParams)
 		if err != nil {
 			return err
 		}
-		_, err = t.db.ExecContext(ctx, `INSERT INTO users (email, password_hash, name, roles) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`, u.email, hash, u.name, u.roles)
+		err = t.db.add(ctx, "users", "email", `(email, password_hash, name, roles) VALUES (?, ?, ?, ?)`, u.email, hash, u.name, u.roles)
 		if err != nil {
 			return err
 		}
@@ -62,13 +50,17 @@ func (t userTable) prepare(ctx context.Context) error {
 }
 
 func (t userTable) byID(ctx context.Context, id string) (user, error) {
-	return t.one(ctx, `WHERE id = ?`, id)
+	return t.one(ctx, `WHERE id = ?`, number(id))
 }
 
 // byPassword returns the user who has this address and this password, or errWrongPassword. It
 // counts no failures, and an unknown address is answered sooner: the first example does better.
 func (t userTable) byPassword(ctx context.Context, email, password string) (user, error) {
-	u, err := t.one(ctx, `WHERE email = ?`, strings.ToLower(strings.TrimSpace(email)))
+	email = strings.ToLower(strings.TrimSpace(email))
+	if !utf8.ValidString(email) || strings.ContainsRune(email, 0) { // to PostgreSQL this is an error
+		return user{}, errWrongPassword
+	}
+	u, err := t.one(ctx, `WHERE email = ?`, email)
 	if errors.Is(err, sql.ErrNoRows) {
 		return user{}, errWrongPassword
 	}

@@ -1,5 +1,5 @@
-// Package base has what both apps need and every app has: an SQLite file, and a server that
-// stops well.
+// Package base has what both apps need and every app has: a database, and a server that stops
+// well.
 package base
 
 import (
@@ -18,8 +18,8 @@ import (
 	_ "modernc.org/sqlite"
 )
 
-// OpenSQLite opens a file, and creates it. The errors name the flag -db.
-func OpenSQLite(file string) (*sql.DB, error) {
+// openSQLite opens a file, and creates it. The errors name the flag -db.
+func openSQLite(file string) (*sql.DB, error) {
 	file, err := filepath.Abs(file)
 	if err != nil {
 		return nil, fmt.Errorf("-db: %w", err)
