@@ -286,6 +286,7 @@ func (i *invocation) confirm(what string) error {
 	fmt.Fprintf(i.err, "This %s. Type yes to do it: ", printable(what))
 	answer, err := bufio.NewReader(i.in).ReadString('\n')
 	if err != nil && answer == "" { // /dev/null looks like a terminal
+		fmt.Fprintln(i.err)
 		return usageError("this %s: pass -yes, because nobody has answered", what)
 	}
 	if strings.TrimSpace(answer) != "yes" {

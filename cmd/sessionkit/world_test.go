@@ -46,6 +46,8 @@ type world struct {
 
 	terminal bool
 	wrap     func(store.Store) store.Store
+
+	masked map[string]string // what differs between runs, and what golden files have for it
 }
 
 // newWorld returns a world on an SQLite file. It is migrated, and the app's Run polls.
@@ -190,6 +192,8 @@ var (
 	sessionID = regexp.MustCompile(`\b[0-9a-f]{32}\b`)
 	aTime     = regexp.MustCompile(`\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
 	anOffset  = regexp.MustCompile(`\d+ ms (ahead of|behind)`)
+	anAge     = regexp.MustCompile(`was \d+s ago`)
+	aKey      = regexp.MustCompile(`[A-Za-z0-9+/]{43}=`)
 	aNumber   = regexp.MustCompile(`("clock_ahead_ms"|"microseconds"): -?\d+`)
 )
 
@@ -207,6 +211,11 @@ func (w *world) golden(t *testing.T, name, got string) {
 	got = aTime.ReplaceAllString(got, "2026-01-02T03:04:05Z")
 	got = aNumber.ReplaceAllString(got, "${1}: 0")
 	got = anOffset.ReplaceAllString(got, "0 ms ahead of")
+	got = anAge.ReplaceAllString(got, "was 0s ago")
+	got = aKey.ReplaceAllString(got, "KEY")
+	for text, mask := range w.masked {
+		got = strings.ReplaceAll(got, text, mask)
+	}
 	got = strings.ReplaceAll(got, w.folder, "FOLDER")
 	file := filepath.Join("testdata", name)
 	if *update {
