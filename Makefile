@@ -89,6 +89,8 @@ mysql@./test:
 	go test -C test $(PLAIN) -skip=Key ./nodes
 mysql@.:
 	go test $(PLAIN) -p=$(HALF) ./internal/dbtest ./sqlstore
+	go -C cmd/sessionkit test $(PLAIN) -run='^TestTour$$/^mysql$$' .
+	go -C example test $(PLAIN) -run='^TestTour_OnServers$$/^mysql$$' ./tour
 	go test -C test $(PLAIN) -run='/^MySQL$$' ./skins
 
 # The keys of the nodes do not depend on the database. One package runs after the other:

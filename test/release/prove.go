@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 
@@ -11,7 +12,8 @@ import (
 )
 
 // prove gets a module from an empty folder, as a user does, and builds a program that
-// imports all its packages, and all its programs. It returns how many these are.
+// imports all its packages. It installs the module's own programs, and asks each for its help.
+// It returns how many packages and programs these are.
 func prove(ctx context.Context, proxy *moduleproxy.Proxy, dir string, m moduleproxy.Module, version string) (packages int, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return 0, err
@@ -29,14 +31,14 @@ func prove(ctx context.Context, proxy *moduleproxy.Proxy, dir string, m modulepr
 	}
 	var imports strings.Builder
 	for line := range strings.Lines(listed) {
-		name, path, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if strings.Contains(path+"/", "/internal/") {
+		name, imported, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if strings.Contains(imported+"/", "/internal/") {
 			continue
 		}
 		packages++
 		if name != "main" {
-			fmt.Fprintf(&imports, "import _ %q\n", path)
-		} else if _, err := proxy.Go(ctx, dir, "install", path+"@"+version); err != nil {
+			fmt.Fprintf(&imports, "import _ %q\n", imported)
+		} else if err := install(ctx, proxy, dir+"-install", imported, version); err != nil {
 			return 0, err
 		}
 	}
@@ -51,4 +53,24 @@ func prove(ctx context.Context, proxy *moduleproxy.Proxy, dir string, m modulepr
 	}
 	_, err = proxy.Go(ctx, dir, "build", "-o", os.DevNull, ".")
 	return packages, err
+}
+
+// install installs a program from an empty folder, and runs it.
+func install(ctx context.Context, proxy *moduleproxy.Proxy, dir, program, version string) error {
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return err
+	}
+	if _, err := proxy.Go(ctx, dir, "install", program+"@"+version); err != nil {
+		return err
+	}
+	bin, err := proxy.Go(ctx, dir, "env", "GOBIN")
+	if err != nil {
+		return err
+	}
+	help := proxy.Command(ctx, filepath.Join(bin, path.Base(program)), "-h")
+	help.Dir = dir
+	if out, err := help.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s -h, after go install: %w\n%s", path.Base(program), err, out)
+	}
+	return nil
 }

@@ -221,6 +221,18 @@ func TestProve_RefusesWhatDoesNotBuildForUsers(t *testing.T) {
 	}
 }
 
+// A program that builds and then does not run is of no use to who installs it.
+func TestProve_RefusesAProgramThatDoesNotRun(t *testing.T) {
+	t.Parallel()
+	root := fixture(t)
+	committed("cmd/sessionkit/main.go", "func main() {}", `func main() { panic("nothing works") }`)(t, root)
+	dir := t.TempDir()
+	_, err := prepare(t.Context(), root, version, dir, filepath.Join(dir, "clone"))
+	if err == nil || !strings.Contains(err.Error(), "a user cannot get") || !strings.Contains(err.Error(), "nothing works") {
+		t.Errorf("the error is %v; want one with what the program says", err)
+	}
+}
+
 // committed returns a function that changes a file of a repository, and commits it.
 func committed(name, old, changed string) func(t *testing.T, root string) {
 	return func(t *testing.T, root string) {
