@@ -250,9 +250,20 @@ func revoke(ctx context.Context, i *invocation) error {
 		if len(i.except) > 0 {
 			what += " except " + strings.Join(i.except, ", ")
 		}
-		do = func(m *session.Manager) error { return m.RevokeUser(ctx, i.user, i.except...) }
+		do = func(m *session.Manager) error {
+			i.warnOfNobody(ctx, m)
+			return m.RevokeUser(ctx, i.user, i.except...)
+		}
 	}
 	return i.end(ctx, e, what, do)
+}
+
+// warnOfNobody warns of an id that may be misspelt: whoever ends the sessions of a stolen account must not believe that
+// it is done. It is no error, so that a script may repeat the command. If the list cannot be read, RevokeUser tells why.
+func (i *invocation) warnOfNobody(ctx context.Context, sessions *session.Manager) {
+	if devices, err := sessions.List(ctx, i.user, ""); err == nil && len(devices) == 0 {
+		fmt.Fprintf(i.err, "warning: user %s has no live session: is the id right?\n", printable(i.user))
+	}
 }
 
 // revokeAll ends every session.

@@ -38,9 +38,9 @@ func TestCommands_PrintTheGoldenFiles(t *testing.T) {
 		{"doctor-user.json", exitDone, []string{"doctor", "-json", "-user", "2"}},
 		{"revoke-session.txt", exitDone, []string{"revoke", second.ID, "-user", "1", "-yes"}},
 		{"show-revoked.txt", exitDone, []string{"show", second.ID}},
-		{"revoke-external.json", exitDone, []string{"revoke", "-external", "at-the-provider", "-yes", "-json"}},
 		{"revoke-user.txt", exitDone, []string{"revoke", "-user", "1", "-except", first.ID, "-yes"}},
 		{"revoke-user.json", exitDone, []string{"revoke", "-user", "1", "-yes", "-json"}},
+		{"revoke-external.json", exitDone, []string{"revoke", "-external", "at-the-provider", "-yes", "-json"}},
 		{"revoke-all.txt", exitDone, []string{"revoke-all", "-yes"}},
 		{"help.txt", exitDone, []string{"-h"}},
 		{"help-revoke.txt", exitDone, []string{"revoke", "-h"}},
@@ -55,6 +55,33 @@ func TestCommands_PrintTheGoldenFiles(t *testing.T) {
 			}
 			w.golden(t, c.file, a.out)
 		})
+	}
+}
+
+// Whoever ends the sessions of a stolen account must notice that the id is that of nobody.
+func TestRevoke_WarnsIfTheUserHasNoSession(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s, _ := w.login(t, session.Login{UserID: "1"}, "Firefox")
+	for _, c := range []struct {
+		warns bool
+		args  []string
+	}{
+		{true, []string{"-user", "2"}},
+		{true, []string{"-user", "99"}},
+		{true, []string{"-user", "ada"}},
+		{false, []string{"-user", "1", "-except", s.ID}},
+		{false, []string{"-user", "1"}},
+		{true, []string{"-user", "1", "-json"}},
+	} {
+		a := w.run(t, append([]string{"revoke", "-yes"}, c.args...)...)
+		a.want(t, exitDone)
+		if got := strings.Contains(a.err, "is the id right?"); got != c.warns {
+			t.Errorf("%q warns: %v; want %v\n%s", c.args, got, c.warns, a.err)
+		}
+		if strings.Contains(a.out, "warning") {
+			t.Errorf("the warning is on the standard output: %s", a.out)
+		}
 	}
 }
 

@@ -101,6 +101,8 @@ func (w *tour) showsAndEndsSessions(t *testing.T) {
 	serves(t, all...)
 	w.prints(t, "revoke-without-yes.txt", exitUsage, "revoke", "-user", "1")
 	w.prints(t, "revoke-not-found.txt", exitNotFound, "revoke", firefox.id, "-user", "2", "-yes")
+	w.prints(t, "revoke-nobody.txt", exitDone, "revoke", "-user", "99", "-yes")
+	serves(t, all...)
 	var took []string
 	end := func(file string, ended []*client, args ...string) {
 		t.Helper()
