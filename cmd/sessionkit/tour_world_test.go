@@ -240,6 +240,7 @@ var bearer = regexp.MustCompile(`Authorization: Bearer ([^'"]+)`)
 // mint makes a token on the page of tokens, for a program.
 func (c *client) mint(t *testing.T, name string) *client {
 	t.Helper()
+	time.Sleep(2 * time.Millisecond) // SQLite's clock counts milliseconds, and the list is sorted by it
 	body, err := io.ReadAll(c.post(t, http.StatusOK, "/tokens", url.Values{"name": {name}}).Body)
 	if err != nil {
 		t.Fatal(err)

@@ -192,7 +192,7 @@ var (
 	sessionID = regexp.MustCompile(`\b[0-9a-f]{32}\b`)
 	aTime     = regexp.MustCompile(`\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
 	anOffset  = regexp.MustCompile(`\d+ ms (ahead of|behind)`)
-	anAge     = regexp.MustCompile(`was \d+s ago`)
+	anAge     = regexp.MustCompile(`was [0-9hms]+ ago`)
 	aKey      = regexp.MustCompile(`[A-Za-z0-9+/]{43}=`)
 	aNumber   = regexp.MustCompile(`("clock_ahead_ms"|"microseconds"): -?\d+`)
 )
