@@ -1,6 +1,8 @@
 package nethttp_test
 
 import (
+	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"html/template"
@@ -167,6 +169,104 @@ func ExampleGuard_WriteError() {
 	// Output:
 	// /login 403
 	// /login 503
+}
+
+// A new user is logged in at once. The pages of the sign-up are public, and lead back like the
+// login page: link them with its next.
+func ExampleGuard_Issue_signUp() {
+	users := exampleUsers()
+	guard, err := nethttp.New(exampleSessionsOn(users, session.Config{}), nethttp.Config{Public: []string{"/signup"}})
+	if err != nil {
+		panic(err)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /account", func(http.ResponseWriter, *http.Request) {})
+	mux.HandleFunc("GET /signup", func(w http.ResponseWriter, _ *http.Request) { _ = loginPage.Execute(w, "") })
+	mux.HandleFunc("POST /signup", func(w http.ResponseWriter, r *http.Request) {
+		// The form was checked.
+		id := "3"
+		users.SetUser(id, store.User{Epoch: 1}) // in an app: an INSERT, which is committed before Issue
+		if err := guard.Issue(w, r, session.Login{UserID: id, Epoch: 1}); err != nil {
+			guard.WriteError(w, r, err)
+			return
+		}
+		http.Redirect(w, r, guard.ReturnTo(r, "/account"), http.StatusSeeOther)
+	})
+	app := guard.Protect(mux)
+
+	b := sessiontest.NewBrowser(app)
+	show(b, "/signup", nil)
+	show(b, "/signup", url.Values{"email": {"new@example.com"}, "password": {"a long password"}})
+	show(b, "/account", nil)
+	// Output:
+	// /signup 200
+	// /signup 303 to /account
+	// /account 200
+}
+
+// A link by mail for a user who has forgotten the password. Whoever has had the account until
+// now is logged out, and the link works once: the new password raises the session epoch. The
+// app keeps a digest of a random token. What Manager.Seal makes is not enough here: whoever
+// reads the key could then set passwords.
+func Example_forgottenPassword() {
+	type link struct {
+		userID  string
+		epoch   uint64
+		expires time.Time
+	}
+	links := map[[sha256.Size]byte]link{} // in an app: a table
+	epochs := map[string]uint64{"1": 1}   // in an app: users.session_epoch
+	users := exampleUsers()
+	sessions := exampleSessionsOn(users, session.Config{})
+	guard, err := nethttp.New(sessions, nethttp.Config{Public: []string{"/forgotten", "/new-password"}})
+	if err != nil {
+		panic(err)
+	}
+	var mailed string
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /forgotten", func(w http.ResponseWriter, r *http.Request) {
+		// The attempts are limited. For an unknown address the answer is the same.
+		if r.FormValue("email") == "ada@example.com" { // in an app: SELECT id, session_epoch ... WHERE email = ?
+			token := rand.Text()
+			links[sha256.Sum256([]byte(token))] = link{"1", epochs["1"], time.Now().Add(time.Hour)}
+			mailed = "/new-password?token=" + token // in an app: a mail, with the origin from its configuration
+		}
+		fmt.Fprintln(w, "If we know this address, we have sent you a link.")
+	})
+	mux.HandleFunc("POST /new-password", func(w http.ResponseWriter, r *http.Request) {
+		asked, ok := links[sha256.Sum256([]byte(r.FormValue("token")))]
+		if !ok || time.Now().After(asked.expires) || asked.epoch != epochs[asked.userID] {
+			http.Error(w, "The link is too old, or was used.", http.StatusForbidden)
+			return
+		}
+		// In an app: UPDATE users SET password_hash = ?, session_epoch = session_epoch + 1
+		// WHERE id = ? AND session_epoch = ?, with the epoch of the link. No row: it was used.
+		epochs[asked.userID]++
+		users.SetUser(asked.userID, store.User{Epoch: epochs[asked.userID]})
+		if err := sessions.RevokeUser(r.Context(), asked.userID); err != nil {
+			guard.WriteError(w, r, err)
+			return
+		}
+		http.Redirect(w, r, "/login", http.StatusSeeOther)
+	})
+	mux.HandleFunc("GET /account", func(http.ResponseWriter, *http.Request) {})
+	mux.HandleFunc("POST /login", logIn(guard))
+	app := guard.Protect(mux)
+
+	thief, user := sessiontest.NewBrowser(app), sessiontest.NewBrowser(app)
+	show(thief, "/login", asUser("1"))
+	show(user, "/forgotten", url.Values{"email": {"ada@example.com"}})
+	for range 2 {
+		answer := user.PostForm(mailed, url.Values{"password": {"another long password"}})
+		fmt.Println("the link:", answer.StatusCode)
+	}
+	show(thief, "/account", nil)
+	// Output:
+	// /login 200
+	// /forgotten 200
+	// the link: 303
+	// the link: 403
+	// /account 303 to /login?next=%2Faccount
 }
 
 // Anybody can make a link to the login page. ReturnTo accepts paths of this app alone.
