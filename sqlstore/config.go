@@ -136,7 +136,7 @@ const (
 
 // validate returns c as SQL, or an error that names every fault.
 func (c Config) validate() (names, error) {
-	v := validator{dialect: dialects[c.Dialect]}
+	v := validator{dialect: dialects[c.Dialect], id: cmp.Or(c.ID, "id")}
 	if v.dialect == nil {
 		v.dialect = &unknownDialect
 		v.fail("Dialect", "%v does not exist: use %s", c.Dialect, dialectNames())
@@ -176,6 +176,7 @@ func (c Config) validate() (names, error) {
 // validator collects the faults of a Config.
 type validator struct {
 	dialect *dialect
+	id      string // Config.ID, for messages
 	faults  []error
 }
 
@@ -226,7 +227,7 @@ func (v *validator) source(field, value, byDefault string) source {
 	if fault := checkExpression(value, v.dialect.quoteMarks, v.dialect.operators); fault != "" {
 		v.fail(field, "%q %s", value, fault)
 	} else if !namesUser(value, v.dialect.quoteMarks) {
-		v.fail(field, "%q has a subquery that does not mention u, the user's row, or calls another table u, and so gives every user the same value: compare with a column of the user's row, such as u.id", value)
+		v.fail(field, "%q has a subquery that does not mention u, the user's row, or calls another table u, and so gives every user the same value: compare with a column of the user's row, such as u.%s", value, v.id)
 	}
 	// Another pair, because "(a) OR (b)" has a parenthesis at both ends as well.
 	return source{field, "", "(" + value + ")"}

@@ -120,6 +120,13 @@ func TestConfig_RefusesSubqueriesThatAreTheSameForEachUser(t *testing.T) {
 	}
 }
 
+func TestConfig_SubqueryOfAllUsersIsRefusedWithTheNameOfTheID(t *testing.T) {
+	_, err := sqlstore.Schema(sqlstore.Config{ID: "account_id", Roles: "(SELECT r.role FROM account_roles r WHERE r.account_id = account_id)"})
+	if err == nil || !strings.HasSuffix(err.Error(), "such as u.account_id") {
+		t.Errorf("got %v; want an error that names u.account_id", err)
+	}
+}
+
 // Databases differ in the meaning of every other ASCII character.
 func TestConfig_AcceptsOnlyLettersDigitsAndOperatorsOutsideQuotes(t *testing.T) {
 	const accepted = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_ \t\r\n,.+-*/%<>=!|&^~"
