@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"testing"
 
 	"github.com/alexedwards/scs/v2"
@@ -34,6 +36,16 @@ func beginSCS(old *scs.SessionManager, r *http.Request, userID string, epoch uin
 	old.Put(r.Context(), "userID", userID)
 	old.Put(r.Context(), "epoch", epoch)
 	return nil
+}
+
+// numberedLoginsOfSCS are those of an app that keeps the id as an int.
+func numberedLoginsOfSCS(old *scs.SessionManager) oldLogins {
+	logins := loginsOfSCS(old)
+	logins.find = func(r *http.Request) (session.Login, bool) {
+		userID := old.GetInt(r.Context(), "userID")
+		return session.Login{UserID: strconv.Itoa(userID), Epoch: epochOf(old.Get(r.Context(), "epoch"))}, userID != 0
+	}
+	return logins
 }
 
 // loginsBesideACart leave what else is in the scs session where it is. The logout must be
@@ -89,6 +101,21 @@ func TestMoveOver_FromSCS(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestLoginsOfSCS_TakeNumbers(t *testing.T) {
+	old := scs.New()
+	logins := numberedLoginsOfSCS(old)
+	old.LoadAndSave(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if login, ok := logins.find(r); ok {
+			t.Errorf("a stranger is user %q", login.UserID)
+		}
+		old.Put(r.Context(), "userID", 7)
+		old.Put(r.Context(), "epoch", 3)
+		if login, ok := logins.find(r); !ok || login.UserID != "7" || login.Epoch != 3 {
+			t.Errorf("user %q, epoch %d, %v; want 7, 3, true", login.UserID, login.Epoch, ok)
+		}
+	})).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
 }
 
 func TestMoveOver_KeepsTheCartOfTheUserAlone(t *testing.T) {
