@@ -2,6 +2,7 @@ package sessiontest
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -143,6 +144,9 @@ func (b *Browser) url(path string) *url.URL {
 type handlerTransport struct{ app http.Handler }
 
 func (h handlerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if h.app == nil {
+		return nil, errors.New("this Browser has no app: give NewBrowser a handler, or set Browser.Transport")
+	}
 	in := r.Clone(r.Context())
 	in.RequestURI = r.URL.RequestURI()
 	in.URL = &url.URL{Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery}

@@ -55,25 +55,40 @@ func TestNew_MakesAManagerOfItsOwn(t *testing.T) {
 
 // What a helper says in a failing test names the remedy.
 func TestHelpers_SayWhatToDo(t *testing.T) {
-	kit := sessiontest.New(t, session.Config{}, nil)
+	kit := sessiontest.New(t, session.Config{}, map[string]store.User{"grace": {Epoch: 2}, "banned": {Disabled: true}})
+	request := func() *http.Request { return httptest.NewRequest(http.MethodGet, "/", nil) }
 	for name, c := range map[string]struct {
 		do   func(t testing.TB)
 		want string
 	}{
-		"an unknown user": {func(t testing.TB) { sessiontest.LoginAs(t, kit.Sessions, httptest.NewRequest("GET", "/", nil), "ada") }, "Kit.Users.SetUser"},
+		"an unknown user": {func(t testing.TB) { sessiontest.LoginAs(t, kit.Sessions, request(), "ada") }, "Kit.Users.SetUser"},
 		"in a browser":    {func(t testing.TB) { sessiontest.NewBrowser(nil).Login(t, kit.Sessions, session.Login{UserID: "ada"}) }, "Kit.Users.SetUser"},
+		"a banned user":   {func(t testing.TB) { sessiontest.LoginAs(t, kit.Sessions, request(), "banned") }, "before the ban"},
+		"an old epoch": {func(t testing.TB) {
+			sessiontest.Login(t, kit.Sessions, request(), session.Login{UserID: "grace", Epoch: 1})
+		}, "leave Login.Epoch at 0"},
 		"a store that is down": {func(t testing.TB) {
 			kit.Store.Fail(errors.New("down"))
 			defer kit.Store.Fail(nil)
-			sessiontest.LoginAs(t, kit.Sessions, httptest.NewRequest("GET", "/", nil), "ada")
-		}, "unavailable"},
-		"a faulty Config": {func(t testing.TB) { sessiontest.New(t, session.Config{App: "a b"}, nil) }, "App"},
+			sessiontest.LoginAs(t, kit.Sessions, request(), "grace")
+		}, "Store.Fail(nil)"},
+		"no tokens": {func(t testing.TB) {
+			sessiontest.LoginWithToken(t, kit.Sessions, request(), session.Login{UserID: "grace"})
+		}, "Config.TokenTTL is 0: set it"},
+		"an unknown session":  {func(t testing.TB) { sessiontest.Revoke(t, kit.Sessions, session.Session{UserID: "grace"}) }, "that Login has returned"},
+		"a faulty Config":     {func(t testing.TB) { sessiontest.New(t, session.Config{App: "a b"}, nil) }, "App"},
+		"a browser of no app": {func(testing.TB) { sessiontest.NewBrowser(nil).Get("/") }, "give NewBrowser a handler"},
+		"a misspelt call":     {func(testing.TB) { kit.Store.Fail(errors.New("down"), "Find", "Confrim") }, `no method "Confrim": use Changes, Confirm, `},
 	} {
 		func() {
 			tb := &failingTB{TB: t}
 			defer func() {
-				if _, ok := recover().(stopped); !ok || !strings.Contains(tb.fatal, c.want) || strings.Contains(tb.fatal, "SetUser") != strings.Contains(c.want, "SetUser") {
-					t.Errorf("%s: the test failed with %q; want a word of %s", name, tb.fatal, c.want)
+				said := tb.fatal
+				if panicked := recover(); panicked != (stopped{}) { // there is no test to fail
+					said = fmt.Sprint(panicked)
+				}
+				if !strings.Contains(said, c.want) || strings.Contains(said, "SetUser") != strings.Contains(c.want, "SetUser") {
+					t.Errorf("%s: it says %q; want a word of %s", name, said, c.want)
 				}
 			}()
 			c.do(tb)

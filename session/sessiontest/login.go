@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/sessionkit/sessionkit/session"
+	"github.com/sessionkit/sessionkit/session/store"
 )
 
 // LoginAs is Login for a user of whom the test needs no more than the id.
@@ -38,13 +39,24 @@ func issue(t testing.TB, sessions *session.Manager, r *http.Request, login sessi
 	t.Helper()
 	v, err := sessions.Issue(r, login)
 	if err != nil {
-		remedy := ""
-		if errors.Is(err, session.ErrUserDisabled) && login.Actor == "" {
-			remedy = ": put the user into the store first, with Kit.Users.SetUser or a row of your users table, and leave Login.Epoch at 0 or set it to the user's"
-		}
-		t.Fatalf("sessiontest: logging in user %q: %v%s", login.UserID, err, remedy)
+		t.Fatalf("sessiontest: logging in user %q: %v%s", login.UserID, err, remedy(err))
 	}
 	return v
+}
+
+// remedy says what a test has to change so that its login succeeds.
+func remedy(err error) string {
+	switch {
+	case errors.Is(err, store.ErrUserUnknown):
+		return ": put the user into the store first, with Kit.Users.SetUser or a row of your users table"
+	case errors.Is(err, store.ErrUserBanned):
+		return ": log the user in before the ban, or, to see the refusal, let a Browser send your login form"
+	case errors.Is(err, store.ErrEpochMoved):
+		return ": leave Login.Epoch at 0, or set it to the user's"
+	case errors.Is(err, session.ErrStoreUnavailable):
+		return ": log in before the outage begins, or end it with Store.Fail(nil)"
+	}
+	return ""
 }
 
 // LoginWithToken begins a session of a program, and puts its access token into r in place of
@@ -57,7 +69,7 @@ func LoginWithToken(t testing.TB, sessions *session.Manager, r *http.Request, lo
 	}
 	g, err := sessions.Tokens().Issue(r, login)
 	if err != nil {
-		t.Fatalf("sessiontest: logging in user %q with a token: %v", login.UserID, err)
+		t.Fatalf("sessiontest: logging in user %q with a token: %v%s", login.UserID, err, remedy(err))
 	}
 	r.Header.Del("Cookie")
 	r.Header.Set("Authorization", "Bearer "+g.AccessToken)
@@ -89,6 +101,10 @@ func isAccessCookie(name string) bool {
 func Revoke(t testing.TB, sessions *session.Manager, s session.Session) {
 	t.Helper()
 	if err := sessions.Revoke(t.Context(), s.UserID, s.ID); err != nil {
-		t.Fatalf("sessiontest: revoking session %s: %v", s.ID, err)
+		remedy := ""
+		if errors.Is(err, session.ErrNotFound) {
+			remedy = ": give Revoke the session that Login has returned, and the same Manager"
+		}
+		t.Fatalf("sessiontest: revoking session %q: %v%s", s.ID, err, remedy)
 	}
 }

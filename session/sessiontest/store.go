@@ -2,6 +2,10 @@ package sessiontest
 
 import (
 	"context"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -39,8 +43,11 @@ func (s *Store) Unwrap() store.Store { return s.inner }
 
 // Calls returns how many calls there were of the methods named, such as "Find",
 // or of all methods if none is named. The Manager's probes, which look for a
-// session without an id, are not counted: no request caused them.
+// session without an id, are not counted: no request caused them. Calls, Fail, LoseAnswers and
+// Delay panic at a name that is no method of store.Store, store.OneStep or
+// store.DeviceLogins: with a misspelt name a test could not fail.
 func (s *Store) Calls(methods ...string) (n int) {
+	mustExist(methods)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for method, calls := range s.calls {
@@ -73,6 +80,7 @@ func (s *Store) After(hook Hook) {
 // it; a Manager that has given the store up finds it within a second, so let a test wait in a
 // bubble of testing/synctest. Access cookies stay good, and a Manager answers a refresh cookie that it has seen within
 // the last second from memory: expire the access cookie of a login that made no request since.
+// To fail refreshes alone on any store, name both "Find" and "FindAndConfirm": see Hook.
 func (s *Store) Fail(err error, methods ...string) {
 	s.Before(failing(err, methods))
 }
@@ -88,6 +96,7 @@ func (s *Store) LoseAnswers(err error, methods ...string) {
 // for d or until its context is done; in the second case it returns the context's
 // error. It replaces the hook of Before. A d of zero ends the delay.
 func (s *Store) Delay(d time.Duration, methods ...string) {
+	mustExist(methods)
 	s.Before(func(ctx context.Context, method string) error {
 		if !applies(methods, method) {
 			return nil
@@ -121,11 +130,31 @@ func (s *Store) AgeLogin(sessionID string, d time.Duration) {
 }
 
 func failing(err error, methods []string) Hook {
+	mustExist(methods)
 	return func(_ context.Context, method string) error {
 		if applies(methods, method) {
 			return err
 		}
 		return nil
+	}
+}
+
+// methodNames are those of the calls that a Manager makes.
+var methodNames = func() (names []string) {
+	for _, contract := range []reflect.Type{reflect.TypeFor[store.Store](), reflect.TypeFor[store.OneStep](), reflect.TypeFor[store.DeviceLogins]()} {
+		for method := range contract.Methods() {
+			names = append(names, method.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}()
+
+func mustExist(methods []string) {
+	for _, method := range methods {
+		if !slices.Contains(methodNames, method) {
+			panic(fmt.Sprintf("sessiontest: a store has no method %q: use %s", method, strings.Join(methodNames, ", ")))
+		}
 	}
 }
 

@@ -138,6 +138,37 @@ func (s *reached) Prune(context.Context, int) (int, error) { s.saw("Prune"); ret
 
 var errBroken = errors.New("broken")
 
+// other returns a method that is not the one given.
+func other(method string) string {
+	if method == "Prune" {
+		return "List"
+	}
+	return "Prune"
+}
+
+// A name that no call has would let each test pass.
+func TestStore_PanicsAtANameThatIsNoMethod(t *testing.T) {
+	for name, do := range map[string]func(s *sessiontest.Store){
+		"Calls":       func(s *sessiontest.Store) { s.Calls("Find", "Fnd") },
+		"Fail":        func(s *sessiontest.Store) { s.Fail(errBroken, "Fnd") },
+		"LoseAnswers": func(s *sessiontest.Store) { s.LoseAnswers(errBroken, "Fnd") },
+		"Delay":       func(s *sessiontest.Store) { s.Delay(time.Second, "Fnd") },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s takes the name Fnd", name)
+				}
+			}()
+			do(sessiontest.NewStore(store.NewMemory()))
+		}()
+	}
+	s := sessiontest.NewStore(store.NewMemory())
+	for method := range methods {
+		s.Calls(method, "FindAndConfirm", "RecordPoll")
+	}
+}
+
 // Each method is counted and calls both hooks with its own name.
 func TestStore_EachMethodIsCountedAndHooked(t *testing.T) {
 	for method, do := range methods {
@@ -167,8 +198,8 @@ func TestStore_EachMethodIsCountedAndHooked(t *testing.T) {
 		if err := do(ctx, s); err != nil || len(order) != 2 {
 			t.Errorf("%s without hooks: %v, %q", method, err, order)
 		}
-		if s.Calls() != 2 || s.Calls(method) != 2 || s.Calls("none", method) != 2 || s.Calls("none") != 0 {
-			t.Errorf("%s: %d calls, %d of it, %d of another; want 2, 2 and 0", method, s.Calls(), s.Calls(method), s.Calls("none"))
+		if s.Calls() != 2 || s.Calls(method) != 2 || s.Calls(other(method), method) != 2 || s.Calls(other(method)) != 0 {
+			t.Errorf("%s: %d calls, %d of it, %d of another; want 2, 2 and 0", method, s.Calls(), s.Calls(method), s.Calls(other(method)))
 		}
 	}
 }
@@ -183,11 +214,11 @@ func TestStore_FailsBeforeOrAfterTheWork(t *testing.T) {
 			reached bool
 		}{
 			{"Fail", func(s *sessiontest.Store, err error) { s.Fail(err) }, errBroken, false},
-			{"Fail of it", func(s *sessiontest.Store, err error) { s.Fail(err, "none", method) }, errBroken, false},
-			{"Fail of another", func(s *sessiontest.Store, err error) { s.Fail(err, "none") }, nil, true},
+			{"Fail of it", func(s *sessiontest.Store, err error) { s.Fail(err, other(method), method) }, errBroken, false},
+			{"Fail of another", func(s *sessiontest.Store, err error) { s.Fail(err, other(method)) }, nil, true},
 			{"LoseAnswers", func(s *sessiontest.Store, err error) { s.LoseAnswers(err) }, errBroken, true},
 			{"LoseAnswers of it", func(s *sessiontest.Store, err error) { s.LoseAnswers(err, method) }, errBroken, true},
-			{"LoseAnswers of another", func(s *sessiontest.Store, err error) { s.LoseAnswers(err, "none") }, nil, true},
+			{"LoseAnswers of another", func(s *sessiontest.Store, err error) { s.LoseAnswers(err, other(method)) }, nil, true},
 		} {
 			inner := &reached{}
 			s := sessiontest.NewStore(inner)
@@ -244,7 +275,7 @@ func TestStore_DelayEndsWithTheContext(t *testing.T) {
 			}
 			for name, tell := range map[string]func(d time.Duration){
 				"all": func(d time.Duration) { s.Delay(d) },
-				"it":  func(d time.Duration) { s.Delay(d, "none", method) },
+				"it":  func(d time.Duration) { s.Delay(d, other(method), method) },
 			} {
 				inner.calls = nil
 				tell(time.Minute)
@@ -261,7 +292,7 @@ func TestStore_DelayEndsWithTheContext(t *testing.T) {
 					t.Errorf("%s, %s, no more: %v after %v", method, name, err, d)
 				}
 			}
-			s.Delay(time.Minute, "none")
+			s.Delay(time.Minute, other(method))
 			if d, err := took(t.Context()); d != 0 || err != nil {
 				t.Errorf("%s, a delay of another: %v after %v", method, err, d)
 			}
