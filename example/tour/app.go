@@ -22,6 +22,7 @@ type app struct {
 	factors    factors
 	tenants    tenantTable
 	identities identityTable
+	audit      *auditLog
 	clients    clients
 	sessions   *session.Manager
 	tokens     session.Tokens
@@ -48,13 +49,18 @@ func newApp(ctx context.Context, keys session.Keys, db base.Database, opts optio
 	if err != nil {
 		return nil, err
 	}
-	if err := rows.Migrate(ctx); err != nil {
-		return nil, err
+	a.audit = &auditLog{rows.AuditLog(keepAudit), a.users, logMail}
+	for _, migrate := range []func(context.Context) error{rows.Migrate, a.audit.Migrate} {
+		if err := migrate(ctx); err != nil {
+			return nil, err
+		}
 	}
 	a.sessions, err = session.New(keys, rows, session.Config{
 		App:                  "tour", // the first example is on localhost, too: browsers do not keep ports apart
+		AccessTTL:            opts.accessTTL,
 		TokenTTL:             opts.tokenTTL,
 		MayImpersonate:       a.mayImpersonate,
+		Audit:                a.audit,
 		OnEvent:              session.LogEvents(slog.Default()),
 		DangerouslyAllowHTTP: true,
 	})
@@ -139,6 +145,8 @@ func (a *app) routes() http.Handler {
 	admin := a.guard.RequireRole(roleAdmin)
 	mux.Handle("GET /people", admin(a.page(a.people)))
 	mux.Handle("POST /people/act", recent(admin(a.guard.RequireLive(a.page(a.act)))))
+	mux.Handle("POST /people/ban", recent(admin(a.guard.RequireLive(a.page(a.ban)))))
+	mux.Handle("GET /audit", admin(a.page(a.auditPage)))
 	mux.Handle("POST /people/stop", a.page(a.stopActing))
 
 	mux.Handle("GET /notes", a.page(a.notes))

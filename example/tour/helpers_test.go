@@ -283,6 +283,11 @@ func (a answer) has(status int, text string) {
 // inProcess is a tour whose parts a test can reach.
 func inProcess(t *testing.T) (*app, tour) {
 	t.Helper()
+	return inProcessWith(t, options{})
+}
+
+func inProcessWith(t *testing.T, opts options) (*app, tour) {
+	t.Helper()
 	file, mysql, postgres := databaseOf(t)
 	db, err := base.Open(t.Context(), file, mysql, postgres)
 	if err != nil {
@@ -295,7 +300,8 @@ func inProcess(t *testing.T) (*app, tour) {
 	}
 	server := httptest.NewUnstartedServer(nil)
 	started := tour{T: t, url: "http://" + server.Listener.Addr().String(), secret: rand.Text()}
-	a, err := newApp(t.Context(), keys, db, options{tokenTTL: 10 * time.Minute, secret: started.secret}, started.url)
+	opts.tokenTTL, opts.secret = 10*time.Minute, started.secret
+	a, err := newApp(t.Context(), keys, db, opts, started.url)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,8 +10,8 @@
 //
 // Read app.go first: the wiring and the routes. Then device.go and tokens.go, the pages, and
 // clients.go, who may use the endpoints of OAuth. A file each has the second factor (factor.go),
-// the switch between tenants (tenant.go), and administrators who act as a user (people.go). The
-// other files hold what every app has. They are shorter than those of the first example: copy
+// the switch between tenants (tenant.go), and administrators who act as a user (people.go). audit.go has
+// the audit log, and mails to users whom it concerns. The other files hold what every app has. They are shorter than those of the first example: copy
 // from there what limits failed logins.
 package main
 
@@ -54,12 +54,12 @@ func main() {
 
 // options are what the command line and the environment say.
 type options struct {
-	addr     string
-	db       string        // the SQLite file; the key file is beside it, also with another database
-	tokenTTL time.Duration // checked by session.New
-	secret   string        // of the client billing; empty: run makes one
-	provider *provider     // nil: there is none
-	keys     string        // what seals cookies and tokens; empty: the key file counts
+	addr                string
+	db                  string        // the SQLite file; the key file is beside it, also with another database
+	accessTTL, tokenTTL time.Duration // checked by session.New
+	secret              string        // of the client billing; empty: run makes one
+	provider            *provider     // nil: there is none
+	keys                string        // what seals cookies and tokens; empty: the key file counts
 
 	mysql, postgres string // a DSN, which holds a password; both empty: SQLite
 }
@@ -73,6 +73,7 @@ func parseFlags(flags *flag.FlagSet, args []string) (o options, err error) {
 	flags.StringVar(&o.db, "db", filepath.Join(folder, "sessionkit", "tour.db"), "SQLite `file`; the key file is beside it")
 	flags.StringVar(&o.mysql, "mysql", "", "use MySQL instead: a `DSN`; default: SESSION_MYSQL, which other users of the machine cannot read")
 	flags.StringVar(&o.postgres, "postgres", "", "use PostgreSQL instead: a `DSN`; default: SESSION_POSTGRES, which other users of the machine cannot read")
+	flags.DurationVar(&o.accessTTL, "access-ttl", 2*time.Minute, "how long an access cookie is accepted without asking the database")
 	flags.DurationVar(&o.tokenTTL, "token-ttl", 10*time.Minute, "how long an access token is accepted without asking the database")
 	flags.Func("oidc", "`issuer,client,secret` of an identity provider to log in with", func(text string) error {
 		p, err := parseProvider(text)

@@ -19,7 +19,7 @@ var pageFiles embed.FS
 // pages holds the templates by name, each with the layout around it.
 var pages = func() map[string]*template.Template {
 	parsed := map[string]*template.Template{}
-	for _, name := range []string{"home", "login", "device", "tokens", "devices", "factor", "vault", "people", "notes"} {
+	for _, name := range []string{"home", "login", "device", "tokens", "devices", "factor", "vault", "people", "audit", "notes"} {
 		parsed[name] = template.Must(template.ParseFS(pageFiles, "pages/layout.html", "pages/"+name+".html"))
 	}
 	return parsed
@@ -29,10 +29,12 @@ var pages = func() map[string]*template.Template {
 var notices = map[string]string{
 	"acting":      "You act as this user. The log names you, and the user sees you in the list of devices.",
 	"approved":    "The device is connected. It gets its tokens within a few seconds, and is in the list of your devices.",
+	"banned":      "This user is logged out everywhere, and cannot log in any more.",
 	"denied":      "The device is refused.",
 	"device":      "That device is logged out.",
 	"device-gone": "That device was already logged out.",
 	"logged-out":  "You are logged out.",
+	"nobody":      "There is no such user.",
 	"stopped":     "You are yourself again.",
 	"tenant":      "You work for another tenant now, in this browser.",
 }

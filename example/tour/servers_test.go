@@ -41,6 +41,11 @@ func TestTour_OnServers(t *testing.T) {
 				"an administrator":        TestPeople_AnAdministratorActsAsAUserAndComesBack,
 				"who acts":                TestPeople_NobodyElseActs,
 				"an address that is none": TestLogin_AnAddressThatIsNoneIsRefused,
+				"a theft":                 TestAudit_TellsATheft,
+				"a ban":                   TestAudit_TellsABan,
+				"an outage":               TestAudit_TellsAnOutage,
+				"a key rotation":          TestAudit_TellsAKeyRotation,
+				"a new device":            TestAudit_NewDevicesAreMailed,
 				"a database that is down": TestPages_ADatabaseThatIsDownIsTold,
 			} {
 				t.Run(name, test)
