@@ -32,7 +32,7 @@ func (s *Store) AuditLog(keep time.Duration) *AuditLog { return &AuditLog{s, kee
 // never alters an existing table. The error names all faults, one a line.
 func (l *AuditLog) Migrate(ctx context.Context) error {
 	s, t := l.store, l.store.names.audit
-	schema := strings.SplitAfter(l.Schema(), ";\n")
+	schema := strings.SplitAfter(l.schema(), ";\n")
 	schema = schema[:len(schema)-1]
 	found, err := s.columns(ctx, t)
 	if err == nil && len(found) == 0 {
@@ -67,13 +67,21 @@ func (l *AuditLog) permit(ctx context.Context, err error) string {
 		return ""
 	}
 	return "\nRun these statements once with an account that may create tables, also if the table exists:\n\t" +
-		strings.ReplaceAll(l.Schema()+l.store.grant(ctx, "SELECT, INSERT, DELETE", l.store.names.audit), "\n", "\n\t")
+		strings.ReplaceAll(l.schema()+l.store.grant(ctx, "SELECT, INSERT, DELETE", l.store.names.audit), "\n", "\n\t")
 }
 
-// Schema returns the SQL that Migrate runs when the table does not exist, for people who create
-// tables with another tool. Every statement ends with a semicolon and a newline, and may be run
-// again.
-func (l *AuditLog) Schema() string { return l.store.fillIn(l.store.dialect.auditSchema, "") }
+// AuditSchema returns the SQL that AuditLog.Migrate runs when the table does not exist, for people
+// who create tables with another tool. It needs no database. Every statement ends with a semicolon
+// and a newline, and may be run again. The error names every fault of cfg.
+func AuditSchema(cfg Config) (string, error) {
+	s, err := newStore(cfg)
+	if err != nil {
+		return "", err
+	}
+	return s.AuditLog(0).schema(), nil
+}
+
+func (l *AuditLog) schema() string { return l.store.fillIn(l.store.dialect.auditSchema, "") }
 
 // auditKey is the primary key of an entry: its time, so that the table grows at its end, and
 // then half of its ID. What comes again has the same key.

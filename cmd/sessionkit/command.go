@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sessionkit/sessionkit/session"
 	"github.com/sessionkit/sessionkit/session/store"
@@ -71,6 +72,8 @@ type invocation struct {
 	args []string
 
 	config, user, external, file, step string
+	actor                              string
+	since                              time.Duration
 	except                             texts
 	json, yes, unused                  bool
 
@@ -110,6 +113,12 @@ var flags = map[string]func(*flag.FlagSet, *invocation){
 	"step": func(f *flag.FlagSet, i *invocation) {
 		f.StringVar(&i.step, "step", "", "the `step`: add a new key last, use the last key first, drop the last key")
 	},
+	"actor": func(f *flag.FlagSet, i *invocation) {
+		f.StringVar(&i.actor, "actor", "", "who did it for somebody else: the `id` of a user, \"operator NAME\", or what the app says")
+	},
+	"since": func(f *flag.FlagSet, i *invocation) {
+		f.DurationVar(&i.since, "since", 24*time.Hour, "how far to look back: a `duration` such as 90m or 720h")
+	},
 	"unused": func(f *flag.FlagSet, i *invocation) {
 		f.BoolVar(&i.unused, "unused", false, "with -step drop: the event old-key no longer occurs on any node")
 	},
@@ -141,6 +150,7 @@ func commands() []command {
 		{name: "revoke", args: "[SESSION]", maxArgs: 1, flags: []string{"config", "user", "except", "external", "yes", "json"}, summary: "end one session of a user, all of a user, or those of an external id", run: revoke},
 		{name: "revoke-all", flags: []string{"config", "yes", "json"}, summary: "end every session of every user", run: revokeAll},
 		{name: "stats", flags: []string{"config", "json"}, summary: "count sessions", run: stats},
+		{name: "audit", flags: []string{"config", "user", "actor", "since", "json"}, summary: "print the audit log, if the app has one: who did what", run: audit},
 		{name: "completion", args: "bash|zsh", minArgs: 1, maxArgs: 1, words: []string{"bash", "zsh"}, summary: "print a script that completes commands and flags in a shell", run: completion},
 	}
 }

@@ -27,7 +27,7 @@ func TestCompletion_OffersWhatTheTableHas(t *testing.T) {
 	t.Parallel()
 	script := (&world{}).run(t, "completion", "bash").out
 	for _, c := range []struct{ words, want []string }{
-		{[]string{""}, []string{"key", "schema", "migrate", "doctor", "list", "show", "revoke", "revoke-all", "stats", "completion"}},
+		{[]string{""}, []string{"key", "schema", "migrate", "doctor", "list", "show", "revoke", "revoke-all", "stats", "audit", "completion"}},
 		{[]string{"re"}, []string{"revoke", "revoke-all"}},
 		{[]string{"key", ""}, []string{"new", "check", "rotate"}},
 		{[]string{"key", "rotate", "-step", ""}, []string{"add", "use", "drop"}},

@@ -28,6 +28,7 @@ type config struct {
 	file    string
 	dialect string
 	idKind  string
+	audit   bool // the app has the audit log: migrate and the like prepare it
 	store   sqlstore.Config
 
 	// Where the DSN is. It stands in no flag and not in the file: the first would show it to every user of the machine.
@@ -45,6 +46,7 @@ func (c *config) fields() map[string]any {
 		"id":             &c.store.ID,
 		"id_kind":        &c.idKind,
 		"id_column_type": &c.store.IDColumnType,
+		"audit":          &c.audit,
 		"epoch":          &c.store.Epoch,
 		"disabled":       &c.store.Disabled,
 		"roles":          &c.store.Roles,
@@ -98,8 +100,11 @@ func parseConfig(text []byte) (*config, error) {
 		}
 		if err := json.Unmarshal(raw[name], target); err != nil {
 			kind := "a text"
-			if name == "attrs" {
+			switch name {
+			case "attrs":
 				kind = "an object of texts"
+			case "audit":
+				kind = "true or false"
 			}
 			faults = append(faults, fmt.Errorf("%q is not %s", name, kind))
 		}

@@ -132,7 +132,7 @@ func (c sqliteConnector) Driver() driver.Driver { return c.driver }
 
 // sessions returns a Manager. Its keys are thrown away: only cookies need those of the app. It sets no limit of
 // sessions, so that the login of doctor ends none of the user's.
-func (i *invocation) sessions(d *database) (*session.Manager, error) {
+func (i *invocation) sessions(ctx context.Context, d *database) (*session.Manager, error) {
 	keys, err := session.ParseKeys(session.GenerateKey())
 	if err != nil {
 		return nil, err
@@ -141,21 +141,22 @@ func (i *invocation) sessions(d *database) (*session.Manager, error) {
 	if i.wrap != nil {
 		s = i.wrap(s)
 	}
-	return session.New(keys, s, session.Config{MaxSessions: -1})
+	return session.New(keys, s, i.audited(ctx, d, session.Config{MaxSessions: -1}))
 }
 
 // withSessions opens the database, and calls f with a Manager on it.
+// What f ends is in the audit log then, if the app has one.
 func (i *invocation) withSessions(ctx context.Context, f func(*database, *session.Manager) error) error {
 	d, err := i.openDatabase(ctx)
 	if err != nil {
 		return err
 	}
 	defer d.close()
-	sessions, err := i.sessions(d)
+	sessions, err := i.sessions(ctx, d)
 	if err != nil {
 		return err
 	}
-	return f(d, sessions)
+	return errors.Join(f(d, sessions), checkAudit(sessions))
 }
 
 // find reads a session and the clock of the database.

@@ -40,6 +40,13 @@ func printSchema(ctx context.Context, i *invocation) error {
 	} else if schema, err = sqlstore.Schema(cfg.store); err != nil {
 		return err
 	}
+	if cfg.audit {
+		auditSchema, err := sqlstore.AuditSchema(cfg.store)
+		if err != nil {
+			return err
+		}
+		schema += auditSchema
+	}
 	fmt.Fprint(i.out, schema)
 	return nil
 }
@@ -55,7 +62,7 @@ func (d *database) examine(ctx context.Context) (x examination) {
 	ctx, cancel := context.WithTimeout(ctx, migrateTimeout)
 	defer cancel()
 	var err error
-	for _, statement := range d.watch.examine(func() { err = d.store.Migrate(ctx) }) {
+	for _, statement := range d.watch.examine(func() { err = d.migrate(ctx) }) {
 		line, _, _ := strings.Cut(strings.TrimSpace(statement), "\n")
 		x.changes = append(x.changes, strings.TrimSuffix(line, " ("))
 	}
@@ -69,6 +76,15 @@ func (d *database) examine(ctx context.Context) (x examination) {
 		}
 	}
 	return x
+}
+
+// migrate migrates the kit's tables, and the table of the audit log if the configuration names it.
+func (d *database) migrate(ctx context.Context) error {
+	err := d.store.Migrate(ctx)
+	if d.cfg.audit {
+		err = errors.Join(err, d.store.AuditLog(0).Migrate(ctx))
+	}
+	return err
 }
 
 // migrate creates or upgrades the kit's tables. It asks only if that changes something.
@@ -91,7 +107,7 @@ func migrate(ctx context.Context, i *invocation) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, migrateTimeout)
 	defer cancel()
-	if err := d.store.Migrate(ctx); err != nil {
+	if err := d.migrate(ctx); err != nil {
 		return err
 	}
 	fmt.Fprintln(i.out, "done: the tables are those of this release, and nothing is missing")
@@ -243,10 +259,10 @@ func (i *invocation) measureRefresh(ctx context.Context, d *database) (cost *ref
 	if err != nil {
 		return nil, err
 	}
-	sessions, err := session.New(keys, d.store, session.Config{
+	sessions, err := session.New(keys, d.store, i.audited(ctx, d, session.Config{
 		AccessTTL: time.Second, IdleTimeout: time.Minute, AbsoluteTimeout: time.Minute,
 		MaxSessions: -1, // or the login would end one of the user's
-	})
+	}))
 	if err != nil {
 		return nil, err
 	}
@@ -259,7 +275,7 @@ func (i *invocation) measureRefresh(ctx context.Context, d *database) (cost *ref
 		return nil, err
 	}
 	defer func() {
-		err = errors.Join(err, sessions.Revoke(context.WithoutCancel(ctx), i.user, verdict.Session().ID))
+		err = errors.Join(err, sessions.Revoke(context.WithoutCancel(ctx), i.user, verdict.Session().ID), checkAudit(sessions))
 	}()
 	kept.take(verdict)
 	for range 2 {

@@ -40,7 +40,7 @@ func TestTour(t *testing.T) {
 			folder := t.TempDir()
 			w := &tour{world: &world{folder: folder, dialect: c.dialect, dsn: c.dsn(t, folder)}, programs: programs, keys: filepath.Join(folder, "app.keys")}
 			w.args = []string{"-oidc", startProvider(t) + "," + providerClient + "," + providerSecret}
-			w.env = map[string]string{"DATABASE_DSN": w.dsn, "SESSIONKIT_CONFIG": w.writeConfig(t, `{
+			w.env = map[string]string{"DATABASE_DSN": w.dsn, "SUDO_USER": "alice", "SESSIONKIT_CONFIG": w.writeConfig(t, `{
 				"dialect": "`+c.dialect+`", "dsn_env": "DATABASE_DSN",
 				"attrs": {"name": "name", "email": "email", "tenants": "`+c.tenants+`"}
 			}`)}
@@ -128,6 +128,8 @@ func (w *tour) showsAndEndsSessions(t *testing.T) {
 	all = []*client{w.login(t, "Firefox", "ada"), w.login(t, "Safari", "grace")}
 	end("revoke-user.txt", all[:1], "revoke", "-user", "1", "-yes")
 	end("revoke-all.json", all, "revoke-all", "-yes", "-json")
+	w.prints(t, "audit.txt", exitDone, "audit", "-actor", "operator alice")
+	w.prints(t, "audit.json", exitDone, "audit", "-actor", "operator alice", "-json")
 
 	t.Logf("after a command has ended, the tour refuses the sessions within: %s", strings.Join(took, ", "))
 	dbtest.Report(t, "how soon the tour sees a command", w.dialect+": "+strings.Join(took, ", "))

@@ -5,7 +5,7 @@ _sessionkit() {
 		-step) COMPREPLY=($(compgen -W "add use drop" -- "$current")); return ;;
 	esac
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		COMPREPLY=($(compgen -W "key schema migrate doctor list show revoke revoke-all stats completion" -- "$current"))
+		COMPREPLY=($(compgen -W "key schema migrate doctor list show revoke revoke-all stats audit completion" -- "$current"))
 		return
 	fi
 	case "$name" in
@@ -24,6 +24,7 @@ _sessionkit() {
 		"revoke") words="-config -except -external -json -user -yes -h" ;;
 		"revoke-all") words="-config -json -yes -h" ;;
 		"stats") words="-config -json -h" ;;
+		"audit") words="-actor -config -json -since -user -h" ;;
 		"completion") words="bash zsh -h" ;;
 	esac
 	COMPREPLY=($(compgen -W "$words" -- "$current"))
