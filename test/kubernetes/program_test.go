@@ -134,7 +134,7 @@ func launch(t *testing.T, v *volume, args ...string) *pod {
 	}
 	all = append(all, "-addr=127.0.0.1:0", "-probes=127.0.0.1:0", "-every=50ms")
 	p := &pod{t: t, cmd: exec.Command(binary, append(all, args...)...), ended: make(chan struct{})}
-	p.cmd.Env = []string{"DEMO_PASSWORD=" + password, "TMPDIR=/nonexistent"}
+	p.cmd.Env = []string{"DEMO_PASSWORD=" + password, "TMPDIR=/nonexistent", "GODEBUG=" + os.Getenv("GODEBUG")} // make test-fips sets that
 	p.cmd.Dir = "/"
 	p.cmd.Stdout, p.cmd.Stderr = p, p
 	if err := p.cmd.Start(); err != nil {
