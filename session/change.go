@@ -17,7 +17,7 @@ import (
 // Data back. On other nodes this takes effect within about a second with Run, and else at
 // the next refresh.
 //
-// It raises no event of its own: to audit it, log the call.
+// It raises no event of its own, and no entry of Config.Audit: to audit it, log the call.
 //
 // The request must carry the refresh cookie of its session, as every request of a browser
 // does. An error that Is ErrUnauthenticated says that it has none, or that of another session
