@@ -37,6 +37,8 @@ func keyNew(_ context.Context, i *invocation) error {
 }
 
 // keyCheck says whether keys are good. It prints none.
+//
+// The names are those that apps log, and that the audit log has: see session.Keys.Names.
 func keyCheck(_ context.Context, i *invocation) error {
 	source, text := "the standard input", ""
 	switch {
@@ -56,15 +58,22 @@ func keyCheck(_ context.Context, i *invocation) error {
 		}
 		text = string(content)
 	}
-	if _, err := session.ParseKeys(text); err != nil {
+	keys, err := session.ParseKeys(text)
+	if err != nil {
 		return fmt.Errorf("%s: %w", source, err)
 	}
-	n := len(splitKeys(text))
+	names := keys.Names()
 	if i.json {
-		return printJSON(i.out, map[string]int{"keys": n})
+		return printJSON(i.out, checkedKeys{len(names), names})
 	}
-	fmt.Fprintf(i.out, "%s: %s, good\n", printable(source), count(n, "key"))
+	fmt.Fprintf(i.out, "%s: %s, good: %s\n", printable(source), count(len(names), "key"), strings.Join(names, ", "))
 	return nil
+}
+
+// checkedKeys is what key check prints as JSON.
+type checkedKeys struct {
+	Keys  int      `json:"keys"`
+	Names []string `json:"names"`
 }
 
 // splitKeys separates keys as session.ParseKeys does.

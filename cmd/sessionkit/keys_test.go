@@ -82,10 +82,11 @@ func TestKeyCheck_SaysWhetherKeysAreGoodAndPrintsNone(t *testing.T) {
 		})
 	}
 	w.env["SESSION_KEYS"] = a + "," + b
-	var n map[string]int
-	w.run(t, "key", "check", "-json").decode(t, &n)
-	if n["keys"] != 2 {
-		t.Errorf("it counts %v", n)
+	var checked checkedKeys
+	w.run(t, "key", "check", "-json").decode(t, &checked)
+	keys, err := session.ParseKeys(a + "," + b)
+	if err != nil || checked.Keys != 2 || !slices.Equal(checked.Names, keys.Names()) {
+		t.Errorf("it prints %+v, %v", checked, err)
 	}
 	w.run(t, "key", "check", "-file", filepath.Join(w.folder, "none")).want(t, exitFailed, "no such file")
 }

@@ -90,6 +90,16 @@ func worldOn(t *testing.T, folder, dialect, driver, dsn, users string) *world {
 // start migrates the database, and starts the app.
 func (w *world) start(t *testing.T) {
 	t.Helper()
+	w.prepare(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); w.app.Run(ctx) }()
+	t.Cleanup(func() { cancel(); <-done })
+}
+
+// prepare migrates the database, and makes the app, whose Run does not prune the rows.
+func (w *world) prepare(t *testing.T) {
+	t.Helper()
 	if err := w.store.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -100,10 +110,6 @@ func (w *world) start(t *testing.T) {
 	if w.app, err = session.New(keys, w.store, session.Config{MaxSessions: -1}); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() { defer close(done); w.app.Run(ctx) }()
-	t.Cleanup(func() { cancel(); <-done })
 }
 
 func (w *world) exec(t *testing.T, query string) {
@@ -194,6 +200,7 @@ var (
 	anOffset  = regexp.MustCompile(`\d+ ms (ahead of|behind)`)
 	anAge     = regexp.MustCompile(`was [0-9hms]+ ago`)
 	aKey      = regexp.MustCompile(`[A-Za-z0-9+/]{43}=`)
+	aKeyName  = regexp.MustCompile(`\b[0-9a-f]{8}\b`)
 	aNumber   = regexp.MustCompile(`("clock_ahead_ms"|"microseconds"): -?\d+`)
 )
 
@@ -213,6 +220,7 @@ func (w *world) golden(t *testing.T, name, got string) {
 	got = anOffset.ReplaceAllString(got, "0 ms ahead of")
 	got = anAge.ReplaceAllString(got, "was 0s ago")
 	got = aKey.ReplaceAllString(got, "KEY")
+	got = aKeyName.ReplaceAllString(got, "KEY-NAME")
 	for text, mask := range w.masked {
 		got = strings.ReplaceAll(got, text, mask)
 	}

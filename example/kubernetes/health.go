@@ -42,10 +42,10 @@ func (h *health) setStartup(err error) {
 	h.startup = err.Error()
 }
 
-func (h *health) setKeys(digests []string, fault error) {
+func (h *health) setKeys(names []string, fault error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.keys, h.keysFault = digests, ""
+	h.keys, h.keysFault = names, ""
 	if fault != nil {
 		h.keysFault = fault.Error()
 	}
@@ -74,7 +74,7 @@ func (h *health) observe(e session.Event) {
 type readiness struct {
 	Status    string   `json:"status"`               // ready, store down, or not ready
 	Reason    string   `json:"reason,omitempty"`     // why it is not ready
-	Keys      []string `json:"keys"`                 // digests of the keys in use; the first one seals
+	Keys      []string `json:"keys"`                 // names of the keys in use; the first one seals
 	KeysError string   `json:"keys_error,omitempty"` // why the file of the keys is not what is in use
 }
 

@@ -2,12 +2,9 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"log/slog"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/sessionkit/sessionkit/session"
@@ -19,11 +16,11 @@ import (
 type keyFile struct {
 	name   string
 	log    *slog.Logger
-	report func(digests []string, fault error) // tells what is in use, and why the file is not
+	report func(names []string, fault error) // tells what is in use, and why the file is not
 
-	text    string   // the content in use
-	digests []string // of its keys
-	fault   string   // of the file now; empty: its content is in use
+	text  string   // the content in use
+	names []string // of its keys, which are no secrets: see session.Keys.Names
+	fault string   // of the file now; empty: its content is in use
 }
 
 // load reads the keys for the start, which fails without them.
@@ -32,9 +29,9 @@ func (f *keyFile) load() (session.Keys, error) {
 	if err != nil {
 		return keys, err
 	}
-	f.text, f.digests = text, digests(text)
-	f.report(f.digests, nil)
-	f.log.Info("keys loaded", "keys", f.digests)
+	f.text, f.names = text, keys.Names()
+	f.report(f.names, nil)
+	f.log.Info("keys loaded", "keys", f.names)
 	return keys, nil
 }
 
@@ -69,23 +66,23 @@ func (f *keyFile) refresh(setKeys func(session.Keys) error) {
 		err = setKeys(keys)
 	}
 	if err != nil {
-		f.report(f.digests, err)
+		f.report(f.names, err)
 		if f.fault != err.Error() { // once, not every few seconds
 			f.fault = err.Error()
-			f.log.Error("the keys in use stay: the file of the keys is faulty", "keys", f.digests, "error", err)
+			f.log.Error("the keys in use stay: the file of the keys is faulty", "keys", f.names, "error", err)
 		}
 		return
 	}
 	if text != f.text {
-		before := f.digests
-		f.text, f.digests = text, digests(text)
-		level, what := judge(before, f.digests)
-		f.log.Log(context.Background(), level, what, "before", before, "keys", f.digests)
+		before := f.names
+		f.text, f.names = text, keys.Names()
+		level, what := judge(before, f.names)
+		f.log.Log(context.Background(), level, what, "before", before, "keys", f.names)
 	} else if f.fault != "" {
-		f.log.Info("the file of the keys is good again", "keys", f.digests)
+		f.log.Info("the file of the keys is good again", "keys", f.names)
 	}
 	f.fault = ""
-	f.report(f.digests, nil)
+	f.report(f.names, nil)
 }
 
 // judge says what a change of the keys means. Each pod sees the change at a time of its own, up to
@@ -99,15 +96,4 @@ func judge(before, after []string) (slog.Level, string) {
 	default:
 		return slog.LevelInfo, "keys changed"
 	}
-}
-
-// digests names keys. The first 32 bits of the SHA-256 of 32 random bytes or more tell nothing of use
-// about them. An operator gets the same name from: printf %s "$KEY" | sha256sum | cut -c1-8.
-func digests(text string) (names []string) {
-	separator := func(r rune) bool { return r == ',' || r <= ' ' } // as session.ParseKeys
-	for _, key := range strings.FieldsFunc(text, separator) {
-		sum := sha256.Sum256([]byte(key))
-		names = append(names, hex.EncodeToString(sum[:4]))
-	}
-	return names
 }

@@ -2,8 +2,6 @@ package kubernetes
 
 import (
 	"bufio"
-	"crypto/sha256"
-	"encoding/hex"
 	"io"
 	"net"
 	"net/http"
@@ -20,13 +18,13 @@ import (
 	"github.com/sessionkit/sessionkit/test/internal/nodetest"
 )
 
-// digests are what the program calls keys, as an operator computes them.
-func digests(keys []string) (names []string) {
-	for _, key := range keys {
-		sum := sha256.Sum256([]byte(key))
-		names = append(names, hex.EncodeToString(sum[:])[:8])
+// namesOf are what the program calls keys, as sessionkit key check does.
+func namesOf(keys []string) []string {
+	parsed, err := session.ParseKeys(strings.Join(keys, " "))
+	if err != nil {
+		panic(err)
 	}
-	return names
+	return parsed.Names()
 }
 
 func secret(dsn string, keys ...string) map[string]string {
@@ -83,7 +81,7 @@ func TestPod_FollowsTheKeysOfItsSecret(t *testing.T) {
 			return err == nil && strings.Contains(r.KeysError, c.says)
 		})
 		r, err := p.ready()
-		if err != nil || r.Status != "ready" || r.Code != http.StatusOK || strings.Join(r.Keys, " ") != strings.Join(digests([]string{first, second}), " ") {
+		if err != nil || r.Status != "ready" || r.Code != http.StatusOK || strings.Join(r.Keys, " ") != strings.Join(namesOf([]string{first, second}), " ") {
 			t.Errorf("keys that are %s: %+v, %v; want the keys before, and ready", c.name, r, err)
 		}
 		sees(t, b, "with keys that are "+c.name)

@@ -248,7 +248,7 @@ func (p *pod) uses(keys ...string) (r report) {
 	p.until("the keys are in use", func() bool {
 		var err error
 		r, err = p.ready()
-		return err == nil && r.KeysError == "" && slices.Equal(r.Keys, digests(keys))
+		return err == nil && r.KeysError == "" && slices.Equal(r.Keys, namesOf(keys))
 	})
 	return r
 }
