@@ -75,7 +75,12 @@ func allSQL(t *testing.T, cfg sqlstore.Config) (map[string]string, bool) {
 		}
 		return nil, false
 	}
+	audit, err := sqlstore.AuditSchema(cfg)
+	if err != nil {
+		t.Fatalf("AuditSchema refuses what New accepts: %v", err)
+	}
 	all := maps.Clone(s.Statements())
+	all["audit schema"] = audit
 	if schemaErr == nil {
 		all["schema"] = text
 	}
@@ -109,7 +114,7 @@ func plainConfig(cfg sqlstore.Config) (plain sqlstore.Config, names map[token]to
 	plain = cfg
 	plain.Sessions = name(cfg.Sessions, "sessions", "plain_sessions")
 	for _, suffix := range []string{"_epoch", "_by_user", "_by_external", "_by_change", "_by_expiry",
-		"_devices", "_devices_by_code", "_devices_by_network", "_devices_by_end"} {
+		"_devices", "_devices_by_code", "_devices_by_network", "_devices_by_end", "_audit", "_audit_by_user", "_audit_by_actor"} {
 		sessions := names[quoted("plain_sessions")]
 		names[quoted("plain_sessions"+suffix)] = sessions[:len(sessions)-1] + suffix + sessions[len(sessions)-1:]
 	}

@@ -100,9 +100,9 @@ type syntax struct {
 	// as it is, and hides no other error. The column is one that a shard may change.
 	onConflict func(table, column string) string
 
-	// insertNew begins an INSERT of entries that leaves those that are there as they are, and
-	// needs no right to UPDATE. endInsertNew ends it.
-	insertNew, endInsertNew string
+	// insertNew is an INSERT into a table that leaves the rows that are there as they are, and
+	// needs no right to UPDATE.
+	insertNew func(table, columnsAndValues string) string
 
 	// sameBytes is true when two texts have the same bytes, whatever their
 	// collations.
@@ -303,6 +303,11 @@ func noPrefix(string) string { return "" }
 
 // questionMarks is syntax.bind for databases whose placeholder is ?.
 func questionMarks(statement string) string { return statement }
+
+// insertUnlessThere is syntax.insertNew for databases with ON CONFLICT.
+func insertUnlessThere(table, rest string) string {
+	return "INSERT INTO " + table + rest + " ON CONFLICT DO NOTHING"
+}
 
 // asItIs is for dialects that need not rewrite an expression or a name.
 func asItIs(text string) string { return text }

@@ -29,7 +29,7 @@ func (s *Store) Statements() map[string]string {
 		"findDevice": s.sql.findDevice, "findUserCode": s.sql.findUserCode, "recordPoll": s.sql.recordPoll, "decideDevice": s.sql.decideDevice,
 		"findOverDevices": s.sql.findOverDevices, "pruneDevices": s.sql.pruneDevices + placeholders(7) + s.sql.endOfIDs,
 
-		"listAudit": s.sql.listAudit, "findOldAudit": s.sql.findOldAudit, "pruneAudit": s.sql.pruneAudit + placeholders(7) + s.sql.endOfIDs,
+		"appendAudit": s.sql.appendAudit, "listAudit": s.sql.listAudit, "findOldAudit": s.sql.findOldAudit, "pruneAudit": s.sql.pruneAudit + placeholders(7) + s.sql.endOfIDs,
 	}
 }
 

@@ -44,7 +44,7 @@ var mysqlDialect = dialect{
 			return "ON DUPLICATE KEY UPDATE " + table + "." + column + " = " + table + "." + column
 		},
 		// It would also cut what is too long, which no entry is.
-		insertNew: "INSERT IGNORE INTO ",
+		insertNew: func(table, rest string) string { return "INSERT IGNORE INTO " + table + rest },
 		sameBytes: func(a, b string) string {
 			bytes := func(s string) string { return "CAST(CONVERT(" + s + " USING utf8mb4) AS BINARY)" }
 			return bytes(a) + " = " + bytes(b)

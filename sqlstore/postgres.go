@@ -52,7 +52,7 @@ var postgresDialect = dialect{
 		// clock_timestamp() would be another time for each row, and no index would be used.
 		now:        "(EXTRACT(EPOCH FROM statement_timestamp()) * 1000000)::BIGINT",
 		onConflict: func(string, string) string { return "ON CONFLICT DO NOTHING" },
-		insertNew:  "INSERT INTO ", endInsertNew: " ON CONFLICT DO NOTHING",
+		insertNew:  insertUnlessThere,
 		sameBytes: func(a, b string) string {
 			return "CAST(" + a + ` AS TEXT) COLLATE "C" = CAST(` + b + ` AS TEXT) COLLATE "C"`
 		},

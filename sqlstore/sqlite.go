@@ -38,7 +38,7 @@ var sqliteDialect = dialect{
 		// round, but not to cut off.
 		now:        "(CAST(ROUND(unixepoch('subsec') * 1000) AS INTEGER) * 1000)",
 		onConflict: func(string, string) string { return "ON CONFLICT DO NOTHING" },
-		insertNew:  "INSERT INTO ", endInsertNew: " ON CONFLICT DO NOTHING",
+		insertNew:  insertUnlessThere,
 		sameBytes: func(a, b string) string {
 			return "CAST(" + a + " AS BLOB) = CAST(" + b + " AS BLOB)"
 		},

@@ -288,7 +288,7 @@ WHERE id = ? AND decision IS NULL AND ends_at > {now}`),
 		pruneDevices:    r.Replace(`DELETE FROM {devices} WHERE {id of devices in}`),
 
 		// {rows} are the values. An entry that is there stays as it is.
-		appendAudit: r.Replace(d.insertNew + `{audit} (` + auditColumns + `) VALUES {rows}` + d.endInsertNew),
+		appendAudit: r.Replace(d.insertNew(`{audit}`, ` (`+auditColumns+`) VALUES {rows}`)),
 		// Entries adds its conditions.
 		listAudit:    r.Replace(`SELECT ` + auditColumns + ` FROM {audit} WHERE id > ?`),
 		findOldAudit: r.Replace(`SELECT id FROM {audit} WHERE id < ? ORDER BY id LIMIT ?`),
