@@ -91,6 +91,9 @@ func TestAuditLog_EntriesByUserActorAndTimePageByPage(t *testing.T) {
 	if _, err := log.Entries(t.Context(), sqlstore.AuditQuery{Limit: 1001}); err == nil {
 		t.Error("a page of 1001 entries; want an error")
 	}
+	if err := log.Append(t.Context(), []store.AuditEntry{{ID: newID(), At: time.Now().AddDate(-20, 0, 0), Action: store.AuditLogin}}); err != nil {
+		t.Fatal(err)
+	}
 	if n, err := log.Prune(t.Context(), 100); n != 0 || err != nil {
 		t.Errorf("Prune removed %d, %v; want none of a log that keeps all", n, err)
 	}
