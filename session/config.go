@@ -96,7 +96,15 @@ type Config struct {
 	// list of devices; the kit keeps at most 45 bytes of it. Default: the host of
 	// r.RemoteAddr, which behind a proxy is the proxy's. It must be safe for
 	// concurrent use.
+	//
+	// MaskIP shortens it. What is empty is not kept; but the logins of devices are counted by
+	// network: see Tokens.BeginDevice. Login.IP is kept as it is.
 	ClientIP func(r *http.Request) string
+
+	// UserAgent returns the user agent of a request, for the same; the kit keeps at most 255
+	// bytes of it. Default: r.UserAgent(). Let it return an empty text to keep none: Fingerprint
+	// does without. It must be safe for concurrent use.
+	UserAgent func(r *http.Request) string
 
 	// OnEvent, if not nil, is called for each Event, by the goroutine of the request
 	// or by a goroutine of the Manager. It must be safe for concurrent use, and
@@ -153,6 +161,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.ClientIP == nil {
 		c.ClientIP = remoteHost
+	}
+	if c.UserAgent == nil {
+		c.UserAgent = (*http.Request).UserAgent
 	}
 	if c.OnEvent == nil {
 		c.OnEvent = func(Event) {}

@@ -102,6 +102,8 @@ type DeviceRequest struct {
 //
 // An error that Is ErrSlowDown says that 50 devices of this network began in the last 10
 // minutes: of an IPv4 address (see Config.ClientIP), or of the first 64 bits of an IPv6 address.
+// Of addresses that MaskIP has shortened, 256 neighbours or a customer's whole network share the
+// 50; if ClientIP returns nothing, all the world does, and any stranger can use them up.
 // Logins that begin at the same moment may exceed the limit.
 // ErrStoreUnavailable says that the store gave no answer. Any other error is a fault of the
 // client's name, of the store or of the configuration.
@@ -117,7 +119,7 @@ func (ts Tokens) BeginDevice(r *http.Request, client string) (DeviceCodes, error
 		return DeviceCodes{}, err
 	}
 	m.checkSetup(r)
-	ip := clip(m.cfg.ClientIP(r), maxIP)
+	ip, agent := m.events.client(r)
 	if !m.begun.allow(networkOf(ip, 48)) {
 		return DeviceCodes{}, ErrSlowDown
 	}
@@ -131,7 +133,7 @@ func (ts Tokens) BeginDevice(r *http.Request, client string) (DeviceCodes, error
 	first := d.first()
 	n := store.NewDeviceLogin{
 		ID: first.sessionID(), Confirmed: first.digest(), Live: first.live().digest(),
-		Client: client, UserAgent: clip(r.UserAgent(), maxUserAgent), IP: ip, Network: networkOf(ip, 64),
+		Client: client, UserAgent: agent, IP: ip, Network: networkOf(ip, 64),
 		Lifetime: deviceLife, Interval: pollInterval,
 	}
 	code := newUserCode()

@@ -23,7 +23,7 @@ type Event struct {
 	UserID    string // empty if no user is known
 	Actor     string // who acts as UserID, see Login.Actor; empty if nobody does, or it is not known
 	IP        string // the request's, see Config.ClientIP; empty if no request caused the event
-	UserAgent string // the request's, at most 255 bytes; may be empty
+	UserAgent string // the request's, at most 255 bytes, see Config.UserAgent; may be empty
 	Err       error  // for EventRefused, EventStoreError, EventStoreDown, EventSuspicious, EventMisconfigured, EventAuditLost, and EventEnded of a deleted user
 
 	// Detail says how the user has logged in, for EventIssued, and why the session was revoked,
@@ -181,15 +181,16 @@ func LogEvents(log *slog.Logger) func(Event) {
 
 // events counts events and passes them on. It is safe for concurrent use.
 type events struct {
-	counts   map[EventKind]*atomic.Uint64 // not changed after newEvents
-	pace     *pace
-	onEvent  func(Event)
-	clientIP func(*http.Request) string
-	audit    *auditTrail // nil: there is no audit log
+	counts    map[EventKind]*atomic.Uint64 // not changed after newEvents
+	pace      *pace
+	onEvent   func(Event)
+	clientIP  func(*http.Request) string
+	userAgent func(*http.Request) string
+	audit     *auditTrail // nil: there is no audit log
 }
 
 func newEvents(cfg Config) *events {
-	e := &events{map[EventKind]*atomic.Uint64{}, newPace(raisedOncePerMinute, time.Minute), cfg.OnEvent, cfg.ClientIP, nil}
+	e := &events{map[EventKind]*atomic.Uint64{}, newPace(raisedOncePerMinute, time.Minute), cfg.OnEvent, cfg.ClientIP, cfg.UserAgent, nil}
 	for _, known := range eventTable {
 		e.counts[known.kind] = new(atomic.Uint64)
 	}
@@ -219,7 +220,7 @@ func (e *events) tell(r *http.Request, event Event) {
 
 // client returns what is known of the client of a request.
 func (e *events) client(r *http.Request) (ip, userAgent string) {
-	return clip(e.clientIP(r), maxIP), clip(r.UserAgent(), maxUserAgent)
+	return clip(e.clientIP(r), maxIP), clip(e.userAgent(r), maxUserAgent)
 }
 
 // remoteHost is the default of Config.ClientIP.

@@ -45,7 +45,7 @@ type Login struct {
 	// to come: now.
 	AuthTime time.Time
 
-	// IP is shown in the list of devices. Empty: what Config.ClientIP returns.
+	// IP is shown in the list of devices, as it is. Empty: what Config.ClientIP returns.
 	IP string
 
 	// Methods are how the user has proved who they are, such as "pwd" and "otp" (RFC 8176
@@ -238,7 +238,7 @@ func (m *Manager) newSession(r *http.Request, t refreshTicket, login Login) stor
 		Confirmed: t.digest(),
 		Lifetime:  absolute,
 		RetainFor: m.spans.of(t.client).retainFor(m.cfg.idle(t, login.IdleTimeout)),
-		UserAgent: clip(r.UserAgent(), maxUserAgent),
+		UserAgent: clip(m.cfg.UserAgent(r), maxUserAgent),
 		IP:        clip(cmp.Or(login.IP, m.cfg.ClientIP(r)), maxIP),
 
 		Fingerprint:    looks,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -71,4 +72,38 @@ func ExampleConfig_clientIP() {
 	}
 	fmt.Println("logged in from", devices[0].IP)
 	// Output: logged in from 203.0.113.9
+}
+
+// The app keeps the network of a client, and nothing of its user agent. The example stands
+// behind a proxy as that of Config.ClientIP does.
+func ExampleMaskIP() {
+	sessions := exampleSessions(exampleUsers(), session.Config{
+		ClientIP: func(r *http.Request) string {
+			peer, _, _ := net.SplitHostPort(r.RemoteAddr)
+			if ip := net.ParseIP(peer); ip != nil && (ip.IsLoopback() || ip.IsPrivate()) {
+				peer = r.Header.Get("X-Forwarded-For")
+			}
+			return session.MaskIP(peer)
+		},
+		UserAgent: func(*http.Request) string { return "" }, // switched off
+	})
+	r := sessiontest.NewBrowser(nil).NewRequest("POST", "/login", nil)
+	r.RemoteAddr = "10.0.0.7:40312"
+	for _, ip := range []string{"203.0.113.9", "2001:db8:1:2::3", "203.0.113.9, 10.0.0.8"} {
+		r.Header.Set("X-Forwarded-For", ip)
+		if _, err := sessions.Issue(r, session.Login{UserID: "1", Epoch: 1}); err != nil {
+			panic(err)
+		}
+	}
+	devices, err := sessions.List(context.Background(), "1", "")
+	if err != nil {
+		panic(err)
+	}
+	for _, d := range slices.Backward(devices) { // the list begins with the newest
+		fmt.Printf("logged in from %q with %q\n", d.IP, d.UserAgent)
+	}
+	// Output:
+	// logged in from "203.0.113.0" with ""
+	// logged in from "2001:db8:1::" with ""
+	// logged in from "" with ""
 }
