@@ -170,6 +170,9 @@ func TestAudit_TellsAnOutage(t *testing.T) {
 	for i, line := range got {
 		got[i], _, _ = strings.Cut(line, "sessions:") // what the driver says
 	}
+	if len(got) > 1 && strings.HasPrefix(got[0], "store-down") { // the probe may end before the logout does
+		got[0], got[1] = got[1], got[0]
+	}
 	if want := []string{
 		"session-ended, user 1, session A" + local + ": logout, on this node: the store does not answer, and is told later",
 		"store-down: ", "store-back", "session-ended, session A: logout",
