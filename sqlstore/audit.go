@@ -84,13 +84,15 @@ func AuditSchema(cfg Config) (string, error) {
 func (l *AuditLog) schema() string { return l.store.fillIn(l.store.dialect.auditSchema, "") }
 
 // auditKey is the primary key of an entry: its time, so that the table grows at its end, and
-// then half of its ID. What comes again has the same key.
+// then half of its ID. What comes again has the same key. A time before 1970 has the lowest
+// key: a negative one would be the highest, and Prune would remove all.
 func auditKey(e *store.AuditEntry) []byte {
-	key := binary.BigEndian.AppendUint64(nil, uint64(e.At.UnixMicro()))
+	key := binary.BigEndian.AppendUint64(nil, uint64(max(0, e.At.UnixMicro())))
 	return append(key, e.ID[8:]...)
 }
 
-// Append implements store.AuditLog with one statement.
+// Append implements store.AuditLog with one statement. An entry of the app's own needs an ID, such
+// as 16 random bytes, and a time.
 func (l *AuditLog) Append(ctx context.Context, entries []store.AuditEntry) error {
 	if len(entries) == 0 {
 		return nil
@@ -98,6 +100,9 @@ func (l *AuditLog) Append(ctx context.Context, entries []store.AuditEntry) error
 	var args []any
 	for i := range entries {
 		e := &entries[i]
+		if e.ID.IsZero() || e.At.IsZero() { // the next one of this kind would count as known, and be lost
+			return failed("writing the audit log", fmt.Errorf("the entry %q has no ID or no time: set both", e.Action))
+		}
 		args = append(args, auditKey(e), e.At.UnixMicro(), []byte(e.Action), []byte(e.UserID), orNull(e.SessionID[:], e.SessionID.IsZero()), []byte(e.Actor), orNull(e.ActorSession[:], e.ActorSession.IsZero()),
 			[]byte(e.IP), []byte(e.UserAgent), []byte(e.Detail))
 	}

@@ -172,3 +172,30 @@ func TestAuditLog_MigrateRefusesAnotherTable(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A log that keeps entries for longer than there are computers keeps them.
+func TestAuditLog_TimesBefore1970AreTheOldest(t *testing.T) {
+	log := newApp(t, integerUsers, sqlstore.Config{}).auditLog(t, 100*365*24*time.Hour)
+	if err := log.Append(t.Context(), []store.AuditEntry{{ID: newID(), At: noon, Action: store.AuditLogin}}); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := log.Prune(t.Context(), 10); n != 0 || err != nil {
+		t.Errorf("Prune of a log that keeps entries for 100 years removed %d, %v; want none", n, err)
+	}
+	if got := entries(t, log, sqlstore.AuditQuery{Since: time.Unix(-1, 0)}); len(got) != 1 {
+		t.Errorf("%d entries since 1969; want 1", len(got))
+	}
+}
+
+// Two entries without an ID would be one.
+func TestAuditLog_RefusesWhatItWouldLose(t *testing.T) {
+	log := newApp(t, integerUsers, sqlstore.Config{}).auditLog(t, 0)
+	for _, e := range []store.AuditEntry{{ID: newID()}, {At: noon}} {
+		if err := log.Append(t.Context(), []store.AuditEntry{e}); err == nil || !strings.Contains(err.Error(), "set both") {
+			t.Errorf("%+v: %v; want an error", e, err)
+		}
+	}
+	if got := entries(t, log, sqlstore.AuditQuery{}); len(got) != 0 {
+		t.Errorf("%+v; want no entry", got)
+	}
+}
