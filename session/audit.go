@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -34,6 +35,8 @@ type auditTrail struct {
 
 	mu      sync.Mutex // guards what follows
 	pending []store.AuditEntry
+	written int       // how many of them, the first ones, an Append has at this moment
+	closed  bool      // Run has ended: nobody tries again
 	failure error     // of the last Append; nil: it has succeeded
 	again   time.Time // when the next Append is due after it
 }
@@ -73,7 +76,7 @@ func (a *auditTrail) flush(ctx context.Context) {
 		}
 		err := a.log.Append(ctx, batch)
 		a.mu.Lock()
-		a.failure = err
+		a.failure, a.written = err, 0
 		if err != nil {
 			a.again = time.Now().Add(retryEvery)
 		} else {
@@ -81,29 +84,40 @@ func (a *auditTrail) flush(ctx context.Context) {
 				a.pending = nil // frees what an outage has taken
 			}
 		}
+		giveUp := err != nil && a.closed
 		a.mu.Unlock()
+		if giveUp {
+			a.giveUp()
+		}
 	}
 }
 
-// due returns the entries to append now.
+// due returns the entries to append now. It is a copy: a log may do with it what it likes.
 func (a *auditTrail) due() []store.AuditEntry {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.failure != nil && time.Now().Before(a.again) {
 		return nil
 	}
-	return a.pending[:min(len(a.pending), auditBatch)]
+	a.written = min(len(a.pending), auditBatch)
+	return slices.Clone(a.pending[:a.written])
 }
 
-// close makes a last try, and reports each entry that is still pending.
+// close makes a last try, and reports each entry that is still pending. What a call writes at
+// this moment is left to it.
 func (a *auditTrail) close(ctx context.Context) {
 	a.mu.Lock()
-	a.again = time.Time{}
+	a.again, a.closed = time.Time{}, true
 	a.mu.Unlock()
 	a.flush(ctx)
+	a.giveUp()
+}
+
+// giveUp reports each entry that is still pending, and that no Append has.
+func (a *auditTrail) giveUp() {
 	a.mu.Lock()
-	left, failure := a.pending, a.failure
-	a.pending = nil
+	left, failure := a.pending[a.written:], a.failure
+	a.pending = a.pending[:a.written:a.written] // what follows must not go where left is
 	a.mu.Unlock()
 	for _, e := range left {
 		a.lost(e, fmt.Errorf("Run has ended: %w", cmp.Or(failure, errAuditSlow)))

@@ -21,6 +21,7 @@ type auditWorld struct {
 
 	mu      sync.Mutex // guards what follows
 	fail    func(context.Context) error
+	change  func([]store.AuditEntry)
 	entries []store.AuditEntry
 	batches []int
 	pruned  int
@@ -29,6 +30,9 @@ type auditWorld struct {
 func (w *auditWorld) Append(ctx context.Context, entries []store.AuditEntry) error {
 	w.mu.Lock()
 	fail := w.fail
+	if w.change != nil {
+		w.change(entries)
+	}
 	w.mu.Unlock()
 	if fail != nil {
 		if err := fail(ctx); err != nil {
@@ -365,5 +369,64 @@ func TestConfigAudit_OfCallsThatFail(t *testing.T) {
 				t.Error(err)
 			}
 		}, "store-down user=: "+errStoreDown.Error(), "external-ended user=: sid-1, the rest later")
+	})
+}
+
+// Calls go on while Run ends, and an Append may outlast its context.
+func TestConfigAudit_RunEndsWhileACallWrites(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		answer   error
+		written  int
+		reported int
+	}{{"what is written is not reported", nil, 1, 0}, {"what is not written is reported", errStoreDown, 0, 1}} {
+		t.Run(c.name, func(t *testing.T) {
+			inAuditWorld(t, session.Config{}, func(w *auditWorld) {
+				stop := w.run()
+				time.Sleep(2 * time.Second)
+				w.take()
+				w.mu.Lock()
+				w.fail = func(context.Context) error { time.Sleep(3 * time.Second); return c.answer }
+				w.mu.Unlock()
+				ended := make(chan struct{})
+				go func() { defer close(ended); w.login(newBrowser(), session.Login{}) }()
+				time.Sleep(time.Second)
+				stop()
+				<-ended
+				if got, lost := w.take(), w.count(session.EventAuditLost); len(got) != c.written || lost != c.reported || w.State().PendingAudit != 0 {
+					t.Errorf("%q and %d events; want %d and %d, and none that waits", got, lost, c.written, c.reported)
+				}
+			})
+		})
+	}
+}
+
+// A log may use the slice that it gets.
+func TestConfigAudit_ALogMayChangeItsEntries(t *testing.T) {
+	inAuditWorld(t, session.Config{}, func(w *auditWorld) {
+		w.failWith(errStoreDown)
+		for range 200 {
+			w.must(nil, w.ForceRefresh(t.Context(), "1"))
+		}
+		w.change = func(entries []store.AuditEntry) {
+			for i := range entries {
+				entries[i].UserID += "x"
+			}
+			_ = append(entries, store.AuditEntry{Action: "of the log"})
+		}
+		time.Sleep(time.Second)
+		w.must(nil, w.ForceRefresh(t.Context(), "1")) // fails once more
+		w.failWith(nil)
+		time.Sleep(time.Second)
+		w.must(nil, w.ForceRefresh(t.Context(), "1"))
+		got := w.take()
+		if len(got) != 202 {
+			t.Errorf("%d entries; want 202", len(got))
+		}
+		for _, text := range got {
+			if text != "forced-refresh user=1x: " {
+				t.Fatalf("%q; want an entry that is changed once", text)
+			}
+		}
 	})
 }
