@@ -430,3 +430,53 @@ func TestConfigAudit_ALogMayChangeItsEntries(t *testing.T) {
 		}
 	})
 }
+
+// An answer of the store that is lost does not take the entry with it.
+func TestConfigAudit_HasEndsWhoseAnswerIsLost(t *testing.T) {
+	for _, c := range []struct {
+		name, want string
+		end        func(w *auditWorld, b *sessiontest.Browser, id string)
+	}{
+		{"Logout", "session-ended user=1 one" + fromHere + ": logout", func(w *auditWorld, b *sessiontest.Browser, _ string) { w.logout(b) }},
+		{"Revoke", "session-ended user=1 one actor=ops: revoked", func(w *auditWorld, _ *sessiontest.Browser, id string) {
+			w.must(nil, w.Revoke(session.WithActor(w.Context(), "ops"), "1", id))
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inAuditWorld(t, session.Config{}, func(w *auditWorld) {
+				b := newBrowser()
+				id := w.login(b, session.Login{}).ID
+				w.take()
+				lost := false
+				w.store.After(func(_ context.Context, method string) error {
+					if method != "Revoke" || lost {
+						return nil
+					}
+					lost = true
+					return errStoreDown
+				})
+				w.logs("an end whose answer is lost", func() { c.end(w, b, id) }, c.want)
+				w.logs("the same again", func() { w.must(nil, w.Revoke(t.Context(), "1", id)) })
+			})
+		})
+	}
+}
+
+// Who has one cookie, and sends it again and again, must not fill what waits in an outage.
+func TestConfigAudit_ALogoutInAnOutageIsOneEntry(t *testing.T) {
+	inAuditWorld(t, session.Config{}, func(w *auditWorld) {
+		b := newBrowser()
+		w.login(b, session.Login{})
+		w.take()
+		w.store.Fail(errStoreDown)
+		w.failWith(errStoreDown)
+		for range 50 {
+			if _, err := w.Logout(page(b)); !errors.Is(err, session.ErrStoreUnavailable) {
+				t.Error(err)
+			}
+		}
+		if n := w.State().PendingAudit; n > 2 { // the other one is the begin of the outage
+			t.Errorf("%d entries wait after 50 logouts of one session; want one", n)
+		}
+	})
+}

@@ -39,13 +39,14 @@ func (m *Manager) Revoke(ctx context.Context, userID, sessionID string) error {
 	}
 	c := m.store.begin(ctx, nil)
 	defer c.end()
-	done, _, err := c.revoke(id, userID, store.ReasonRevoked)
+	done, lost, err := c.revoke(id, userID, store.ReasonRevoked)
 	if err != nil {
 		return err
 	}
+	ended := Event{Kind: EventRevoked, SessionID: sessionID, UserID: userID, Detail: string(store.ReasonRevoked)}
 	if done {
 		m.revocations.revoked(id)
-		c.raise(Event{Kind: EventRevoked, SessionID: sessionID, UserID: userID, Detail: string(store.ReasonRevoked)})
+		c.raise(ended)
 		return nil
 	}
 	// It was revoked before, perhaps by an earlier try of ours whose answer was lost;
@@ -58,6 +59,9 @@ func (m *Manager) Revoke(ctx context.Context, userID, sessionID string) error {
 		return ErrNotFound
 	}
 	m.revocations.revoked(id)
+	if lost && isJustRevoked(snap, store.ReasonRevoked) {
+		c.raise(ended)
+	}
 	return nil
 }
 

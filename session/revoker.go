@@ -36,15 +36,26 @@ func nameOf(row *store.Record) named { return named{row.ID, row.UserID, row.Acto
 // if the store does not answer.
 func (rv *revoker) revoke(c *call, s named, reason store.Reason) error {
 	rv.revocations.revoking(s.id)
-	done, _, err := c.revoke(s.id, "", reason)
+	done, lost, err := c.revoke(s.id, "", reason)
 	if err != nil {
 		return err
 	}
 	rv.revocations.revoked(s.id)
+	if !done && lost {
+		snap, err := c.find(s.id)
+		done = err == nil && isJustRevoked(snap, reason)
+	}
 	if done {
 		c.raise(Event{Kind: EventRevoked, SessionID: s.id.String(), UserID: s.userID, Actor: s.actor, Detail: string(reason)})
 	}
 	return nil
+}
+
+// isJustRevoked reports whether a try whose answer was lost has revoked the session of s, as far
+// as its row tells.
+func isJustRevoked(s store.Snapshot, reason store.Reason) bool {
+	row := s.Record
+	return row != nil && row.Reason == reason && s.Now.Sub(row.RevokedAt) <= storeTimeout
 }
 
 // revokeSurely revokes sessions, and has Run repeat what the store cannot be told
@@ -68,8 +79,12 @@ func (rv *revoker) revokeSurely(c *call, sessions []named, reason store.Reason) 
 
 // revokeLater has Run repeat a revocation. This node refuses the session meanwhile.
 func (rv *revoker) revokeLater(c *call, s named, reason store.Reason) {
+	known := rv.pending.has(s.id)
 	if !rv.pending.add(s.id, reason, time.Now().Add(rv.giveUpAfter)) {
 		c.raise(Event{Kind: EventRevocationLost, SessionID: s.id.String(), UserID: s.userID, Actor: s.actor})
+		return
+	}
+	if known { // a client may send its cookie any number of times
 		return
 	}
 	c.audit(store.AuditEntry{
