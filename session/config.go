@@ -128,7 +128,7 @@ type Config struct {
 	// when it ends, with its error or nil: for metrics and traces. The context that it returns
 	// is that of the operation, also for the statements of the database; it must descend from
 	// the one that it gets. Both must be safe for concurrent use, and quick. The modules
-	// metrics/otel and metrics/prometheus have such functions.
+	// metrics/sessionotel and metrics/sessionprom have such functions, and ObserveAll joins two.
 	Observe func(context.Context, Operation) (context.Context, func(error))
 
 	// DangerouslyAllowHTTP makes cookies that travel without encryption: anyone on

@@ -1,6 +1,10 @@
 package session
 
-import "context"
+import (
+	"context"
+	"errors"
+	"slices"
+)
 
 // An Operation is what Config.Observe measures. It has no data of a user's.
 type Operation struct {
@@ -27,6 +31,63 @@ const (
 	// time. A call without a definite answer is tried up to three times.
 	OperationStore OperationKind = "store"
 )
+
+// Outcome says in one word how an Operation has ended, for a label of metrics: it has few values, and no
+// text of an error, which may quote a database.
+type Outcome string
+
+// How operations end.
+const (
+	OutcomeOK Outcome = "ok"
+
+	// OutcomeOver says that the session is over, or that the cookie or the token is not good: the user has
+	// to log in.
+	OutcomeOver Outcome = "over"
+
+	// OutcomeRefused says that the user may not log in, or that what is known of the user does not
+	// fit into the access cookie.
+	OutcomeRefused Outcome = "refused"
+
+	// OutcomeUnavailable says that the store gave no definite answer, or was not asked, as for a
+	// prefetch. Nobody is logged out by it. No OperationStore has it.
+	OutcomeUnavailable Outcome = "unavailable"
+
+	// OutcomeError says anything else. Of an OperationStore it is a try without a definite answer,
+	// such as a deadlock or a lost connection: the next try may succeed.
+	OutcomeError Outcome = "error"
+)
+
+// OutcomeOf returns the outcome that an error stands for, which is that of an Operation or nil.
+func OutcomeOf(err error) Outcome {
+	switch {
+	case err == nil:
+		return OutcomeOK
+	case errors.Is(err, ErrUnauthenticated):
+		return OutcomeOver
+	case errors.Is(err, ErrUserDisabled), errors.Is(err, ErrTooLarge):
+		return OutcomeRefused
+	case errors.Is(err, ErrStoreUnavailable):
+		return OutcomeUnavailable
+	}
+	return OutcomeError
+}
+
+// ObserveAll returns a function for Config.Observe that calls several, such as one for metrics and
+// one for traces. Each gets the context of the one before it. They end in the opposite order.
+func ObserveAll(observers ...func(context.Context, Operation) (context.Context, func(error))) func(context.Context, Operation) (context.Context, func(error)) {
+	observers = slices.Clone(observers)
+	return func(ctx context.Context, op Operation) (context.Context, func(error)) {
+		ends := make([]func(error), len(observers))
+		for i, observe := range observers {
+			ctx, ends[i] = observe(ctx, op)
+		}
+		return ctx, func(err error) {
+			for _, end := range slices.Backward(ends) {
+				end(err)
+			}
+		}
+	}
+}
 
 // observe tells Config.Observe that an operation begins. It returns what must be called at its
 // end with the place of its error: defer c.observe(kind, &err)().

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sessionkit/sessionkit/session"
+	"github.com/sessionkit/sessionkit/session/store"
 )
 
 // observations records what Config.Observe is told: an operation, below the one that its
@@ -132,4 +133,24 @@ func TestManagerState(t *testing.T) {
 		time.Sleep(3 * time.Second)
 		want("after the outage", session.State{Revocations: 1, CachedTickets: 2})
 	})
+}
+
+func TestOutcomeOf_NamesTheKindsOfErrors(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want session.Outcome
+	}{
+		{nil, "ok"},
+		{session.ErrUnauthenticated, "over"},
+		{session.ErrReused, "over"},
+		{fmt.Errorf("login: %w", store.ErrUserBanned), "refused"},
+		{session.ErrTooLarge, "refused"},
+		{fmt.Errorf("%w: %w", session.ErrStoreUnavailable, errStoreDown), "unavailable"},
+		{errStoreDown, "error"},
+		{context.Canceled, "error"},
+	} {
+		if got := session.OutcomeOf(c.err); got != c.want {
+			t.Errorf("%v: %q; want %q", c.err, got, c.want)
+		}
+	}
 }

@@ -71,7 +71,7 @@ func difference(before, after []string) string {
 }
 
 // publishedModules returns the folders of the modules that users get: the core, assertion,
-// oidc, and what is below middleware and cmd.
+// oidc, and what is below metrics, middleware and cmd.
 func publishedModules(t *testing.T) (folders []string) {
 	t.Helper()
 	for _, folder := range modules(t) {
@@ -80,7 +80,7 @@ func publishedModules(t *testing.T) (folders []string) {
 			t.Fatal(err)
 		}
 		tree, _, _ := strings.Cut(filepath.ToSlash(below), "/")
-		if slices.Contains([]string{".", "assertion", "oidc", "middleware", "cmd"}, tree) {
+		if slices.Contains([]string{".", "assertion", "oidc", "metrics", "middleware", "cmd"}, tree) {
 			folders = append(folders, folder)
 		}
 	}

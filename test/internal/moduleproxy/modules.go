@@ -38,10 +38,10 @@ func (m Module) GoMod() string { return path.Join(m.Dir, "go.mod") }
 // GoSum is the name of the module's go.sum below the root.
 func (m Module) GoSum() string { return path.Join(m.Dir, "go.sum") }
 
-// Nested returns the published modules besides the core: every go.mod below assertion,
+// Nested returns the published modules besides the core: every go.mod below assertion, oidc, metrics,
 // middleware and cmd.
 func Nested(root string) (nested []Module, err error) {
-	for _, tree := range []string{"assertion", "oidc", "middleware", "cmd"} {
+	for _, tree := range []string{"assertion", "oidc", "metrics", "middleware", "cmd"} {
 		err := fs.WalkDir(os.DirFS(root), tree, func(name string, d fs.DirEntry, err error) error {
 			if errors.Is(err, fs.ErrNotExist) && name == tree {
 				return nil
