@@ -27,6 +27,7 @@ type tree struct {
 var trees = []tree{
 	{root: "assertion", module: true},
 	{root: "oidc", module: true},
+	{root: "metrics/sessionotel", module: true},
 	{root: "metrics/sessionprom", module: true},
 	{root: "middleware/echov5", module: true, tests: "test/skins"},
 	{root: "middleware/gin", module: true, tests: "test/skins"},
