@@ -480,3 +480,39 @@ func TestConfigAudit_ALogoutInAnOutageIsOneEntry(t *testing.T) {
 		}
 	})
 }
+
+// What Run finishes, or cannot finish, has the id of the provider.
+func TestConfigAudit_TheEndOfARevokeExternal(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		answer error
+		want   string
+	}{{"finished", nil, "external-ended user=: sid-1"}, {"lost", errStoreDown, "revocation-lost user=: sid-1"}} {
+		t.Run(c.name, func(t *testing.T) {
+			inAuditWorld(t, session.Config{}, func(w *auditWorld) {
+				w.store.Fail(errStoreDown)
+				if err := w.RevokeExternal(t.Context(), "sid-1", time.Now()); !errors.Is(err, session.ErrUnfinished) {
+					t.Fatal(err)
+				}
+				time.Sleep(5 * time.Second)
+				w.store.Fail(c.answer)
+				w.take()
+				stop := w.run()
+				time.Sleep(5 * time.Second)
+				stop()
+				if got := w.take(); !slices.Contains(got, c.want) {
+					t.Errorf("%q; want %q", got, c.want)
+				}
+			})
+		})
+	}
+}
+
+// A text that moves the cursor of a terminal could hide a line of the log.
+func TestConfigAudit_HasNoControlCharacters(t *testing.T) {
+	inAuditWorld(t, session.Config{}, func(w *auditWorld) {
+		w.logs("a job with a strange name", func() {
+			w.must(nil, w.ForceRefresh(session.WithActor(t.Context(), "a\x1b\n\u009b\u0085\x7fb\xff"), "1"))
+		}, "forced-refresh user=1 actor=ab: ")
+	})
+}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/sessionkit/sessionkit/session/store"
@@ -323,7 +324,7 @@ func (m *Manager) limitSessions(c *call, begun store.Snapshot) {
 // characters.
 func clip(text string, n int) string {
 	text = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
+		if unicode.IsControl(r) { // those of Unicode, too: U+009B begins a command of a terminal
 			return -1
 		}
 		return r

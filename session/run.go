@@ -45,7 +45,9 @@ func (m *Manager) Run(ctx context.Context) error {
 		m.events.raise(nil, Event{Kind: EventRevocationLost, SessionID: id.String()})
 	}
 	for _, u := range m.revoker.unfinished.all() {
-		m.events.raise(nil, Event{Kind: EventRevocationLost, UserID: u.UserID})
+		e := Event{Kind: EventRevocationLost, UserID: u.UserID}
+		m.events.tell(nil, e)
+		m.events.auditLater(u.entry(e))
 	}
 	if m.events.audit != nil {
 		m.events.audit.close(ctx)

@@ -34,6 +34,18 @@ type userRevocation struct {
 // exceptions are one.
 func (u userRevocation) key() string { return fmt.Sprintf("%q%q%x", u.UserID, u.ExternalID, u.Except) }
 
+// entry is the entry of an event of the call. The event does not have the id of RevokeExternal.
+func (u userRevocation) entry(e Event) store.AuditEntry {
+	entry := e.entry()
+	if u.ExternalID == "" {
+		return entry
+	}
+	if entry.Detail = u.ExternalID; entry.Action == store.AuditUserEnded {
+		entry.Action = store.AuditExternalEnded
+	}
+	return entry
+}
+
 // revokeBatch revokes the next sessions of the user. It reports whether all have ended
 // and every node can know.
 func (rv *revoker) revokeBatch(c *call, u *userRevocation) (done bool, err error) {
@@ -105,7 +117,9 @@ func (rv *revoker) finishUser(ctx context.Context, u userRevocation) error {
 	for {
 		done, err := rv.nextBatch(ctx, &u)
 		if rv.unfinished.update(u, done) {
-			rv.store.events.raise(nil, Event{Kind: EventRevoked, UserID: u.UserID, Detail: string(u.Reason)})
+			e := Event{Kind: EventRevoked, UserID: u.UserID, Detail: string(u.Reason)}
+			rv.store.events.tell(nil, e)
+			rv.store.events.auditLater(u.entry(e))
 		}
 		if done || err != nil {
 			return err
