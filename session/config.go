@@ -106,6 +106,14 @@ type Config struct {
 	// does without. It must be safe for concurrent use.
 	UserAgent func(r *http.Request) string
 
+	// KeepClientFor is how long after the login the row of a session has the address and the
+	// user agent: Run then empties both, within about an hour and a quarter. The session goes
+	// on; the list of devices shows neither any more, and an event of a theft no LoginUserAgent.
+	// Each node reads all rows once an hour, 500 at a time. The audit log keeps what it has
+	// until it is pruned. 0: as long as the row; at least an hour. The store must be a
+	// store.ClientForgetter, which sqlstore is.
+	KeepClientFor time.Duration
+
 	// OnEvent, if not nil, is called for each Event, by the goroutine of the request
 	// or by a goroutine of the Manager. It must be safe for concurrent use, and
 	// quick: the request waits for it. A stranger can cause any number of some kinds.
@@ -196,6 +204,9 @@ func (c Config) faults() error {
 	}
 	if c.TokenTTL != 0 && (c.TokenTTL < shortestAccess || c.TokenTTL > longestAccess) {
 		wrong("TokenTTL is %v: use 1s to 1h, or 0 if there are no tokens", c.TokenTTL)
+	}
+	if c.KeepClientFor != 0 && c.KeepClientFor < forgetEvery {
+		wrong("KeepClientFor is %v: use at least %v, because rows are looked at once an hour, or 0 to keep all", c.KeepClientFor, forgetEvery)
 	}
 	if c.RequireFingerprint && c.Fingerprint == nil {
 		wrong("RequireFingerprint is set, and Fingerprint is not: set it, for example to nethttp.BrowserFamily")

@@ -51,6 +51,9 @@ func New(keys Keys, s store.Store, cfg Config) (*Manager, error) {
 
 	spans, e := cfg.spans(), newEvents(cfg)
 	client, revocations := newStoreClient(s, e, cfg), newRevocationList(spans.longest)
+	if cfg.KeepClientFor > 0 && client.forgetter() == nil {
+		return nil, errNoForgetter
+	}
 	revoker := &revoker{store: client, revocations: revocations, pending: &pendingRevocations{}, giveUpAfter: cfg.longestLife()}
 	m := &Manager{
 		credentials: newCredentialCache(),

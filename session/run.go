@@ -19,7 +19,7 @@ const (
 // Run does the Manager's background work until ctx ends, and then returns ctx.Err(). It
 // learns of revocations on other nodes within about a second, repeats the
 // revocations that the store has missed, finishes what RevokeUser has begun, removes
-// rows whose time is over, and writes what Config.Audit has missed. Start it once for each Manager: go sessions.Run(ctx). A store that does not answer does not
+// rows whose time is over, does what Config.KeepClientFor says, and writes what Config.Audit has missed. Start it once for each Manager: go sessions.Run(ctx). A store that does not answer does not
 // end it.
 //
 // Without Run no session is wrongly accepted for longer than AccessTTL, but a
@@ -36,6 +36,9 @@ func (m *Manager) Run(ctx context.Context) error {
 		loops.Go(func() {
 			repeat(ctx, pruneEvery, func(ctx context.Context) { m.prune(ctx, (*call).pruneAudit) })
 		})
+	}
+	if m.cfg.KeepClientFor > 0 {
+		loops.Go(func() { repeat(ctx, forgetEvery, m.forgetClients) })
 	}
 	if _, err := m.store.deviceLogins(); err == nil && m.cfg.TokenTTL > 0 {
 		loops.Go(func() { repeat(ctx, pruneEvery, func(ctx context.Context) { m.prune(ctx, (*call).pruneDeviceLogins) }) })

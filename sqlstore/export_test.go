@@ -17,6 +17,7 @@ func (s *Store) Statements() map[string]string {
 	return map[string]string{
 		"find": s.sql.find, "list": s.sql.list, "listAfter": s.sql.listAfter, "newest": s.sql.newest, "changes": s.sql.changes,
 		"findExpired": s.sql.findExpired, "prune": s.sql.prune + placeholders(7) + s.sql.endOfIDs,
+		"findClients": s.sql.findClients, "forgetThese": s.sql.forgetThese + placeholders(7) + s.sql.endOfIDs,
 		"confirm": s.sql.confirm, "recordLate": s.sql.recordLate,
 		"findUnrevoked": s.sql.findUnrevoked + s.sql.limit, "revokeThese": s.sql.revokeThese + placeholders(7) + s.sql.endOfIDs,
 		"findReload": s.sql.findReload, "reloadThese": s.sql.reloadThese + placeholders(7) + s.sql.endOfIDs, "refreshAll": s.sql.refreshAll,

@@ -69,6 +69,7 @@ func TestStore_EveryStatementUsesAnIndex(t *testing.T) {
 			}
 			for name, args := range map[string][]any{
 				"find": {id}, "changes": {time.Minute.Microseconds(), 0, 0, id, 1000}, "findExpired": {200}, "prune": seven,
+				"forgetThese":   append([]any{"", ""}, seven...), // findClients reads a page of the primary key: see forget_test.go
 				"confirm":       {digest[:], 1, 1, id, 1, 0, 1, digest[:], 0},
 				"recordLate":    {id, 1, digest[:], 1, 1},
 				"findUnrevoked": append(slices.Clip(user), int64(math.MaxInt64), 1000), "findReload": append(slices.Clip(user), 1000),

@@ -25,6 +25,7 @@ type statements struct {
 	findReload, reloadThese, update   string
 	revokeAll, refreshAll             string
 	findExpired, prune                string
+	findClients, forgetThese          string
 	hasEpochRow                       string
 	pendingDevices, createDevice      string
 	findSameCode, removeDevice        string
@@ -255,6 +256,13 @@ LEFT JOIN (
 		// instead, and two nodes may deadlock.
 		findExpired: r.Replace(`SELECT id FROM {sessions} WHERE expires_at < {now} ORDER BY expires_at LIMIT ?`),
 		prune:       r.Replace(`DELETE FROM {sessions} WHERE expires_at + 0 < {now} AND {id in}`),
+
+		// A walk along the primary key, so that no index is needed. No time of a login ever
+		// changes, so what has been found may be changed.
+		findClients: r.Replace(`
+SELECT id, CASE WHEN created_at < {now} - ? AND (LENGTH(user_agent) > 0 OR LENGTH(ip) > 0) THEN 1 ELSE 0 END
+FROM {sessions} WHERE id > ? ORDER BY id LIMIT ?`),
+		forgetThese: r.Replace(`UPDATE {sessions} SET user_agent = ?, ip = ? WHERE {id in}`),
 
 		endOfIDs: endOfIDs,
 

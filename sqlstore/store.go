@@ -12,9 +12,10 @@ import (
 )
 
 var (
-	_ store.Store        = (*Store)(nil)
-	_ store.OneStep      = (*Store)(nil)
-	_ store.DeviceLogins = (*Store)(nil)
+	_ store.Store           = (*Store)(nil)
+	_ store.OneStep         = (*Store)(nil)
+	_ store.DeviceLogins    = (*Store)(nil)
+	_ store.ClientForgetter = (*Store)(nil)
 )
 
 // Store is a store.Store on an SQL database. Make one with New. It is safe for

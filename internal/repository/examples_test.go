@@ -30,11 +30,11 @@ var withoutExample = map[string]string{
 }
 
 // standard are interfaces whose methods an app does not call by name: the standard library
-// does, and the Manager does for store.Store, store.OneStep and store.DeviceLogins. A method that only implements one of them
+// does, and the Manager does for store.Store and what a store may be besides. A method that only implements one of them
 // needs no Example.
 var standard = [][2]string{
 	{"", "error"}, {"fmt", "Stringer"}, {"fmt", "GoStringer"}, {"fmt", "Formatter"}, {"encoding", "TextMarshaler"},
-	{"log/slog", "LogValuer"}, {"net/http", "CookieJar"}, {module + "/session/store", "Store"}, {module + "/session/store", "OneStep"}, {module + "/session/store", "DeviceLogins"},
+	{"log/slog", "LogValuer"}, {"net/http", "CookieJar"}, {module + "/session/store", "Store"}, {module + "/session/store", "OneStep"}, {module + "/session/store", "DeviceLogins"}, {module + "/session/store", "ClientForgetter"},
 }
 
 // runnable is how many Examples with an output the repository has at least.

@@ -44,8 +44,8 @@ func (s *Store) Unwrap() store.Store { return s.inner }
 // Calls returns how many calls there were of the methods named, such as "Find",
 // or of all methods if none is named. The Manager's probes, which look for a
 // session without an id, are not counted: no request caused them. Calls, Fail, LoseAnswers and
-// Delay panic at a name that is no method of store.Store, store.OneStep or
-// store.DeviceLogins: with a misspelt name a test could not fail.
+// Delay panic at a name that is no method of store.Store, store.OneStep,
+// store.DeviceLogins or store.ClientForgetter: with a misspelt name a test could not fail.
 func (s *Store) Calls(methods ...string) (n int) {
 	mustExist(methods)
 	s.mu.Lock()
@@ -141,7 +141,7 @@ func failing(err error, methods []string) Hook {
 
 // methodNames are those of the calls that a Manager makes.
 var methodNames = func() (names []string) {
-	for _, contract := range []reflect.Type{reflect.TypeFor[store.Store](), reflect.TypeFor[store.OneStep](), reflect.TypeFor[store.DeviceLogins]()} {
+	for _, contract := range []reflect.Type{reflect.TypeFor[store.Store](), reflect.TypeFor[store.OneStep](), reflect.TypeFor[store.DeviceLogins](), reflect.TypeFor[store.ClientForgetter]()} {
 		for method := range contract.Methods() {
 			names = append(names, method.Name)
 		}

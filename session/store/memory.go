@@ -36,8 +36,9 @@ func (r *memoryRow) copy() Record {
 }
 
 var (
-	_ Store        = (*Memory)(nil)
-	_ DeviceLogins = (*Memory)(nil)
+	_ Store           = (*Memory)(nil)
+	_ DeviceLogins    = (*Memory)(nil)
+	_ ClientForgetter = (*Memory)(nil)
 )
 
 // NewMemory returns a store without users.

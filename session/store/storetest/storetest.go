@@ -48,7 +48,7 @@ func Run(t *testing.T, newBackend func(t *testing.T) Backend) {
 	for _, c := range slices.Concat(
 		createClauses, findClauses, confirmClauses, lateClauses, reuseClauses, revokeClauses, reloadClauses, factClauses,
 		listClauses, changesClauses, pruneClauses, callClauses, raceClauses, oneStepClauses,
-		deviceClauses, deviceRaceClauses,
+		deviceClauses, deviceRaceClauses, forgetClauses,
 	) {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBackend(t)
