@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/sessionkit/sessionkit/session/store"
 )
@@ -46,7 +47,9 @@ func (a *auditTrail) add(e store.AuditEntry) {
 	e.ID = random16()
 	e.At = a.now()
 	binary.BigEndian.PutUint64(e.ID[:], uint64(e.At.UnixMicro())) // the table grows at its end
-	e.UserID, e.Actor, e.Detail = clip(e.UserID, maxAuditText), clip(e.Actor, maxAuditText), clip(e.Detail, maxAuditText)
+	for _, text := range []*string{&e.UserID, &e.Actor, &e.IP, &e.UserAgent, &e.Detail} {
+		*text = strings.Map(withoutControl, clip(*text, maxAuditText))
+	}
 	a.mu.Lock()
 	full, failure := len(a.pending) >= maxAuditPending, a.failure
 	if !full {
@@ -56,6 +59,14 @@ func (a *auditTrail) add(e store.AuditEntry) {
 	if full {
 		a.lost(e, fmt.Errorf("%d entries wait already: %w", maxAuditPending, cmp.Or(failure, errAuditSlow)))
 	}
+}
+
+// withoutControl drops what clip leaves: U+009B, for example, begins a command of a terminal.
+func withoutControl(r rune) rune {
+	if unicode.IsControl(r) {
+		return -1
+	}
+	return r
 }
 
 // flush writes what is pending, within auditTimeout. Several calls at once share one Append.

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/sessionkit/sessionkit/session/store"
@@ -324,7 +323,7 @@ func (m *Manager) limitSessions(c *call, begun store.Snapshot) {
 // characters.
 func clip(text string, n int) string {
 	text = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) { // those of Unicode, too: U+009B begins a command of a terminal
+		if r < ' ' || r == 0x7f {
 			return -1
 		}
 		return r

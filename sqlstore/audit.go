@@ -24,7 +24,7 @@ type AuditLog struct {
 }
 
 // AuditLog returns the audit log of the database. It keeps entries for keep, counted by the
-// clock of the node that removes them; 0: for ever. It runs no SQL: call Migrate next.
+// database's clock; 0: for ever. It runs no SQL: call Migrate next.
 func (s *Store) AuditLog(keep time.Duration) *AuditLog { return &AuditLog{s, keep} }
 
 // Migrate creates the table if it does not exist, and checks its columns, its indexes and the
@@ -116,7 +116,12 @@ func (l *AuditLog) Prune(ctx context.Context, limit int) (int, error) {
 	if l.keep <= 0 {
 		return 0, nil
 	}
-	before := auditKey(&store.AuditEntry{At: time.Now().Add(-l.keep)})
+	// By the database's clock: a node whose clock is far ahead would remove all.
+	var now int64
+	if err := l.store.queryRow(ctx, "SELECT "+l.store.dialect.now).Scan(&now); err != nil {
+		return 0, failed("pruning the audit log", err)
+	}
+	before := auditKey(&store.AuditEntry{At: time.UnixMicro(now).Add(-l.keep)})
 	n, err := l.store.prune(ctx, l.store.sql.findOldAudit, []any{before}, l.store.sql.pruneAudit, limit)
 	return n, failed("pruning the audit log", err)
 }

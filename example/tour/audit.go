@@ -31,15 +31,12 @@ func logMail(to, text string) { slog.Info("a mail", "to", to, "text", text) }
 // Append implements store.AuditLog. Only what the table has is mailed. An entry that comes again,
 // because the answer of the database was lost, may be mailed again.
 func (l *auditLog) Append(ctx context.Context, entries []store.AuditEntry) error {
-	texts := make([]string, len(entries))
-	for i, e := range entries {
-		texts[i] = l.letter(ctx, e)
-	}
 	if err := l.AuditLog.Append(ctx, entries); err != nil {
 		return err
 	}
-	for i, e := range entries {
-		if texts[i] == "" {
+	for _, e := range entries {
+		text := l.letter(ctx, e)
+		if text == "" {
 			continue
 		}
 		found, err := l.users.people(ctx, `WHERE id = ?`, number(e.UserID))
@@ -47,7 +44,7 @@ func (l *auditLog) Append(ctx context.Context, entries []store.AuditEntry) error
 			slog.Error("a user is not told what has happened", "user", e.UserID, "what", e.Action, "error", err)
 			continue
 		}
-		l.mail(found[0].Email, texts[i])
+		l.mail(found[0].Email, text)
 	}
 	return nil
 }
@@ -71,8 +68,9 @@ func (l *auditLog) isNewDevice(ctx context.Context, e store.AuditEntry) bool {
 		slog.Error("the log of a user's logins cannot be read", "error", err)
 		return false
 	}
+	at := e.At.Truncate(time.Microsecond) // as the table has it
 	before = slices.DeleteFunc(before, func(b store.AuditEntry) bool {
-		return b.Action != store.AuditLogin || b.Actor != "" || !b.At.Before(e.At)
+		return b.Action != store.AuditLogin || b.Actor != "" || !b.At.Before(at)
 	})
 	return len(before) > 0 && !slices.ContainsFunc(before, func(b store.AuditEntry) bool { return family(b) == family(e) })
 }
