@@ -13,7 +13,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/common/model"
-	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/rulefmt"
 	"github.com/prometheus/prometheus/promql/parser"
 
@@ -102,7 +101,7 @@ func check(t *testing.T, series map[string]map[string][]string, where, expr stri
 			return nil
 		}
 		for _, m := range selector.LabelMatchers {
-			if m.Name == labels.MetricName || m.Name == "app" {
+			if m.Name == model.MetricNameLabel || m.Name == "app" {
 				continue
 			}
 			for _, value := range anyWord.FindAllString(m.Value, -1) {
