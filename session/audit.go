@@ -107,7 +107,7 @@ func (a *auditTrail) flush(ctx context.Context) {
 func (a *auditTrail) due() []store.AuditEntry {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.failure != nil && time.Now().Before(a.again) {
+	if a.failure != nil && time.Now().Before(a.again) && !a.closed { // after Run nobody comes again
 		return nil
 	}
 	a.written = min(len(a.pending), auditBatch)

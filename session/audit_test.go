@@ -516,3 +516,18 @@ func TestConfigAudit_HasNoControlCharacters(t *testing.T) {
 		}, "forced-refresh user=1 actor=ab: ")
 	})
 }
+
+// After Run nobody tries again, so an entry that fails is reported at once, also right after
+// another failure.
+func TestConfigAudit_AfterRunNothingWaits(t *testing.T) {
+	inAuditWorld(t, session.Config{}, func(w *auditWorld) {
+		w.run()()
+		w.failWith(errStoreDown)
+		for n := range 3 {
+			w.must(nil, w.ForceRefresh(t.Context(), "1"))
+			if got, pending := w.count(session.EventAuditLost), w.State().PendingAudit; got != n+1 || pending != 0 {
+				t.Errorf("after %d calls %d entries are lost, and %d wait; want each lost", n+1, got, pending)
+			}
+		}
+	})
+}

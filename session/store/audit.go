@@ -48,7 +48,8 @@ type AuditEntry struct {
 
 	// Actor is who did it, if that is not UserID: who acts as UserID, the user of the session
 	// in the context of the call, such as an administrator, or what session.WithActor says.
-	// ActorSession is that user's session. Empty and zero: UserID did it, or nobody is known.
+	// ActorSession is that user's session, of a call from a context, and not of what an actor's
+	// own session does. Empty and zero: UserID did it, or nobody is known.
 	Actor        string
 	ActorSession ID
 
