@@ -19,6 +19,9 @@ USERS := newcomer release
 # would not be all that they are under.
 DRIVERS := nodes mutants drill
 
+# These packages of the core read files, and have nothing for the race detector either.
+READERS := internal/repository
+
 # make lint has run go vet. Of SQLite, which is translated from C, the race detector would watch
 # memory that is not Go's: that takes most of the time of the tests.
 PLAIN   := -vet=off -shuffle=on -timeout=20m
@@ -34,13 +37,13 @@ COSTLY  := TestSearch|EverySetting
 # of the processors.
 OTHERS := $(filter-out ./test,$(MODULES))
 TESTS  := $(addprefix test@,./test $(OTHERS))
-PARTS  := test@./test drivers@./test $(addprefix test@,$(OTHERS)) settings@. allocations@. search@. mutants@.
+PARTS  := test@./test drivers@./test $(addprefix test@,$(OTHERS)) readers@. settings@. allocations@. search@. mutants@.
 .PHONY: $(PARTS)
 
 # The variable keeps make -n from running this.
 TOGETHER := $(MAKE) --no-print-directory
 
-PACKAGES  = $$(go -C $* list ./... $(foreach p,$(USERS) $(DRIVERS),| grep -v /test/$p$$))
+PACKAGES  = $$(go -C $* list ./... $(foreach p,$(addprefix test/,$(USERS) $(DRIVERS)) $(READERS),| grep -v /$p$$))
 HALF      = $$((($$(getconf _NPROCESSORS_ONLN) + 1) / 2))
 
 $(TESTS): test@%:
@@ -48,6 +51,9 @@ $(TESTS): test@%:
 
 drivers@./test:
 	go -C test test -p=$(HALF) $(PLAIN) $(addprefix ./,$(filter-out drill,$(DRIVERS)))
+
+readers@.:
+	go test -p=$(HALF) $(PLAIN) $(addprefix ./,$(READERS))
 
 settings@.:
 	go test $(PLAIN) -run=EverySetting ./sqlstore

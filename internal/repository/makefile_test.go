@@ -45,12 +45,13 @@ func TestMakefile_RunsElsewhereWhatAPartLeavesOut(t *testing.T) {
 	}
 	wants := map[string]string{ // by what is left out
 		"newcomer": "$(addprefix ./,$(USERS))", "release": "$(addprefix ./,$(USERS))", "drill": "$(PLAIN) ./drill",
-		"nodes": "$(addprefix ./,$(filter-out drill,$(DRIVERS)))", "mutants": "$(addprefix ./,$(filter-out drill,$(DRIVERS)))",
+		"internal/repository": "$(addprefix ./,$(READERS))",
+		"nodes":               "$(addprefix ./,$(filter-out drill,$(DRIVERS)))", "mutants": "$(addprefix ./,$(filter-out drill,$(DRIVERS)))",
 	}
 	for _, tests := range strings.Split(variables["COSTLY"], "|") {
 		wants[tests] = "-run=" + tests + " "
 	}
-	for _, left := range append(strings.Fields(variables["USERS"]+" "+variables["DRIVERS"]), strings.Split(variables["COSTLY"], "|")...) {
+	for _, left := range append(strings.Fields(variables["USERS"]+" "+variables["DRIVERS"]+" "+variables["READERS"]), strings.Split(variables["COSTLY"], "|")...) {
 		if want := wants[left]; left == "" || want == "" || !strings.Contains(string(text), want) {
 			t.Errorf("make test leaves out %q, and the Makefile has no line with %q", left, want)
 		}
