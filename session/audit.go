@@ -37,7 +37,7 @@ type auditTrail struct {
 	mu      sync.Mutex // guards what follows
 	pending []store.AuditEntry
 	written int       // how many of them, the first ones, an Append has at this moment
-	closed  bool      // Run has ended: nobody tries again
+	closed  bool      // Run has ended, and tries no more
 	failure error     // of the last Append; nil: it has succeeded
 	again   time.Time // when the next Append is due after it
 }
@@ -61,7 +61,8 @@ func (a *auditTrail) add(e store.AuditEntry) {
 	}
 }
 
-// withoutControl drops what clip leaves: U+009B, for example, begins a command of a terminal.
+// withoutControl drops the control characters that clip leaves. U+009B, for example, begins a
+// command of a terminal.
 func withoutControl(r rune) rune {
 	if unicode.IsControl(r) {
 		return -1
@@ -107,7 +108,7 @@ func (a *auditTrail) flush(ctx context.Context) {
 func (a *auditTrail) due() []store.AuditEntry {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.failure != nil && time.Now().Before(a.again) && !a.closed { // after Run nobody comes again
+	if a.failure != nil && time.Now().Before(a.again) && !a.closed { // after Run no later try is certain
 		return nil
 	}
 	a.written = min(len(a.pending), auditBatch)

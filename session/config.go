@@ -128,8 +128,8 @@ type Config struct {
 	// for more than a second because of the log. If it fails, up to 10,000 entries wait in
 	// memory, and are tried again once a second, by Run or by the next call with an entry. What
 	// does not fit, or is left when Run ends, is lost, and raises EventAuditLost. What waits
-	// when the process crashes is lost without a word. Methods must heed their context. Run
-	// prunes the log.
+	// when the process crashes is lost, and no event reports it. The log's methods must return
+	// when their context ends: calls wait for them. Run prunes the log.
 	Audit store.AuditLog
 
 	// Observe, if not nil, is called when an Operation begins, and the function that it returns

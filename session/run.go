@@ -19,8 +19,9 @@ const (
 // Run does the Manager's background work until ctx ends, and then returns ctx.Err(). It
 // learns of revocations on other nodes within about a second, repeats the
 // revocations that the store has missed, finishes what RevokeUser has begun, removes
-// rows whose time is over, does what Config.KeepClientFor says, and writes what Config.Audit has missed. Start it once for each Manager: go sessions.Run(ctx). A store that does not answer does not
-// end it.
+// rows whose time is over, empties what Config.KeepClientFor says, and writes what
+// Config.Audit has missed. Start it once for each Manager: go sessions.Run(ctx). A store
+// that does not answer does not end it.
 //
 // Without Run no session is wrongly accepted for longer than AccessTTL, but a
 // revocation on another node takes that long, a logout while the store is down is

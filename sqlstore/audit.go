@@ -16,8 +16,9 @@ var _ store.AuditLog = (*AuditLog)(nil)
 
 // AuditLog is a store.AuditLog in a table of the Store's database, whose name is that of the
 // sessions table with "_audit" appended. Make one with Store.AuditLog. It is safe for concurrent
-// use, by any number of processes. Entries leave by their age alone: an account without the
-// right to DELETE keeps them for ever, and one without UPDATE is enough.
+// use, by any number of processes. An entry leaves when it is older than the log keeps it. The
+// account needs SELECT, INSERT and, unless entries stay for ever, DELETE. It needs no UPDATE: an
+// account without it cannot change an entry.
 type AuditLog struct {
 	store *Store
 	keep  time.Duration
