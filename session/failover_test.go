@@ -172,3 +172,34 @@ func TestManager_ClockThatIsSetBackHidesNoThief(t *testing.T) {
 		})
 	}
 }
+
+// A clock that is set forward makes young tickets old, while their siblings are on their
+// way. One of them is confirmed then, and another arrives after it. That costs nothing as
+// long as the answer to the confirmation arrives, too. If it is lost, the sibling is all that
+// the browser has, and looks stolen: docs/security.md names this limit.
+func TestManager_ClockThatIsSetForwardBetweenSiblings(t *testing.T) {
+	for _, lost := range []bool{false, true} {
+		inTestWorld(t, session.Config{}, func(w *testWorld) {
+			b := newBrowser()
+			s := w.login(b, session.Login{})
+			w.expireAccess()
+			first, sibling := w.answered(b), w.answered(b)
+			b.Receive(first.Cookies)
+			w.store.SetClock(3 * time.Minute)
+			b.ExpireAccess()
+			confirmation := w.answered(b)
+			b.Receive(sibling.Cookies)
+			if !lost {
+				b.Receive(confirmation.Cookies)
+			}
+			w.expireAccess()
+			v, err := w.visit(b)
+			if goesOn := err == nil && v.Session().ID == s.ID; goesOn == lost {
+				w.Errorf("the answer is lost: %v; the session goes on: %v", lost, goesOn)
+			}
+			if n := w.count(session.EventReuse); (n == 1) != lost {
+				w.Errorf("the answer is lost: %v; %d sessions look stolen", lost, n)
+			}
+		})
+	}
+}

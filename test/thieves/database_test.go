@@ -14,10 +14,23 @@ import (
 
 // databaseClock is the clock of the database server: the clock of the bubble, moved by
 // an offset. It is safe for concurrent use.
-type databaseClock struct{ offset atomic.Int64 }
+type databaseClock struct {
+	offset  atomic.Int64
+	forward atomic.Int64 // when it was set forward last, by the clock of the bubble
+}
 
 // move sets the clock forward, or back if d is negative.
-func (c *databaseClock) move(d time.Duration) { c.offset.Add(int64(d)) }
+func (c *databaseClock) move(d time.Duration) {
+	c.offset.Add(int64(d))
+	if d > 0 {
+		c.forward.Store(time.Now().UnixNano())
+	}
+}
+
+// wasSetForward reports whether the clock was set forward within the last d.
+func (c *databaseClock) wasSetForward(d time.Duration) bool {
+	return time.Since(time.Unix(0, c.forward.Load())) < d
+}
 
 func (c *databaseClock) now() time.Time { return time.Now().Add(time.Duration(c.offset.Load())) }
 

@@ -116,6 +116,11 @@ func (h *honest) load(requests int, fateOf func(i int) fate) {
 			r := page(h.b)
 			time.Sleep(there)
 			a := h.w.send(n, r)
+			// docs/security.md, "What is not promised": an answer that is lost while there are
+			// siblings from before the clock was set forward.
+			if h.w.clock.wasSetForward(3 * maxTransit) {
+				f.lost = false
+			}
 			h.judge(a, f)
 			time.Sleep(back + f.late)
 			if !f.lost {
