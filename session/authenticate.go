@@ -66,6 +66,7 @@ func (m *Manager) authenticate(r *http.Request, background bool) (Verdict, error
 	if err := m.knownOver(r, t); err != nil {
 		return Verdict{}, err
 	}
+	m.checkRun(r)
 	return m.refresh(r, t, background)
 }
 

@@ -60,7 +60,8 @@ func (m *Manager) Update(r *http.Request, data map[string]string) (Verdict, erro
 //
 // The new session has the method in addition to those of the old one, and AuthTime is
 // now, also if the old session had it. It keeps the absolute end, Remember, Data and all else
-// that the login said.
+// that the login said, and the time of the login: what ends sessions by that time, such as
+// RevokeExternal, ends it as it would have ended the old one.
 //
 // The errors are those of Issue. One that Is ErrUnauthenticated says that the request has
 // no session that goes on, or not its refresh cookie. An impersonation (see Login.Actor) is
@@ -77,7 +78,7 @@ func (m *Manager) StepUp(r *http.Request, method string) (Verdict, error) {
 		if err := methodsFault(login.Methods); err != nil {
 			return Verdict{}, fmt.Errorf("session: StepUp: %w", err)
 		}
-		v, err := m.begin(c, login, nil)
+		v, err := m.begin(c, login, nil, o.snap.Record)
 		if err == nil {
 			c.audit(store.AuditEntry{Action: store.AuditStepUp, UserID: login.UserID, SessionID: v.ticket.id, Detail: method})
 		}
@@ -87,12 +88,13 @@ func (m *Manager) StepUp(r *http.Request, method string) (Verdict, error) {
 
 // PasswordChanged renews the session of the request after the app has stored a new password
 // and raised the user's session epoch, which is now epoch. It begins a new session for this
-// browser, with all that the old one had but its age: its absolute end, Remember, Methods,
-// Data and the like stay. Then it ends all other sessions of the user.
+// browser, with all that the old one had but AuthTime: the time of its login, its absolute
+// end, Remember, Methods, Data and the like stay. Then it ends all other sessions of the user.
 //
 // Call it in the request that changes the password. The raised epoch has ended every session
 // of the user, this one too: an access cookie is still accepted, for AccessTTL at most. If
-// the other sessions cannot be told to end at once, they end then.
+// the store cannot be told to end the other sessions at once, Run tells it; without Run they
+// end then.
 //
 // The errors are those of StepUp. After an error the password is changed, and the user must
 // log in again.
@@ -133,12 +135,16 @@ func (m *Manager) PasswordChanged(r *http.Request, epoch uint64) (Verdict, error
 		return Verdict{}, err
 	}
 	login.Epoch = epoch
-	v, err := m.begin(c, login, nil)
+	v, err := m.begin(c, login, nil, snap.Record)
 	if err != nil {
 		return Verdict{}, err
 	}
 	c.audit(store.AuditEntry{Action: store.AuditPasswordChanged, UserID: login.UserID, SessionID: v.ticket.id})
-	others := store.UserRevocation{UserID: login.UserID, Except: []store.ID{v.ticket.id}, Reason: store.ReasonRevoked, Limit: pageSize}
+	others := store.UserRevocation{
+		UserID: login.UserID, Except: []store.ID{v.ticket.id}, Reason: store.ReasonRevoked, Limit: pageSize,
+		// With a time, Run repeats it if the store does not answer. The ticket's is rounded down.
+		Before: v.ticket.IssuedAt.Add(tick * time.Millisecond),
+	}
 	if m.revoker.revokeUser(c, userRevocation{UserRevocation: others}) == nil {
 		_ = m.revocations.poll(c) // an event reports the error
 	}

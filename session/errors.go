@@ -80,6 +80,7 @@ var (
 	errEpochUnchecked = errors.New("a login did not pass the user's session_epoch, so a password that is changed meanwhile does not stop it: set Login.Epoch")
 	errLargeCookie    = errors.New("an access cookie of more than 2,000 bytes: proxies such as nginx may answer such a login with 502; raise their proxy_buffer_size to 8 KB, or let the session carry fewer roles, attributes and data (said once)")
 	errPlainHTTP      = errors.New("Config.DangerouslyAllowHTTP is set, and a request names a host that is not loopback: anyone on the way can copy the cookies")
+	errNoRun          = errors.New("Manager.Run was never called: a logout on another node counts here after up to AccessTTL, a logout while the store is down is not repeated, and dead rows stay; call go sessions.Run(ctx) at the start (said once)")
 	errSharedKey      = errors.New("two Managers of this process have one key and one Config.App, but different stores: each accepts the other's users as its own; give them different Apps, or the same store")
 )
 

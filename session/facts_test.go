@@ -359,6 +359,40 @@ func TestManager_StepUpBeginsANewSession(t *testing.T) {
 	})
 }
 
+// A logout token of an identity provider may arrive after the session was renewed, and so may
+// the rest of a RevokeUser. A renewed session is as old as its login, or it would escape them.
+func TestManager_RenewedSessionIsAsOldAsItsLogin(t *testing.T) {
+	for name, renew := range map[string]func(w *testWorld, r *http.Request) (session.Verdict, error){
+		"StepUp": func(w *testWorld, r *http.Request) (session.Verdict, error) { return w.StepUp(r, "otp") },
+		"PasswordChanged": func(w *testWorld, r *http.Request) (session.Verdict, error) {
+			w.users.SetUser("1", store.User{Epoch: 2})
+			return w.PasswordChanged(r, 2)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inTestWorld(t, session.Config{}, func(w *testWorld) {
+				b := newBrowser()
+				began := w.row(w.login(b, session.Login{ExternalID: "sid"}).ID).CreatedAt
+				time.Sleep(time.Second)
+				loggedOutThere := time.Now()
+				time.Sleep(time.Second)
+				v, err := renew(w, page(b))
+				if err != nil {
+					w.Fatal(err)
+				}
+				b.Receive(v.Cookies)
+				if row := w.row(v.Session().ID); !row.CreatedAt.Equal(began) {
+					w.Errorf("it began at %v; want the time of the login, %v", row.CreatedAt, began)
+				}
+				if err := w.RevokeExternal(w.Context(), "sid", loggedOutThere); err != nil {
+					w.Fatal(err)
+				}
+				w.out(b)
+			})
+		})
+	}
+}
+
 func TestManager_StepUpRefuses(t *testing.T) {
 	for name, c := range map[string]struct {
 		prepare func(w *testWorld, b *sessiontest.Browser)

@@ -44,7 +44,7 @@ func (m *Manager) impersonate(r *http.Request, login Login) (Verdict, error) {
 		if login.AbsoluteTimeout == 0 || login.AbsoluteTimeout > left {
 			login.AbsoluteTimeout = left
 		}
-		v, err := m.begin(c, login, &origin)
+		v, err := m.begin(c, login, &origin, nil)
 		if err != nil {
 			return Verdict{}, err
 		}

@@ -53,6 +53,7 @@ func TestImpersonation_LeadsBackToTheSessionOfTheActor(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inTestWorld(t, anyMayImpersonate(), func(w *testWorld) {
 				b := newBrowser()
+				defer w.run()()
 				own := w.login(b, session.Login{Epoch: 1, Methods: []string{"pwd"}, Data: map[string]string{"tenant": "7"}, Remember: true})
 				time.Sleep(age)
 				s := w.actAs(b, session.Login{Data: map[string]string{"tenant": "8"}})

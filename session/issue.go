@@ -127,7 +127,7 @@ func (m *Manager) login(r *http.Request, login Login) (Verdict, error) {
 		return Verdict{}, err
 	}
 	login.Remember = login.Remember || remember
-	return m.begin(c, login, nil)
+	return m.begin(c, login, nil, nil)
 }
 
 // sessionsOf returns the sessions in the request's cookies, which a login or a logout ends.
@@ -136,8 +136,8 @@ func (m *Manager) sessionsOf(r *http.Request) []named {
 }
 
 // begin begins a session, and then ends those that it replaces. The origin is that of an
-// impersonation, else nil.
-func (m *Manager) begin(c *call, login Login, origin *refreshTicket) (v Verdict, err error) {
+// impersonation, else nil. renews is the session that this one goes on from, else nil.
+func (m *Manager) begin(c *call, login Login, origin *refreshTicket, renews *store.Record) (v Verdict, err error) {
 	defer c.observe(OperationLogin, &err)()
 	old, err := m.replaced(c)
 	if err != nil {
@@ -148,7 +148,13 @@ func (m *Manager) begin(c *call, login Login, origin *refreshTicket) (v Verdict,
 	}
 	t := refreshTicket{root: random16(), id: random16(), remember: login.Remember, origin: origin}
 	asked := time.Now()
-	snap, err := m.create(c, &t, m.newSession(c.r, t, login))
+	n := m.newSession(c.r, t, login)
+	if renews != nil {
+		// A revocation that spares later logins, and reaches the store only now, ends this
+		// session as it would have ended the other one.
+		n.CreatedAt = renews.CreatedAt
+	}
+	snap, err := m.create(c, &t, n)
 	if err != nil {
 		return Verdict{}, err
 	}

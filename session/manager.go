@@ -30,7 +30,9 @@ type Manager struct {
 	keyGroups atomic.Pointer[[]*keyGroup] // one for each key; see checkKeyUse
 	self      *weak.Pointer[Manager]      // names this Manager in its groups
 
-	warnedOfSize sync.Once // of the access cookie
+	made         time.Time
+	runOrWarned  atomic.Bool // Run was called, or an event has said that it was not
+	warnedOfSize sync.Once   // of the access cookie
 }
 
 // New returns a Manager that seals with the first of keys. It refuses a faulty
@@ -60,6 +62,7 @@ func New(keys Keys, s store.Store, cfg Config) (*Manager, error) {
 		begun:       newLimiter[string](maxBegun, deviceLife),
 		polls:       newLimiter[store.ID](maxPolls, time.Second),
 		wrongCodes:  newLimiter[string](maxWrongCodes, time.Minute),
+		made:        time.Now(),
 		cfg:         cfg,
 		spans:       spans,
 		events:      e,

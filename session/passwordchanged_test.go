@@ -174,23 +174,39 @@ func TestManager_PasswordChangedReportsReuse(t *testing.T) {
 	})
 }
 
-// The other sessions end at their next refresh if they cannot be told to end at once.
+// The other sessions end at their next refresh if they cannot be told to end at once, or when
+// Run has told them. A login with the new password goes on.
 func TestManager_PasswordChangedHoldsIfTheOthersCannotBeTold(t *testing.T) {
-	inTestWorld(t, session.Config{}, func(w *testWorld) {
-		b, phone := newBrowser(), newBrowser()
-		w.login(b, session.Login{Epoch: 1})
-		w.login(phone, session.Login{Epoch: 1})
-		w.newPassword(2)
-		w.store.Fail(errStoreDown, "RevokeUser")
-		v, err := w.PasswordChanged(page(b), 2)
-		if err != nil {
-			w.Fatal(err)
-		}
-		b.Receive(v.Cookies)
-		w.in(phone) // until its access cookie expires
-		w.repairStore()
-		w.expireAccess()
-		w.out(phone)
-		w.in(b)
-	})
+	for _, withRun := range []bool{false, true} {
+		inTestWorld(t, session.Config{}, func(w *testWorld) {
+			if withRun {
+				defer w.run()()
+			}
+			b, phone, later := newBrowser(), newBrowser(), newBrowser()
+			w.login(b, session.Login{Epoch: 1})
+			w.login(phone, session.Login{Epoch: 1})
+			w.newPassword(2)
+			w.store.Fail(errStoreDown, "RevokeUser")
+			v, err := w.PasswordChanged(page(b), 2)
+			if err != nil {
+				w.Fatal(err)
+			}
+			b.Receive(v.Cookies)
+			w.in(phone)
+			time.Sleep(time.Second)
+			w.login(later, session.Login{Epoch: 2})
+			w.repairStore()
+			if withRun {
+				time.Sleep(10 * time.Second)
+			} else {
+				w.in(phone) // until its access cookie expires
+				w.expireAccess()
+			}
+			w.out(phone)
+			w.in(b)
+			if s := w.in(later); w.row(s.ID).Reason != "" {
+				w.Errorf("with Run %v: the login with the new password is revoked", withRun)
+			}
+		})
+	}
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"math/rand/v2"
+	"net/http"
 	"sync"
 	"time"
 )
@@ -25,8 +26,10 @@ const (
 //
 // Without Run no session is wrongly accepted for longer than AccessTTL, but a
 // revocation on another node takes that long, a logout while the store is down is
-// not repeated, a RevokeUser may stay unfinished, and dead rows stay.
+// not repeated, a RevokeUser may stay unfinished, and dead rows stay. EventMisconfigured
+// says once that it was never called.
 func (m *Manager) Run(ctx context.Context) error {
+	m.runOrWarned.Store(true)
 	var loops sync.WaitGroup
 	loops.Go(func() { repeat(ctx, pollEvery, m.poll) })
 	loops.Go(func() { repeat(ctx, retryEvery, m.revoker.retry) })
@@ -57,6 +60,17 @@ func (m *Manager) Run(ctx context.Context) error {
 		m.events.audit.close(ctx)
 	}
 	return ctx.Err()
+}
+
+// runWithin is how long after New a Manager that serves requests may be without Run.
+const runWithin = time.Minute
+
+// checkRun raises an event if Run was forgotten. A refresh asks, because it happens in every
+// app and does not happen in a program that only ends sessions.
+func (m *Manager) checkRun(r *http.Request) {
+	if !m.runOrWarned.Load() && time.Since(m.made) >= runWithin && m.runOrWarned.CompareAndSwap(false, true) {
+		m.events.raise(r, Event{Kind: EventMisconfigured, Err: errNoRun})
+	}
 }
 
 // repeat calls work about once in each interval, until ctx ends. work returns at its

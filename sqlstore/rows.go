@@ -105,7 +105,9 @@ var createdColumns = []createdColumn{
 	{"generation", "0", nil},
 	{"confirmed", "?", func(n *store.NewSession) any { return n.Confirmed[:] }},
 	{"confirmed_at", "{now}", nil},
-	{"created_at", "{now}", nil},
+	{"created_at", "COALESCE(?, {now})", func(n *store.NewSession) any {
+		return orNull(n.CreatedAt.UnixMicro(), n.CreatedAt.IsZero())
+	}},
 	{"authenticated_at", "{now} - ?", func(n *store.NewSession) any { return n.AuthAge.Microseconds() }},
 	{"ends_at", "{now} + ?", func(n *store.NewSession) any { return n.Lifetime.Microseconds() }},
 	{"expires_at", "{now} + ?", func(n *store.NewSession) any { return n.RetainFor.Microseconds() }},

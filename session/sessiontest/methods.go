@@ -17,6 +17,7 @@ type noValue = struct{}
 
 // Create implements store.Store.
 func (s *Store) Create(ctx context.Context, n store.NewSession) error {
+	n.CreatedAt = s.asked(n.CreatedAt)
 	_, err := call(ctx, s, "Create", func() (noValue, error) { return noValue{}, s.inner.Create(ctx, n) })
 	return err
 }

@@ -207,3 +207,19 @@ func TestStore_SetClockMovesTimesThatComeBack(t *testing.T) {
 		}
 	})
 }
+
+func TestStore_SetClockMovesTheTimeThatASessionGoesOnFrom(t *testing.T) {
+	w := newWorld(t)
+	w.store.SetClock(time.Hour)
+	began := time.Now().Add(30 * time.Minute).Truncate(time.Microsecond)
+	n := store.NewSession{ID: store.ID{1}, UserID: "1", CreatedAt: began, Lifetime: time.Hour, RetainFor: time.Hour}
+	if err := w.store.Create(t.Context(), n); err != nil {
+		t.Fatal(err)
+	}
+	for offset, want := range map[time.Duration]time.Time{time.Hour: began, 0: began.Add(-time.Hour)} {
+		w.store.SetClock(offset)
+		if snap, err := w.store.Find(t.Context(), n.ID); err != nil || !snap.Record.CreatedAt.Equal(want) {
+			t.Errorf("%v: %+v, %v; want a session that began at %v", offset, snap.Record, err, want)
+		}
+	}
+}

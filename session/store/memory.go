@@ -128,6 +128,10 @@ func (s *Memory) Create(_ context.Context, n NewSession) error {
 		return ErrEpochMoved
 	}
 	now := clock()
+	created := now
+	if !n.CreatedAt.IsZero() {
+		created = n.CreatedAt
+	}
 	s.sessions[n.ID] = &memoryRow{
 		Record: Record{
 			ID:          n.ID,
@@ -136,7 +140,7 @@ func (s *Memory) Create(_ context.Context, n NewSession) error {
 			GlobalEpoch: s.epoch,
 			Confirmed:   n.Confirmed,
 			ConfirmedAt: now,
-			CreatedAt:   now,
+			CreatedAt:   created,
 			AuthTime:    now.Add(-n.AuthAge),
 			EndsAt:      now.Add(n.Lifetime),
 			UserAgent:   n.UserAgent,

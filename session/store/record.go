@@ -47,6 +47,10 @@ type NewSession struct {
 	UserAgent string        // at most 255 bytes of valid UTF-8
 	IP        string        // at most 45 bytes, may be empty
 
+	// CreatedAt is when the session began that this one goes on from, by the store's clock:
+	// what ends that one by its age then ends this one, too. Zero: it begins now.
+	CreatedAt time.Time
+
 	// AuthAge is how long ago the user proved who they are: AuthTime is now less this.
 	AuthAge time.Duration
 
@@ -174,7 +178,7 @@ type Record struct {
 	ConfirmedAt time.Time // when Confirmed was presented first, or the login
 	LateAt      time.Time // when Confirmed was last presented late; zero: not since ConfirmedAt
 	LateBefore  time.Time // the late presentation before that; zero: there was none
-	CreatedAt   time.Time
+	CreatedAt   time.Time // the login, or that of the session that this one goes on from
 	AuthTime    time.Time // when the user last proved who they are
 	EndsAt      time.Time // the absolute end, which never moves
 	Reload      uint64    // how often Store.Reload or Store.Update was called for the session

@@ -11,6 +11,7 @@ var factClauses = []clause{
 	{"Create keeps the longest facts unchanged", (*suite).createFacts},
 	{"Create keeps what a session has of its own", (*suite).createOwn},
 	{"Create subtracts the age of the login", (*suite).createAged},
+	{"Create keeps when the session began that this one goes on from", (*suite).createGoingOn},
 	{"Update replaces the data and raises the counter, and nothing else", (*suite).updateReplaces},
 	{"Update changes no session that is revoked, and no other session", (*suite).updateLeaves},
 	{"RevokeUser with an external id revokes every session that has it, and no other", (*suite).revokeExternal},
@@ -65,6 +66,25 @@ func (s *suite) createAged() {
 	row := s.row(s.loginWith(store.NewSession{AuthAge: time.Hour}))
 	if age := row.CreatedAt.Sub(row.AuthTime); age != time.Hour {
 		s.Errorf("the login is %v old; want 1h", age)
+	}
+}
+
+func (s *suite) createGoingOn() {
+	old, _ := s.login(s.Alice)
+	began := s.row(old).CreatedAt
+	s.tick()
+	from := s.now()
+	id := s.loginWith(store.NewSession{CreatedAt: began, Facts: store.Facts{ExternalID: "sid"}})
+	row := s.row(id)
+	if !row.CreatedAt.Equal(began) {
+		s.Errorf("CreatedAt is %v; want that of the other session, %v", row.CreatedAt, began)
+	}
+	for what, at := range map[string]time.Time{"ConfirmedAt": row.ConfirmedAt, "AuthTime": row.AuthTime, "EndsAt less the lifetime": row.EndsAt.Add(-lifetime)} {
+		s.between(what, at, from, s.now())
+	}
+	r := store.UserRevocation{ExternalID: "sid", Before: began, Reason: store.ReasonRevoked, Limit: many}
+	if n := s.batch(r); n != 1 {
+		s.Errorf("%d sessions of the moment at which it began were found; want 1", n)
 	}
 }
 
