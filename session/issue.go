@@ -292,8 +292,8 @@ func (m *Manager) limitSessions(c *call, begun store.Snapshot) {
 	if kind {
 		limit = maxNonInteractive
 	}
-	if limit < 0 {
-		return
+	if limit < 0 || begun.Record.CreatedAt.Before(begun.Record.ConfirmedAt) {
+		return // no limit; or it has renewed another session, and there are no more than before
 	}
 	list, err := c.newest(begun.Record.UserID, kind, limit+1+maxEnded)
 	if err != nil {

@@ -177,16 +177,21 @@ func TestManager_PasswordChangedReportsReuse(t *testing.T) {
 // The other sessions end at their next refresh if they cannot be told to end at once, or when
 // Run has told them. A login with the new password goes on.
 func TestManager_PasswordChangedHoldsIfTheOthersCannotBeTold(t *testing.T) {
-	for _, withRun := range []bool{false, true} {
+	down := func(w *testWorld) { w.store.Fail(errStoreDown, "RevokeUser") }
+	slow := func(w *testWorld) { w.store.Delay(450 * time.Millisecond) } // a call has two seconds
+	for _, c := range []struct {
+		withRun bool
+		trouble func(w *testWorld)
+	}{{false, down}, {true, down}, {true, slow}} {
 		inTestWorld(t, session.Config{}, func(w *testWorld) {
-			if withRun {
+			if c.withRun {
 				defer w.run()()
 			}
 			b, phone, later := newBrowser(), newBrowser(), newBrowser()
 			w.login(b, session.Login{Epoch: 1})
 			w.login(phone, session.Login{Epoch: 1})
 			w.newPassword(2)
-			w.store.Fail(errStoreDown, "RevokeUser")
+			c.trouble(w)
 			v, err := w.PasswordChanged(page(b), 2)
 			if err != nil {
 				w.Fatal(err)
@@ -196,7 +201,7 @@ func TestManager_PasswordChangedHoldsIfTheOthersCannotBeTold(t *testing.T) {
 			time.Sleep(time.Second)
 			w.login(later, session.Login{Epoch: 2})
 			w.repairStore()
-			if withRun {
+			if c.withRun {
 				time.Sleep(10 * time.Second)
 			} else {
 				w.in(phone) // until its access cookie expires
@@ -205,7 +210,7 @@ func TestManager_PasswordChangedHoldsIfTheOthersCannotBeTold(t *testing.T) {
 			w.out(phone)
 			w.in(b)
 			if s := w.in(later); w.row(s.ID).Reason != "" {
-				w.Errorf("with Run %v: the login with the new password is revoked", withRun)
+				w.Errorf("with Run %v: the login with the new password is revoked", c.withRun)
 			}
 		})
 	}
