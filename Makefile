@@ -34,10 +34,11 @@ COSTLY  := TestSearch|EverySetting
 
 # make test runs three of these targets at a time, because most tests wait most of the time: the
 # module test, its drivers, and the others in turn. The drivers and the other modules get half
-# of the processors.
+# of the processors. What only computes comes first, beside the browsers, and is nice to them.
+# The drivers, which measure time, come when these have ended.
 OTHERS := $(filter-out ./test,$(MODULES))
 TESTS  := $(addprefix test@,./test $(OTHERS))
-PARTS  := test@./test drivers@./test $(addprefix test@,$(OTHERS)) readers@. settings@. allocations@. search@. mutants@.
+PARTS  := test@./test test@. search@. mutants@. readers@. settings@. allocations@. drivers@./test $(addprefix test@,$(filter-out .,$(OTHERS)))
 .PHONY: $(PARTS)
 
 # The variable keeps make -n from running this.
@@ -58,8 +59,7 @@ readers@.:
 settings@.:
 	go test $(PLAIN) -run=EverySetting ./sqlstore
 
-# What only computes may come after all others, so it is nice to them. What mutants pass is no
-# report.
+# What mutants pass is no report.
 allocations@.:
 	go test -run=Allocates ./middleware
 search@.:

@@ -359,16 +359,19 @@ func TestManager_StepUpBeginsANewSession(t *testing.T) {
 	})
 }
 
+// renewals are the ways to renew a session.
+var renewals = map[string]func(w *testWorld, r *http.Request) (session.Verdict, error){
+	"StepUp": func(w *testWorld, r *http.Request) (session.Verdict, error) { return w.StepUp(r, "otp") },
+	"PasswordChanged": func(w *testWorld, r *http.Request) (session.Verdict, error) {
+		w.users.SetUser("1", store.User{Epoch: 2})
+		return w.PasswordChanged(r, 2)
+	},
+}
+
 // A logout token of an identity provider may arrive after the session was renewed, and so may
 // the rest of a RevokeUser. A renewed session is as old as its login, or it would escape them.
 func TestManager_RenewedSessionIsAsOldAsItsLogin(t *testing.T) {
-	for name, renew := range map[string]func(w *testWorld, r *http.Request) (session.Verdict, error){
-		"StepUp": func(w *testWorld, r *http.Request) (session.Verdict, error) { return w.StepUp(r, "otp") },
-		"PasswordChanged": func(w *testWorld, r *http.Request) (session.Verdict, error) {
-			w.users.SetUser("1", store.User{Epoch: 2})
-			return w.PasswordChanged(r, 2)
-		},
-	} {
+	for name, renew := range renewals {
 		t.Run(name, func(t *testing.T) {
 			inTestWorld(t, session.Config{}, func(w *testWorld) {
 				b := newBrowser()
@@ -391,6 +394,54 @@ func TestManager_RenewedSessionIsAsOldAsItsLogin(t *testing.T) {
 				w.out(b)
 			})
 		})
+	}
+}
+
+// A session may be ended between the moment at which a renewal reads it and that at which
+// the new one begins. What has ended it holds for the new one, too.
+func TestManager_RenewalBringsNoEndedSessionBack(t *testing.T) {
+	for name, end := range map[string]func(w, there *testWorld, s session.Session) error{
+		"logout": func(w, _ *testWorld, s session.Session) error {
+			_, err := w.users.Revoke(w.Context(), w.row(s.ID).ID, "", store.ReasonLogout)
+			return err
+		},
+		"user":          func(w, there *testWorld, _ session.Session) error { return there.RevokeUser(w.Context(), "1") },
+		"everybody":     func(w, there *testWorld, _ session.Session) error { return there.RevokeAll(w.Context()) },
+		"another login": func(*testWorld, *testWorld, session.Session) error { return nil },
+	} {
+		for how, renew := range renewals {
+			t.Run(how+"/"+name, func(t *testing.T) {
+				inTestWorld(t, session.Config{}, func(w *testWorld) {
+					there, b := w.node(session.Config{}), newBrowser()
+					s := w.login(b, session.Login{Epoch: 1})
+					w.store.Before(func(_ context.Context, method string) error {
+						if method != "Create" {
+							return nil
+						}
+						if name == "another login" {
+							b.Clone().Login(w.T, there.Manager, session.Login{UserID: "1", Epoch: w.row(s.ID).User.Epoch})
+							return nil
+						}
+						return end(w, there, s)
+					})
+					v, err := renew(w, page(b))
+					w.store.Before(nil)
+					if name == "another login" {
+						if err != nil || v.Session().ID == "" {
+							w.Errorf("got %v; want a session: a login of the browser's own takes nothing", err)
+						}
+						return
+					}
+					if !isUnauthenticated(err) || v.Session().ID != "" || len(v.Cookies) != 0 {
+						w.Errorf("got %v, %v; want ErrUnauthenticated", v, err)
+					}
+					w.expireAccess()
+					if devices, err := w.List(w.Context(), "1", ""); err != nil || len(devices) != 0 {
+						w.Errorf("%d sessions go on, %v; want none", len(devices), err)
+					}
+				})
+			})
+		}
 	}
 }
 

@@ -167,9 +167,24 @@ func (m *Manager) begin(c *call, login Login, origin *refreshTicket, renews *sto
 	// Only now: on an earlier error the browser keeps what it had. If this fails,
 	// Run repeats it, and the login holds.
 	m.revoker.revokeSurely(c, old, store.ReasonReplaced)
+	if renews != nil {
+		now, err := c.find(renews.ID)
+		if err == nil && wasEndedOtherwise(now) {
+			m.revoker.revokeSurely(c, []named{nameOf(snap.Record)}, cmp.Or(now.Record.Reason, store.ReasonRevoked))
+			return Verdict{}, unauthenticated("the session that was to be renewed has ended meanwhile")
+		}
+	}
 	m.began(c, snap, login)
 	m.warnOfSize(c, v, eventOf("", snap.Record))
 	return v, nil
+}
+
+// wasEndedOtherwise reports whether the session of s, which another one has replaced, was
+// ended before that: since it was read for the last time. What has ended it must hold for the
+// other one, too.
+func wasEndedOtherwise(s store.Snapshot) bool {
+	row := s.Record
+	return row != nil && (row.GlobalEpoch < s.GlobalEpoch || row.Reason != "" && row.Reason != store.ReasonReplaced)
 }
 
 // create adds the row of the session of a ticket, which is its first one, and sets the times

@@ -22,6 +22,21 @@ type failingConnector struct {
 	driver.Connector
 	count atomic.Int64 // of the statements so far
 	fail  atomic.Int64 // the number of the one that fails; 0: none
+
+	before func(n int64) // runs before the statement of the number; nil: nothing does
+}
+
+func newFailingConnector(t *testing.T, dsn string) *failingConnector {
+	t.Helper()
+	cfg, err := mysql.ParseDSN(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inner, err := mysql.NewConnector(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &failingConnector{Connector: inner}
 }
 
 func (c *failingConnector) Connect(ctx context.Context) (driver.Conn, error) {
@@ -30,7 +45,11 @@ func (c *failingConnector) Connect(ctx context.Context) (driver.Conn, error) {
 }
 
 func (c *failingConnector) next() error {
-	if n := c.count.Add(1); n == c.fail.Load() {
+	n := c.count.Add(1)
+	if c.before != nil {
+		c.before(n)
+	}
+	if n == c.fail.Load() {
 		return errQuery
 	}
 	return nil
@@ -58,15 +77,7 @@ func (c *failingConn) ExecContext(ctx context.Context, query string, args []driv
 // Migrate believes nothing that it could not read: whichever of its statements fails, it
 // says so.
 func TestMigrate_ReportsEachStatementThatFails(t *testing.T) {
-	cfg, err := mysql.ParseDSN(dbtest.Database(t, "interpolateParams=true"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	inner, err := mysql.NewConnector(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	connector := &failingConnector{Connector: inner}
+	connector := newFailingConnector(t, dbtest.Database(t, "interpolateParams=true"))
 	a := app{db: sql.OpenDB(connector)}
 	defer a.db.Close()
 	a.exec(t, integerUsers)

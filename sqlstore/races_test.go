@@ -1,11 +1,13 @@
 package sqlstore_test
 
 import (
+	"database/sql"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/sessionkit/sessionkit/internal/dbtest"
 	"github.com/sessionkit/sessionkit/session/store"
 	"github.com/sessionkit/sessionkit/sqlstore"
 )
@@ -43,6 +45,43 @@ func rounds(t *testing.T, n int) int {
 		return n / 10
 	}
 	return n
+}
+
+// RevokeUser finds the rows and then changes them. A session that is renewed in between has
+// a row by then that was not found. It ends, too.
+func TestStore_RevokeUserEndsASessionThatIsRenewedMeanwhile(t *testing.T) {
+	for limit, want := range map[int]int{100: 2, 1: 1} { // with 1, the caller calls again
+		dsn := dbtest.Database(t, "interpolateParams=true")
+		node := appOn(t, dsn, integerUsers, sqlstore.Config{})
+		node.setUser(t, 1, store.User{})
+		old, renewed := node.login(t), store.NewSession{ID: newID(), UserID: "1", Lifetime: time.Hour, RetainFor: time.Hour}
+		connector := newFailingConnector(t, dsn)
+		db := sql.OpenDB(connector)
+		t.Cleanup(func() { db.Close() })
+		there := newStore(t, db, sqlstore.Config{})
+		connector.before = func(n int64) {
+			if n != 2 {
+				return
+			}
+			if err := node.Create(t.Context(), renewed); err != nil {
+				t.Error(err)
+			}
+			if done, err := node.Revoke(t.Context(), old.ID, "", store.ReasonReplaced); !done || err != nil {
+				t.Errorf("the old session: %v, %v; want true", done, err)
+			}
+		}
+		n, err := there.RevokeUser(t.Context(), store.UserRevocation{UserID: "1", Reason: store.ReasonRevoked, Limit: limit})
+		if n != want || err != nil {
+			t.Errorf("at most %d: %d sessions were found, %v; want %d", limit, n, err, want)
+		}
+		snap, err := node.Find(t.Context(), renewed.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ended := !snap.Record.RevokedAt.IsZero(); ended != (limit > 1) {
+			t.Errorf("at most %d: the renewed session has ended: %v", limit, ended)
+		}
+	}
 }
 
 // The rotation depends on this: of all clients that present a child of the same

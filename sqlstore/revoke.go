@@ -55,20 +55,28 @@ func (s *Store) RevokeUser(ctx context.Context, r store.UserRevocation) (int, er
 			args = append(args, id[:])
 		}
 	}
-	n, err := s.changeFound(ctx, query+s.sql.limit, append(args, r.Limit), s.sql.revokeThese, revokedArgs(r.Reason))
+	query, args = query+s.sql.limit, append(args, r.Limit)
+	n, changed, err := s.changeFound(ctx, query, args, s.sql.revokeThese, revokedArgs(r.Reason))
+	if err == nil && changed < n && n < r.Limit {
+		// A session has ended in between. Perhaps another one goes on from it, which was not
+		// there yet.
+		var more int
+		more, _, err = s.changeFound(ctx, query, args, s.sql.revokeThese, revokedArgs(r.Reason))
+		n = min(n+more, r.Limit)
+	}
 	return n, failed("revoking a user's sessions", err)
 }
 
 // changeFound finds the ids of rows with one statement and changes these rows by primary
-// key with another. It returns how many it found. A row that another node has changed
-// in between is left as it is.
-func (s *Store) changeFound(ctx context.Context, find string, args []any, change string, changeArgs []any) (int, error) {
+// key with another. It returns how many it found, and how many of them it changed. A row
+// that another node has changed in between is left as it is.
+func (s *Store) changeFound(ctx context.Context, find string, args []any, change string, changeArgs []any) (found, changed int, err error) {
 	ids, err := s.findIDs(ctx, find, args...)
 	if err != nil || len(ids) == 0 {
-		return 0, err
+		return 0, 0, err
 	}
-	_, err = s.changeIDs(ctx, change, changeArgs, ids)
-	return len(ids), err
+	changed, err = s.changeIDs(ctx, change, changeArgs, ids)
+	return len(ids), changed, err
 }
 
 // changeIDs runs a statement that ends with a list of ids, and returns how many rows it
@@ -116,7 +124,7 @@ func (s *Store) Reload(ctx context.Context, userID string, limit int) (int, erro
 	if !ok || limit < 1 {
 		return 0, nil
 	}
-	n, err := s.changeFound(ctx, s.sql.findReload, append(user, limit), s.sql.reloadThese, nil)
+	n, _, err := s.changeFound(ctx, s.sql.findReload, append(user, limit), s.sql.reloadThese, nil)
 	return n, failed("reloading a user's sessions", err)
 }
 
