@@ -34,11 +34,10 @@ COSTLY  := TestSearch|EverySetting
 
 # make test runs three of these targets at a time, because most tests wait most of the time: the
 # module test, its drivers, and the others in turn. The drivers and the other modules get half
-# of the processors. What only computes comes first, beside the browsers, and is nice to them.
-# The drivers, which measure time, come when these have ended.
+# of the processors.
 OTHERS := $(filter-out ./test,$(MODULES))
 TESTS  := $(addprefix test@,./test $(OTHERS))
-PARTS  := test@./test test@. search@. mutants@. readers@. settings@. allocations@. drivers@./test $(addprefix test@,$(filter-out .,$(OTHERS)))
+PARTS  := test@./test drivers@./test $(addprefix test@,$(OTHERS)) readers@. settings@. allocations@. search@. mutants@.
 .PHONY: $(PARTS)
 
 # The variable keeps make -n from running this.
@@ -59,11 +58,12 @@ readers@.:
 settings@.:
 	go test $(PLAIN) -run=EverySetting ./sqlstore
 
-# What mutants pass is no report.
+# What only computes may come after all others, so it is nice to them. What mutants pass is no
+# report.
 allocations@.:
 	go test -run=Allocates ./middleware
 search@.:
-	nice go test -run=TestSearch ./session -search
+	nice go test -timeout=20m -run=TestSearch ./session -search
 mutants@.:
 	SESSIONKIT_REPORTS= nice go run -C test ./mutants -sample 18
 

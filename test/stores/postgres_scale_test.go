@@ -1,6 +1,7 @@
 package stores
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"database/sql"
 	"fmt"
@@ -97,7 +98,8 @@ func pgRowsRead(t *testing.T, db *sql.DB, rows *sqlstore.Store, user string) map
 		}
 		counts[name] = read() - before
 	}
-	login := store.NewSession{ID: store.ID{byte(len(user)), byte(time.Now().UnixNano())}, UserID: user, Lifetime: time.Hour, RetainFor: time.Hour}
+	login := store.NewSession{UserID: user, Lifetime: time.Hour, RetainFor: time.Hour}
+	rand.Read(login.ID[:])
 	count("Create", func() error { return rows.Create(t.Context(), login) })
 	count("Find", func() error { _, err := rows.Find(t.Context(), login.ID); return err })
 	ticket := store.PresentedTicket{ID: login.ID, Generation: 1, Digest: store.Digest{1}, RetainFor: time.Hour}
