@@ -179,9 +179,8 @@ func (m *Manager) begin(c *call, login Login, origin *refreshTicket, renews *sto
 	return v, nil
 }
 
-// wasEndedOtherwise reports whether the session of s, which another one has replaced, was
-// ended before that: since it was read for the last time. What has ended it must hold for the
-// other one, too.
+// wasEndedOtherwise reports whether something else than its renewal has ended the session of s.
+// That holds for the renewed session, too.
 func wasEndedOtherwise(s store.Snapshot) bool {
 	row := s.Record
 	return row != nil && (row.GlobalEpoch < s.GlobalEpoch || row.Reason != "" && row.Reason != store.ReasonReplaced)
