@@ -62,9 +62,12 @@ func TestALogoutBeatsRefreshesUnderWay(t *testing.T) {
 	if median := s.accepted.Median(); median > nodetest.FeedWithin {
 		t.Errorf("median time that the other node accepted access cookies after the logout: %v; want at most %v", median, nodetest.FeedWithin)
 	}
-	t.Logf("%d races in %v: of 6 refreshes each, %d were answered with cookies, %d refused, %d answered with 503; "+
+	if slow := s.slow.Load(); 2*slow > races {
+		t.Errorf("%d of %d logouts took almost all the time that a call has: what the rest shows is too little", slow, races)
+	}
+	t.Logf("%d races in %v, %d with a slow logout: of 6 refreshes each, %d were answered with cookies, %d refused, %d answered with 503; "+
 		"%d were answered from the other node's outcome cache, up to %v after the logout; it accepted access cookies for %v",
-		races, time.Since(begin).Round(time.Second), s.won.Load(), s.lost.Load(), s.unavailable.Load(), s.cached.Load(), s.cachedFor.Max().Round(time.Millisecond), &s.accepted)
+		races, time.Since(begin).Round(time.Second), s.slow.Load(), s.won.Load(), s.lost.Load(), s.unavailable.Load(), s.cached.Load(), s.cachedFor.Max().Round(time.Millisecond), &s.accepted)
 	c.NoPanics()
 }
 
@@ -73,6 +76,7 @@ type logoutRaces struct {
 	revoked sync.Map // session id to revoked_at of the row, immediately after the logout
 
 	won, lost, unavailable, cached atomic.Int64
+	slow                           atomic.Int64 // logouts that took longer than soon
 
 	cachedFor, accepted nodetest.Durations // after the logout
 }
@@ -106,12 +110,20 @@ func (s *logoutRaces) race(b *nodetest.Browser, seed uint64, i int) error {
 	if a := b.SendWith(here, nodetest.Me, old); !a.Refused() || a.Renews() {
 		return failed("on the node of the logout, after it", a)
 	}
+	if logout.Took() > soon {
+		// The store may not have answered in time. The node then repeats the revocation.
+		s.slow.Add(1)
+		nodetest.Eventually(time.Until(out.Add(nodetest.FeedAtMost)), 60*time.Millisecond, func() bool {
+			row, err := s.c.Row(b.Who.SessionID)
+			return err == nil && row.RevokedAt.Valid
+		})
+	}
 	if err := s.onTheOther(b, there, old, out); err != nil {
 		return err
 	}
 	row, err := s.c.Row(b.Who.SessionID)
 	if err != nil || !row.RevokedAt.Valid {
-		return fmt.Errorf("the row is not revoked after the logout: %+v, error %v", row, err)
+		return fmt.Errorf("the row is not revoked after the logout, which took %v: %+v, error %v", logout.Took(), row, err)
 	}
 	s.revoked.Store(b.Who.SessionID, row.RevokedAt)
 
@@ -125,8 +137,7 @@ func (s *logoutRaces) race(b *nodetest.Browser, seed uint64, i int) error {
 		case a.Is(b.Who) == nil:
 			s.won.Add(1)
 			hands = append(hands, a.Set())
-		case a.Status == http.StatusServiceUnavailable && len(a.Cookies) == 0:
-			// The logout came between the store's answer and the cookies.
+		case isUnavailable(a):
 			s.unavailable.Add(1)
 		default:
 			return failed("a parallel refresh", a)
@@ -161,6 +172,10 @@ func (s *logoutRaces) race(b *nodetest.Browser, seed uint64, i int) error {
 // the access lifetime, and at most a second.
 func (s *logoutRaces) onTheOther(b *nodetest.Browser, there string, with nodetest.Cookies, out time.Time) error {
 	a := b.SendWith(there, nodetest.Me, with)
+	for tries := 0; isUnavailable(a) && tries < 3; tries++ {
+		s.unavailable.Add(1)
+		a = b.SendWith(there, nodetest.Me, with)
+	}
 	if a.Refused() && !a.Renews() {
 		return nil
 	}
@@ -171,6 +186,12 @@ func (s *logoutRaces) onTheOther(b *nodetest.Browser, there string, with nodetes
 	s.cached.Add(1)
 	s.cachedFor.Add(late)
 	return nil
+}
+
+// isUnavailable reports whether a node has answered a refresh with 503, as it does if it learns
+// of the logout between the store's answer and the cookies.
+func isUnavailable(a nodetest.Answer) bool {
+	return a.Status == http.StatusServiceUnavailable && len(a.Cookies) == 0
 }
 
 func failed(what string, a nodetest.Answer) error { return fmt.Errorf("%s: %v", what, a) }

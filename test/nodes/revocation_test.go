@@ -91,7 +91,7 @@ func TestAnEndedSessionIsServedNowhere(t *testing.T) {
 	if p99 := ends.served.At(0.99); p99 > nodetest.FeedWithin || ends.served.Len() != sessions {
 		t.Errorf("99%% of %d sessions were served for at most %v after their end; want at most %v, of %d", ends.served.Len(), p99, nodetest.FeedWithin, sessions)
 	}
-	if slow, all := ends.slow.Load(), rounds*len(ways)+everybody; 10*slow > int64(all) {
+	if slow, all := ends.slow.Load(), rounds*len(ways)+everybody; 2*slow > int64(all) {
 		t.Errorf("%d of %d calls took almost all the time that a call has: what the rest shows is too little", slow, all)
 	}
 	t.Logf("%d sessions ended in %v, by %d slow calls and others: served for %v; meanwhile %v", sessions, time.Since(begin).Round(time.Second), ends.slow.Load(), &ends.served, s)
