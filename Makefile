@@ -22,7 +22,7 @@ DRIVERS := nodes mutants drill
 # These packages of the core read files, and have nothing for the race detector either.
 READERS := internal/repository
 
-# make lint has run go vet. Of SQLite, which is translated from C, the race detector would watch
+# make lint runs go vet. Of SQLite, which is translated from C, the race detector would watch
 # memory that is not Go's: that takes most of the time of the tests.
 PLAIN   := -vet=off -shuffle=on -timeout=20m
 RACE    := -race -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=modernc.org/libc=-race=false
@@ -33,8 +33,8 @@ RACE    := -race -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=modernc.or
 COSTLY  := TestSearch|EverySetting
 
 # make test runs three of these targets at a time, because most tests wait most of the time: the
-# module test, its drivers, and the others in turn. The drivers and the other modules get half
-# of the processors.
+# module test, its drivers, and the others in turn. Each gets half of the processors: tests that
+# measure time fail if they get too little of them.
 OTHERS := $(filter-out ./test,$(MODULES))
 TESTS  := $(addprefix test@,./test $(OTHERS))
 PARTS  := test@./test drivers@./test $(addprefix test@,$(OTHERS)) readers@. settings@. allocations@. search@. mutants@.
@@ -47,7 +47,7 @@ PACKAGES  = $$(go -C $* list ./... $(foreach p,$(addprefix test/,$(USERS) $(DRIV
 HALF      = $$((($$(getconf _NPROCESSORS_ONLN) + 1) / 2))
 
 $(TESTS): test@%:
-	@echo "test $*"; go -C $* test $(if $(filter ./test,$*),,-p=$(HALF)) $(RACE) $(PLAIN) -skip='$(COSTLY)' $(PACKAGES)
+	@echo "test $*"; go -C $* test -p=$(HALF) $(RACE) $(PLAIN) -skip='$(COSTLY)' $(PACKAGES)
 
 drivers@./test:
 	go -C test test -p=$(HALF) $(PLAIN) $(addprefix ./,$(filter-out drill,$(DRIVERS)))
@@ -68,13 +68,12 @@ mutants@.:
 	SESSIONKIT_REPORTS= nice go run -C test ./mutants -sample 18
 
 # All is compiled first: tests that measure time then have the processors for themselves.
-test: deps lint ## every test but those of the next three targets, which CI runs as well
+test: deps ## every test but those of the next targets, which CI runs as well
 	@$(REPORTS); \
 	for m in $(MODULES); do echo "compile $$m"; go -C $$m list $(RACE) -export -deps -test ./... >/dev/null || exit 1; done; \
 	$(TOGETHER) -j3 $(PARTS) || exit 1; \
 	go -C test test $(PLAIN) ./drill || exit 1; \
 	$(PRINT)
-	./.ci/fuzz 8s
 
 # Compiles much: each program has a build of its own.
 test-users: deps ## what users get: the quickstart's programs in empty folders, and a release
@@ -154,7 +153,6 @@ scaling: ## what many users ask of the database
 attacks: deps ## the tests that docs/security.md names, with their counts
 	@./.ci/attacks
 
-# Runs every fuzz target for longer than make test does.
 fuzz: ## every fuzz target, each for FUZZTIME=5m
 	@./.ci/fuzz $(or $(FUZZTIME),5m)
 

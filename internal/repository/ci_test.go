@@ -55,14 +55,16 @@ func (m machine) run(script, failing string) (lines []string, problems string, c
 }
 
 func TestCI_RunsTheTestsOnMySQLAndFailsWithThem(t *testing.T) {
-	all := []string{"make test", "make test-postgres", "make test-users", "make test-fips", "make test-mysql", "make vulncheck"}
+	all := []string{"make lint", "make test", "make test-postgres", "make test-users", "make test-fips", "make test-mysql", "make fuzz", "make vulncheck"}
 	for failing, want := range map[string][]string{
 		"":              all,
-		"test":          all[:1],
-		"test-postgres": all[:2],
-		"test-users":    all[:3],
-		"test-fips":     all[:4],
-		"test-mysql":    all[:5],
+		"lint":          all[:1],
+		"test":          all[:2],
+		"test-postgres": all[:3],
+		"test-users":    all[:4],
+		"test-fips":     all[:5],
+		"test-mysql":    all[:6],
+		"fuzz":          all[:7],
 		"vulncheck":     all,
 	} {
 		m := newMachine(t)
@@ -95,7 +97,7 @@ func TestCI_SaysInItsLastLineThatMySQLCannotBeHad(t *testing.T) {
 		m := newMachine(t)
 		m.program(filepath.Join(m.programs, "apt-get"), apt)
 		lines, problems, code := m.run("run", "")
-		want := []string{"make test", "make test-postgres", "make test-users", "make test-fips", "make vulncheck", "make test-mysql was not run: Oracle MySQL could not be had, for the reason above"}
+		want := []string{"make lint", "make test", "make test-postgres", "make test-users", "make test-fips", "make fuzz", "make vulncheck", "make test-mysql was not run: Oracle MySQL could not be had, for the reason above"}
 		if code != 0 || !slices.Equal(lines, want) {
 			t.Errorf("%s: exit code %d, %q, %s; want %q", name, code, lines, problems, want)
 		}
@@ -140,7 +142,7 @@ func TestCI_TakesTheMirrorFromTheMachinesOwnSources(t *testing.T) {
 func TestCI_FailsIfTheServerInTheCacheDoesNotRun(t *testing.T) {
 	m := newMachine(t)
 	m.mysql("exit 1")
-	if lines, problems, code := m.run("run", ""); code == 0 || !slices.Equal(lines, []string{"make test", "make test-postgres", "make test-users", "make test-fips"}) {
+	if lines, problems, code := m.run("run", ""); code == 0 || !slices.Equal(lines, []string{"make lint", "make test", "make test-postgres", "make test-users", "make test-fips"}) {
 		t.Errorf("exit code %d, %q, %s", code, lines, problems)
 	}
 }
