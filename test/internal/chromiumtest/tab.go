@@ -86,11 +86,17 @@ func (b *Tab) Visit(path string) (int64, error) {
 	if strings.HasPrefix(path, "/") {
 		to = b.URL + path
 	}
-	answer, err := chromedp.Run(ctx, chromedp.NavigateResponse(to))
-	if err != nil {
-		return 0, fmt.Errorf("loading %s: %w", to, err)
+	for {
+		answer, err := chromedp.Run(ctx, chromedp.NavigateResponse(to))
+		if err != nil {
+			return 0, fmt.Errorf("loading %s: %w", to, err)
+		}
+		if answer != nil {
+			return answer.Status, nil
+		}
+		// What has ended is an earlier load, such as that of the error page for a server that
+		// was down.
 	}
-	return answer.Status, nil
 }
 
 // Open is Visit, and fails if the page cannot be loaded.
