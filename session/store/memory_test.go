@@ -10,20 +10,31 @@ import (
 )
 
 func TestMemory_PassesTheContract(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) storetest.Backend {
-		users := store.NewMemory()
-		return storetest.Backend{
-			Store:      users,
-			SetUser:    func(_ *testing.T, id string, u store.User) { users.SetUser(id, u) },
-			RemoveUser: func(_ *testing.T, id string) { users.DeleteUser(id) },
+	storetest.Run(t, func(*testing.T) storetest.Backend { return backend() })
+}
 
-			LoseRevokeAll: func(*testing.T) { users.LoseRevokeAll() },
-			ExpiresAt:     func(_ *testing.T, id store.ID) time.Time { return users.ExpiresAt(id) },
-
-			Alice: "1",
-			Bob:   "2",
-		}
+// What is optional is skipped for a store without it.
+func TestContract_HoldsForAStoreThatHasNothingOptional(t *testing.T) {
+	storetest.Run(t, func(*testing.T) storetest.Backend {
+		b := backend()
+		b.Store = struct{ store.Store }{b.Store}
+		return b
 	})
+}
+
+func backend() storetest.Backend {
+	users := store.NewMemory()
+	return storetest.Backend{
+		Store:      users,
+		SetUser:    func(_ *testing.T, id string, u store.User) { users.SetUser(id, u) },
+		RemoveUser: func(_ *testing.T, id string) { users.DeleteUser(id) },
+
+		LoseRevokeAll: func(*testing.T) { users.LoseRevokeAll() },
+		ExpiresAt:     func(_ *testing.T, id store.ID) time.Time { return users.ExpiresAt(id) },
+
+		Alice: "1",
+		Bob:   "2",
+	}
 }
 
 func TestMemory_RestoreDropsChangesAfterTheBackup(t *testing.T) {

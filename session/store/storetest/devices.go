@@ -35,7 +35,8 @@ var deviceRaceClauses = []clause{
 	{"PruneDeviceLogins counts each login once when many prune at once", (*suite).devicePruneRace},
 }
 
-// devices returns the store as DeviceLogins. The test is skipped if it is none.
+// devices returns the store as DeviceLogins. The test is skipped if it is none, so it must be
+// called in the goroutine of the test.
 func (s *suite) devices() store.DeviceLogins {
 	devices, ok := s.Store.(store.DeviceLogins)
 	if !ok {
@@ -416,10 +417,11 @@ func (s *suite) race(step func(i int) (bool, error)) int {
 }
 
 func (s *suite) deviceTwiceRace() {
+	devices := s.devices()
 	for range 10 {
 		n := newDevice()
 		n.Network = n.ID.String()
-		if won := s.race(func(int) (bool, error) { return s.devices().CreateDeviceLogin(s.ctx(), n, 1) }); won != workers {
+		if won := s.race(func(int) (bool, error) { return devices.CreateDeviceLogin(s.ctx(), n, 1) }); won != workers {
 			s.Errorf("%d of %d calls found the login that each of them adds", won, workers)
 		}
 		s.deviceIs("after all calls", n, begun(n, s.device(n).CreatedAt))
@@ -427,6 +429,7 @@ func (s *suite) deviceTwiceRace() {
 }
 
 func (s *suite) deviceCodeRace() {
+	devices := s.devices()
 	for range 10 {
 		logins := make([]store.NewDeviceLogin, workers)
 		code := random[store.Digest]()
@@ -436,13 +439,13 @@ func (s *suite) deviceCodeRace() {
 		}
 		reported := make([]bool, workers)
 		if won := s.race(func(i int) (ok bool, err error) {
-			reported[i], err = s.devices().CreateDeviceLogin(s.ctx(), logins[i], many)
+			reported[i], err = devices.CreateDeviceLogin(s.ctx(), logins[i], many)
 			return reported[i], err
 		}); won > 1 {
 			s.Errorf("%d logins have the same user code", won)
 		}
 		for i, n := range logins {
-			if _, d, err := s.devices().FindDeviceLogin(s.ctx(), n.ID); err != nil || (d != nil) != reported[i] {
+			if _, d, err := devices.FindDeviceLogin(s.ctx(), n.ID); err != nil || (d != nil) != reported[i] {
 				s.Errorf("reported %v, but found %+v, %v", reported[i], d, err)
 			}
 		}
@@ -451,12 +454,13 @@ func (s *suite) deviceCodeRace() {
 
 // Calls at once may exceed the limit, each by one. What they add counts for the next call.
 func (s *suite) deviceLimitRace() {
+	devices := s.devices()
 	const limit = 5
 	logins := make([]store.NewDeviceLogin, workers)
 	reported := make([]bool, workers)
 	won := s.race(func(i int) (ok bool, err error) {
 		logins[i] = newDevice()
-		reported[i], err = s.devices().CreateDeviceLogin(s.ctx(), logins[i], limit)
+		reported[i], err = devices.CreateDeviceLogin(s.ctx(), logins[i], limit)
 		return reported[i], err
 	})
 	if won < limit {
@@ -467,15 +471,16 @@ func (s *suite) deviceLimitRace() {
 			s.Errorf("reported %v, but found %+v", reported[i], d)
 		}
 	}
-	s.did(false)(s.devices().CreateDeviceLogin(s.ctx(), newDevice(), limit))
+	s.did(false)(devices.CreateDeviceLogin(s.ctx(), newDevice(), limit))
 }
 
 // No round waits for the clock: a coarse one shows the same time in several of them.
 func (s *suite) devicePollRace() {
+	devices := s.devices()
 	n := s.begin()
 	for round := range 20 {
 		last := s.device(n).PolledAt
-		if won := s.race(func(int) (bool, error) { return s.devices().RecordPoll(s.ctx(), n.ID, last, pollInterval) }); won != 1 {
+		if won := s.race(func(int) (bool, error) { return devices.RecordPoll(s.ctx(), n.ID, last, pollInterval) }); won != 1 {
 			s.Fatalf("round %d: %d polls were recorded; want 1", round, won)
 		}
 		if now := s.device(n).PolledAt; now.Equal(last) {
@@ -485,12 +490,13 @@ func (s *suite) devicePollRace() {
 }
 
 func (s *suite) deviceDecideRace() {
+	devices := s.devices()
 	for range 10 {
 		n := s.begin()
 		decisions := []store.Decision{store.Approved, store.Denied}
 		var winner atomic.Int32
 		won := s.race(func(i int) (bool, error) {
-			ok, err := s.devices().DecideDeviceLogin(s.ctx(), n.ID, decisions[i%2])
+			ok, err := devices.DecideDeviceLogin(s.ctx(), n.ID, decisions[i%2])
 			if ok {
 				winner.Store(int32(i % 2))
 			}
@@ -503,6 +509,7 @@ func (s *suite) deviceDecideRace() {
 }
 
 func (s *suite) devicePruneRace() {
+	devices := s.devices()
 	const over = 100
 	kept := s.begin()
 	for range over {
@@ -512,7 +519,7 @@ func (s *suite) devicePruneRace() {
 	var removed atomic.Int64
 	together(4, func(int) {
 		for range over {
-			n, err := s.devices().PruneDeviceLogins(s.ctx(), 7)
+			n, err := devices.PruneDeviceLogins(s.ctx(), 7)
 			removed.Add(int64(n))
 			if err != nil {
 				s.Errorf("prune: %v", err)
