@@ -81,7 +81,7 @@ func stale(t *testing.T, c *dbtest.Cluster, results *results) {
 }
 
 // only is the store of one node. It repeats a call once after a store error.
-func only(s store.Store) *spread { return &spread{nodes: []store.Store{s}} }
+func only(s member) *spread { return &spread{nodes: []member{s}} }
 
 func has(ctx context.Context, s store.Store, id store.ID) bool {
 	snap, err := s.Find(ctx, id)
