@@ -168,6 +168,8 @@ func (m *Manager) begin(c *call, login Login, origin *refreshTicket, renews *sto
 	// Run repeats it, and the login holds.
 	m.revoker.revokeSurely(c, old, store.ReasonReplaced)
 	if renews != nil {
+		// If the store does not answer, the renewed session goes on: no user is logged out
+		// for that.
 		now, err := c.find(renews.ID)
 		if err == nil && wasEndedOtherwise(now) {
 			m.revoker.revokeSurely(c, []named{nameOf(snap.Record)}, cmp.Or(now.Record.Reason, store.ReasonRevoked))
