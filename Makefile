@@ -68,7 +68,7 @@ mutants@.:
 	SESSIONKIT_REPORTS= nice go run -C test ./mutants -sample 18
 
 # All is compiled first: tests that measure time then have the processors for themselves.
-test: deps ## every test but those of the next targets, which CI runs as well
+test: deps ## all tests but those that have a target of their own
 	@$(REPORTS); \
 	for m in $(MODULES); do echo "compile $$m"; go -C $$m list $(RACE) -export -deps -test ./... >/dev/null || exit 1; done; \
 	$(TOGETHER) -j3 $(PARTS) || exit 1; \

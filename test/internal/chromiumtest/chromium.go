@@ -61,8 +61,9 @@ func find() (string, error) {
 	return "", errors.New("no Chromium in PATH: install it, on Debian with: apt-get install --no-install-recommends chromium")
 }
 
-// idleFeatures are features of the browser's own windows that no test uses. Each costs a
-// process of its own for every device, and together they take almost half of the processor time.
+// idleFeatures are features of the browser that no test uses. The list replaces that of chromedp,
+// from which Translate comes. The others start processes for every device: together these take
+// almost half of the processor time.
 var idleFeatures = []string{"Translate", "WebUIOmniboxPopup", "WebUIOmniboxAimPopup", "SpareRendererForSitePerProcess"}
 
 func start(path, profile string) (context.Context, context.CancelFunc, error) {
